@@ -1,0 +1,159 @@
+/**
+ * The one way out of a function. Every DMA, interrupt message and peer-to-peer access passes here, and here stands the
+ * IOMMU; a confinement monitor listens here and needs to listen nowhere else. Nobody listening costs nothing.
+ */
+import { EventEmitter } from 'eventemitter3';
+import type { InterruptController, Vector } from './interrupts.ts';
+import { type Iommu, MSI_WINDOW } from './iommu/iommu.ts';
+import type { PhysicalMemory } from './memory.ts';
+import type { PciFunction } from './pci/function.ts';
+import type { Topology } from './pci/topology.ts';
+
+/** A memory request that reached memory. Addresses and lengths in bytes. */
+export interface DmaEvent {
+  readonly requester: PciFunction;
+  readonly pasid: number | undefined;
+  readonly iova: number;
+  readonly physical: number;
+  readonly length: number;
+  readonly write: boolean;
+}
+/** A request that was blocked. */
+export interface FaultEvent {
+  readonly requester: PciFunction;
+  readonly address: number;
+  readonly write: boolean;
+  readonly reason: 'translation' | 'address' | 'interrupt';
+}
+/** A request that reached another function's BAR. */
+export interface PeerEvent {
+  readonly requester: PciFunction;
+  readonly target: PciFunction;
+  readonly bar: number;
+  readonly offset: number;
+  readonly length: number;
+  readonly write: boolean;
+}
+/** An interrupt message that selected a vector. */
+export interface InterruptEvent {
+  readonly requester: PciFunction;
+  readonly vector: Vector;
+}
+/** A reset of a function, by whatever means. */
+export interface ResetEvent {
+  readonly target: PciFunction;
+  readonly kind: 'flr' | 'pm' | 'bus';
+}
+
+/** What the monitor can listen to. */
+export interface FabricEvents {
+  dma: [DmaEvent];
+  fault: [FaultEvent];
+  peer: [PeerEvent];
+  interrupt: [InterruptEvent];
+  reset: [ResetEvent];
+}
+
+export class Fabric {
+  readonly events = new EventEmitter<FabricEvents>();
+  readonly memory: PhysicalMemory;
+  readonly iommu: Iommu;
+  readonly interrupts: InterruptController;
+  readonly topology: Topology;
+
+  constructor(memory: PhysicalMemory, iommu: Iommu, interrupts: InterruptController, topology: Topology) {
+    this.memory = memory;
+    this.iommu = iommu;
+    this.interrupts = interrupts;
+    this.topology = topology;
+  }
+
+  /** A memory read request. False: unsupported request or fault, and `into` holds all ones from the failing byte on. */
+  read(requester: PciFunction, iova: number, into: Uint8Array, pasid?: number): boolean {
+    let done = 0;
+    while (done < into.length) {
+      const count = this.run(requester, iova + done, into.length - done, false, into.subarray(done), pasid);
+      if (count === 0) {
+        into.fill(0xff, done);
+        return false;
+      }
+      done += count;
+    }
+    return true;
+  }
+
+  /** A memory write request. False: blocked from the failing byte on; bytes before it have been written. */
+  write(requester: PciFunction, iova: number, bytes: Uint8Array, pasid?: number): boolean {
+    let done = 0;
+    while (done < bytes.length) {
+      const count = this.run(requester, iova + done, bytes.length - done, true, bytes.subarray(done), pasid);
+      if (count === 0) return false;
+      done += count;
+    }
+    return true;
+  }
+
+  /** One contiguous piece of a request; the bytes it covered, 0 if blocked. */
+  private run(
+    requester: PciFunction,
+    address: number,
+    length: number,
+    write: boolean,
+    bytes: Uint8Array,
+    pasid?: number,
+  ): number {
+    if (address >= MSI_WINDOW.start && address < MSI_WINDOW.start + MSI_WINDOW.length && pasid === undefined)
+      return this.message(requester, address, length, write, bytes);
+    const peer = this.topology.directPeer(requester, address);
+    if (peer !== undefined) return this.peer(requester, peer, Math.min(length, peer.length), write, bytes);
+    const domain = this.iommu.domainOf(requester.aliasId, pasid);
+    let physical = address;
+    let count = length;
+    if (domain.kind !== 'identity') {
+      const mapping = domain.translate(address, write);
+      if (mapping === undefined) return this.fault(requester, address, write, 'translation');
+      const offset = address - mapping.start;
+      physical = mapping.physical + offset;
+      count = Math.min(count, mapping.length - offset);
+      if (write && mapping.dirty !== undefined)
+        for (let page = offset >>> 12; page <= (offset + count - 1) >>> 12; page++) mapping.dirty[page] = 1;
+    }
+    const window = this.topology.decode(physical);
+    if (window !== undefined) return this.peer(requester, window, Math.min(count, window.length), write, bytes);
+    const part = bytes.length === count ? bytes : bytes.subarray(0, count);
+    const ok = write ? this.memory.write(physical, part) : this.memory.read(physical, part);
+    if (!ok) return this.fault(requester, address, write, 'address');
+    if (this.events.listenerCount('dma') > 0)
+      this.events.emit('dma', { requester, pasid, iova: address, physical, length: count, write });
+    return count;
+  }
+
+  private message(requester: PciFunction, address: number, length: number, write: boolean, bytes: Uint8Array): number {
+    if (!write || length !== 4) return this.fault(requester, address, write, 'interrupt');
+    const data = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
+    const vector = this.interrupts.lookup(requester.aliasId, data);
+    if (vector === undefined) return this.fault(requester, address, write, 'interrupt');
+    if (this.events.listenerCount('interrupt') > 0) this.events.emit('interrupt', { requester, vector });
+    vector.handler();
+    return 4;
+  }
+
+  private peer(
+    requester: PciFunction,
+    window: { target: PciFunction; bar: number; offset: number },
+    count: number,
+    write: boolean,
+    bytes: Uint8Array,
+  ): number {
+    const { target, bar, offset } = window;
+    if (this.events.listenerCount('peer') > 0)
+      this.events.emit('peer', { requester, target, bar, offset, length: count, write });
+    target.access(bar, offset, bytes.subarray(0, count), write);
+    return count;
+  }
+
+  private fault(requester: PciFunction, address: number, write: boolean, reason: FaultEvent['reason']): 0 {
+    if (this.events.listenerCount('fault') > 0) this.events.emit('fault', { requester, address, write, reason });
+    return 0;
+  }
+}

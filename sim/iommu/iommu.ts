@@ -1,0 +1,39 @@
+import type { IommuDescription } from '../pci/description.ts';
+import { Domain } from './domain.ts';
+
+/** Where x86 interrupt messages go; writes there never are DMA (Intel VT-d specification, 3.14). */
+export const MSI_WINDOW = { start: 0xfee0_0000, length: 0x10_0000 } as const;
+
+/** The one IOMMU of the machine: which requester sees which domain. A requester without a context is blocked. */
+export class Iommu {
+  readonly features: IommuDescription;
+  readonly blocked = new Domain('blocked', 'blocked');
+  private readonly contexts = new Map<number, Domain>();
+  private readonly pasids = new Map<number, Map<number, Domain>>();
+
+  constructor(features: IommuDescription) {
+    this.features = features;
+  }
+
+  /** Points the requester's context at a domain. */
+  attach(requesterId: number, domain: Domain): void {
+    this.contexts.set(requesterId, domain);
+  }
+
+  /** Removes the context: the requester is blocked. */
+  detach(requesterId: number): void {
+    this.contexts.delete(requesterId);
+  }
+
+  attachPasid(requesterId: number, pasid: number, domain: Domain | undefined): void {
+    let table = this.pasids.get(requesterId);
+    if (table === undefined) this.pasids.set(requesterId, (table = new Map()));
+    if (domain === undefined) table.delete(pasid);
+    else table.set(pasid, domain);
+  }
+
+  domainOf(requesterId: number, pasid?: number): Domain {
+    const domain = pasid === undefined ? this.contexts.get(requesterId) : this.pasids.get(requesterId)?.get(pasid);
+    return domain ?? this.blocked;
+  }
+}

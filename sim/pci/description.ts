@@ -1,0 +1,106 @@
+/** A PCI function as data: what a person writes to describe one. JSON-shaped on purpose; numbers may be hex strings. */
+
+/** A base address register. A 64-bit BAR takes two slots; `index` names the lower one. */
+export interface BarDescription {
+  readonly index: number;
+  readonly kind: 'mem32' | 'mem64' | 'io';
+  /** Bytes, a power of two. */
+  readonly size: number;
+  readonly prefetch?: boolean;
+}
+
+/** A capability: which one, where, and its body as hex (without the two header bytes, or the four extended ones). */
+export interface CapabilityDescription {
+  /** A name of the capability tables (`pm`, `msix`, `sriov` ...), or an id the tables do not know. */
+  readonly kind: string | number;
+  readonly at: number;
+  /** Bytes after the header, hex; missing bytes are 0. */
+  readonly body?: string;
+  /** Version of an extended header, where it differs from the table's. */
+  readonly version?: number;
+  /** Extra or different write masks: [offset in the capability, width, read-write mask]. */
+  readonly writable?: readonly (readonly [number, 1 | 2 | 4, number])[];
+  /** For an id the tables do not know: its length, 4 if not given. */
+  readonly size?: number;
+  /** Extended, for an id the tables do not know. */
+  readonly extended?: boolean;
+}
+
+/** SR-IOV: how many VFs, where their ids fall, and what each is. BAR sizes are of one VF. */
+export interface SriovDescription {
+  readonly totalVfs: number;
+  readonly offset: number;
+  readonly stride: number;
+  readonly vf: FunctionDescription;
+}
+
+/** One function. */
+export interface FunctionDescription {
+  readonly name: string;
+  readonly vendor: number;
+  readonly device: number;
+  /** Class, subclass, programming interface: 0xccsspp. */
+  readonly class: number;
+  readonly revision?: number;
+  readonly subsystemVendor?: number;
+  readonly subsystem?: number;
+  /** INTx pin, 1 (A) to 4; 0 or none: no INTx. */
+  readonly interruptPin?: number;
+  readonly bars?: readonly BarDescription[];
+  /** Expansion ROM image, hex, and its BAR size in bytes. */
+  readonly rom?: { readonly size: number; readonly image: string };
+  readonly capabilities?: readonly CapabilityDescription[];
+  /** Writable COMMAND bits; the specification's unless the machine differs. */
+  readonly commandMask?: number;
+  /** COMMAND as firmware left it, in addition to decode of assigned BARs. */
+  readonly command?: number;
+  /** Bytes outside header and capabilities: plain memory (as emulators do), or reserved and zero. */
+  readonly unassigned?: 'memory' | 'zero';
+  readonly sriov?: SriovDescription;
+  /** 256 or 4096 bytes of configuration space; 4096 for PCI Express functions if not given. */
+  readonly configSize?: 256 | 4096;
+  /** Which device model answers behind the BARs; `inert` (reads 0, ignores writes) if not given. */
+  readonly model?: string;
+  /** Registers of the real device change by themselves: a recorded value cannot be compared. */
+  readonly liveRegisters?: boolean;
+  /** D3hot to D0 and FLR take effect through these; derived from the capabilities unless given. */
+  readonly quirks?: readonly ('no_flr' | 'no_bus_reset' | 'broken_intx_masking')[];
+}
+
+/** A port or bridge, and what is below it. */
+export interface BridgeDescription {
+  readonly kind: 'root-port' | 'upstream-port' | 'downstream-port' | 'pcie-to-pci';
+  readonly devfn: string;
+  /** ACS capability bits the port has (and the kernel enables); 0: no ACS. */
+  readonly acs?: number;
+  readonly ariForwarding?: boolean;
+  /** Link-active reporting, and whether it comes back after a secondary bus reset. */
+  readonly linkActive?: 'none' | 'returns' | 'stays-down';
+  readonly below: readonly SlotDescription[];
+}
+
+/** What sits at a device number. */
+export type SlotDescription = BridgeDescription | { readonly devfn: string; readonly function: FunctionDescription };
+
+/** IOMMU features of the machine. */
+export interface IommuDescription {
+  /** First and last IOVA that can be mapped. */
+  readonly aperture: readonly [number, number];
+  /** Supported page sizes in bytes. */
+  readonly pageSizes: readonly number[];
+  readonly dirtyTracking?: boolean;
+  readonly nesting?: boolean;
+  readonly pasid?: boolean;
+  /** Interrupt remapping: without it a device can forge interrupts. */
+  readonly interruptRemapping?: boolean;
+  /** Blocks no-snoop (VFIO_DMA_CC_IOMMU). */
+  readonly enforceCoherency?: boolean;
+}
+
+/** A whole machine. */
+export interface MachineDescription {
+  readonly name: string;
+  readonly iommu: IommuDescription;
+  /** What sits on the root bus, 00. */
+  readonly root: readonly SlotDescription[];
+}

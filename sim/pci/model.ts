@@ -1,0 +1,42 @@
+/** What a device model is to the function around it. A model gets the ports it needs, never the machine. */
+import type { ConfigSpace } from './config-space.ts';
+
+/** Why a device returns to its power-on state. */
+export type ResetKind = 'flr' | 'pm' | 'bus';
+
+/** The behaviour behind the BARs. Widths are 1, 2 or 4 bytes; a wider access arrives as two, low half first. */
+export interface DeviceModel {
+  read(bar: number, offset: number, width: number): number;
+  write(bar: number, offset: number, width: number, value: number): void;
+  reset(kind: ResetKind): void;
+}
+
+/** Memory requests with the function's own requester id; they fail while bus mastering or D0 is off. */
+export interface DmaPort {
+  read(iova: number, into: Uint8Array, pasid?: number): boolean;
+  write(iova: number, bytes: Uint8Array, pasid?: number): boolean;
+}
+
+/** Interrupts of the function: a message (MSI or MSI-X vector), and the level of its INTx pin. */
+export interface InterruptPort {
+  message(vector: number): void;
+  level(asserted: boolean): void;
+  /** The message capability that is enabled now. */
+  readonly mode: 'msix' | 'msi' | 'intx';
+}
+
+/** Device time: calls back after virtual nanoseconds, unless the function was reset in between. */
+export interface DevicePorts {
+  readonly config: ConfigSpace;
+  readonly dma: DmaPort;
+  readonly interrupts: InterruptPort;
+  /** VF number, 0-based; undefined for a PF or a plain function. */
+  readonly vf: number | undefined;
+  later(delay: number, work: () => void): void;
+}
+
+/** Makes a model. A VF's model is made with the PF's, which is where firmware and shared state live. */
+export type ModelFactory = (ports: DevicePorts, physical: DeviceModel | undefined) => DeviceModel;
+
+/** A device without behaviour: registers read 0 and ignore writes. */
+export const inert: ModelFactory = () => ({ read: () => 0, write: () => {}, reset: () => {} });

@@ -1,0 +1,170 @@
+/**
+ * The machine's scheduler: cooperative threads on a virtual clock. What may sleep is a generator; `yield` is the sleep
+ * point, as might_sleep() is in C. Order is an input: {@link Scheduler.choose} picks among the runnable threads, so a
+ * race is explored, replayed and shrunk like any other input. No wall clock, no randomness.
+ */
+
+/** What a task sleeps on: a queue somebody wakes, a delay in virtual nanoseconds, or 0 to let others run. */
+export type Wait = WaitQueue | number;
+/** How a sleep ended: normally, or by {@link Thread.interrupt} (a signal): interruptible sleepers then give up. */
+export type Wake = 'woken' | 'interrupted';
+/** Something that may sleep and ends with a `T`. */
+export type Task<T> = Generator<Wait, T, Wake>;
+
+/** A thread: a task on its way. */
+export interface Thread<T = unknown> {
+  readonly name: string;
+  done: boolean;
+  result: T | undefined;
+  /** Wakes the thread out of its sleep with `interrupted`, as a signal does. */
+  interrupt(): void;
+}
+
+interface Slot extends Thread {
+  task: Task<unknown>;
+  waiting: WaitQueue | undefined;
+  wakeAt: number;
+  state: 'runnable' | 'waiting' | 'sleeping' | 'done';
+  wake: Wake;
+  order: number;
+}
+
+/** Threads waiting for an event. Waking moves every sleeper to the run queue; each re-checks its own condition. */
+export class WaitQueue {
+  readonly name: string;
+  readonly sleepers: Slot[] = [];
+  constructor(name: string) {
+    this.name = name;
+  }
+  /** Wakes all sleepers (wake_up_all). */
+  wake(): void {
+    for (const slot of this.sleepers.splice(0)) {
+      slot.state = 'runnable';
+      slot.waiting = undefined;
+      slot.wake = 'woken';
+    }
+  }
+}
+
+/** Returned when a call can never finish: nothing is runnable and no timer is pending. A verdict, not an error. */
+export const HANG: unique symbol = Symbol('hang');
+
+/** Picks the next thread to run: an index below `runnable.length`. */
+export type Choose = (runnable: readonly Thread[]) => number;
+
+const FIFO: Choose = () => 0;
+
+/** Deterministic cooperative scheduler with a virtual clock in nanoseconds. */
+export class Scheduler {
+  /** Virtual time in nanoseconds since the machine was built. */
+  now = 0;
+  /** The schedule: first come, first served unless the lab replaces it. */
+  choose: Choose = FIFO;
+  private readonly slots: Slot[] = [];
+  private order = 0;
+
+  /** Starts a thread; it first runs when somebody runs or steps the scheduler. */
+  spawn<T>(name: string, task: Task<T>): Thread<T> {
+    const slot: Slot = {
+      name,
+      task,
+      done: false,
+      result: undefined,
+      waiting: undefined,
+      wakeAt: 0,
+      state: 'runnable',
+      wake: 'woken',
+      order: this.order++,
+      interrupt: () => {
+        if (slot.state === 'waiting') {
+          const at = slot.waiting!.sleepers.indexOf(slot);
+          if (at >= 0) slot.waiting!.sleepers.splice(at, 1);
+          slot.waiting = undefined;
+        } else if (slot.state !== 'sleeping') return;
+        slot.state = 'runnable';
+        slot.wake = 'interrupted';
+      },
+    };
+    this.slots.push(slot);
+    return slot as unknown as Thread<T>;
+  }
+
+  /** Calls `fn` once after `delay` virtual nanoseconds. */
+  after(delay: number, name: string, fn: () => void): void {
+    this.spawn(name, sleepThen(delay, fn));
+  }
+
+  /** Runs `task` to its end and returns its result; others run while it sleeps. {@link HANG} when it can never end. */
+  run<T>(task: Task<T>): T | typeof HANG {
+    const first = task.next('woken');
+    if (first.done) return first.value;
+    const thread = this.spawn('call', task) as unknown as Slot;
+    this.park(thread, first.value);
+    while (!thread.done) if (!this.step()) return HANG;
+    return thread.result as T;
+  }
+
+  /** Runs one thread up to its next sleep point, letting time pass if all are asleep. False: nothing can run. */
+  step(): boolean {
+    let runnable = this.slots.filter(isRunnable);
+    if (runnable.length === 0) {
+      if (!this.tick()) return false;
+      runnable = this.slots.filter(isRunnable);
+    }
+    const slot = runnable[runnable.length === 1 ? 0 : this.choose(runnable)]!;
+    const { done, value } = slot.task.next(slot.wake);
+    if (done) {
+      slot.done = true;
+      slot.state = 'done';
+      slot.result = value;
+      this.slots.splice(this.slots.indexOf(slot), 1);
+    } else this.park(slot, value as Wait);
+    return true;
+  }
+
+  /** Runs everything that can run, timers included, until the machine is at rest; `budget` bounds the steps. */
+  settle(budget = 100_000): void {
+    while (budget-- > 0) if (!this.step()) return;
+    throw new Error('the machine does not come to rest: a device or a task never stops scheduling itself');
+  }
+
+  /** Threads that have not ended, in the order they were started. */
+  get threads(): readonly Thread[] {
+    return this.slots;
+  }
+
+  private park(slot: Slot, wait: Wait): void {
+    slot.order = this.order++;
+    slot.wake = 'woken';
+    if (typeof wait === 'number') {
+      slot.state = wait > 0 ? 'sleeping' : 'runnable';
+      slot.wakeAt = this.now + wait;
+      // The run queue is first in, first out: who gives up the processor goes to its end.
+      const at = this.slots.indexOf(slot);
+      this.slots.push(...this.slots.splice(at, 1));
+    } else {
+      slot.state = 'waiting';
+      slot.waiting = wait;
+      wait.sleepers.push(slot);
+    }
+  }
+
+  /** Advances the clock to the next timer. */
+  private tick(): boolean {
+    let next = Number.POSITIVE_INFINITY;
+    for (const slot of this.slots) if (slot.state === 'sleeping' && slot.wakeAt < next) next = slot.wakeAt;
+    if (next === Number.POSITIVE_INFINITY) return false;
+    this.now = next;
+    for (const slot of this.slots) if (slot.state === 'sleeping' && slot.wakeAt <= next) slot.state = 'runnable';
+    return true;
+  }
+}
+
+function isRunnable(slot: Slot): boolean {
+  return slot.state === 'runnable';
+}
+
+function* sleepThen(delay: number, fn: () => void): Task<void> {
+  yield delay;
+  fn();
+}

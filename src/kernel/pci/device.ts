@@ -1,0 +1,182 @@
+/**
+ * A PCI device as the kernel sees it (struct pci_dev), and what it lends to the driver bound to it: configuration
+ * space, BARs, DMA buffers and interrupt vectors of this device, and of no other.
+ */
+import type { Hardware } from '../../../sim/hardware.ts';
+import type { Vector } from '../../../sim/interrupts.ts';
+import type { Extent } from '../../../sim/memory.ts';
+import { Mutex } from '../../../sim/mutex.ts';
+import type { PciFunction } from '../../../sim/pci/function.ts';
+import { BAR, CAP, EXP, EXT_CAP, PCI } from '../../../sim/pci/registers.ts';
+import type { Scheduler } from '../../../sim/scheduler.ts';
+import type { IommuGroup } from '../iommu-group.ts';
+import type { PciDriver } from './driver.ts';
+
+/** A resource: bytes of bus address space behind a BAR. Start 0 and length 0: none. */
+export interface Resource {
+  readonly start: number;
+  readonly length: number;
+  readonly io: boolean;
+  readonly prefetch: boolean;
+  readonly wide: boolean;
+}
+
+const NONE: Resource = { start: 0, length: 0, io: false, prefetch: false, wide: false };
+/** Index of the expansion ROM among the resources. */
+export const ROM_RESOURCE = 6;
+
+/** Memory of the kernel that the device can reach: what dma_alloc_coherent gives. */
+export interface DmaBuffer {
+  /** The address the device uses. */
+  readonly iova: number;
+  readonly length: number;
+  read(offset: number, into: Uint8Array): void;
+  write(offset: number, bytes: Uint8Array): void;
+  free(): void;
+}
+
+/** Registers of one BAR, as ioremap gives them. Widths 1, 2, 4; all ones when the device does not answer. */
+export interface BarAccess {
+  read(offset: number, width: number): number;
+  write(offset: number, width: number, value: number): void;
+}
+
+export class PciDevice {
+  readonly function: PciFunction;
+  readonly name: string;
+  readonly vendor: number;
+  readonly device: number;
+  readonly cfgSize: number;
+  readonly resources: readonly Resource[];
+  /** The PF of a VF (pci_physfn). */
+  readonly physfn: PciDevice | undefined;
+  /** VF index, 0-based (pci_iov_vf_id); -1 for others. */
+  readonly vfId: number;
+  readonly virtfns: PciDevice[] = [];
+  /** VFs: COMMAND's memory bit is not implemented, decode belongs to the PF. */
+  readonly noCommandMemory: boolean;
+  /** INTX_DISABLE did not toggle at enumeration. */
+  readonly brokenIntxMasking: boolean;
+  /** device_lock: reset, bind and unbind hold it. */
+  readonly lock: Mutex;
+  group: IommuGroup | undefined;
+  driver: PciDriver | undefined;
+  driverOverride: string | undefined;
+  /** dev_set_drvdata. */
+  driverData: unknown;
+  /** Number of VFs enabled. */
+  numVfs = 0;
+  sriovDriversAutoprobe = true;
+  /** A user's reset holds the translation of ATS functions: attach answers EBUSY. */
+  resetting = false;
+  enableCount = 0;
+  private readonly hardware: Hardware;
+
+  constructor(hardware: Hardware, fn: PciFunction, physfn: PciDevice | undefined) {
+    this.hardware = hardware;
+    this.function = fn;
+    this.name = fn.name;
+    this.physfn = physfn;
+    this.vfId = fn.vf ?? -1;
+    const d = fn.template.description;
+    this.vendor = physfn?.vendor ?? d.vendor;
+    this.device = d.device;
+    this.cfgSize = fn.template.size;
+    this.noCommandMemory = physfn !== undefined;
+    this.brokenIntxMasking =
+      physfn === undefined &&
+      ((fn.template.rw[PCI.COMMAND + 1]! & 4) === 0 || (d.quirks?.includes('broken_intx_masking') ?? false));
+    this.lock = new Mutex(`${this.name} device lock`);
+    this.resources = readResources(fn);
+  }
+
+  get isVirtfn(): boolean {
+    return this.physfn !== undefined;
+  }
+  get scheduler(): Scheduler {
+    return this.hardware.scheduler;
+  }
+  /** Legacy interrupt line usable by the host: a pin, and not a VF. */
+  get irq(): number {
+    return this.isVirtfn ? 0 : this.function.config.read(PCI.INTERRUPT_PIN, 1);
+  }
+  get totalVfs(): number {
+    return this.function.template.description.sriov?.totalVfs ?? 0;
+  }
+  capability(id: number): number {
+    return this.function.capability(id, false);
+  }
+  extendedCapability(id: number): number {
+    return this.function.capability(id, true);
+  }
+  readConfig(offset: number, width: number): number {
+    return this.function.configRead(offset, width);
+  }
+  writeConfig(offset: number, width: number, value: number): void {
+    this.function.configWrite(offset, width, value);
+  }
+  /** PCIe port type, -1 for conventional functions. */
+  get pcieType(): number {
+    const at = this.capability(CAP.EXP);
+    return at ? (this.readConfig(at + EXP.FLAGS, 2) >> 4) & 0xf : -1;
+  }
+  get isSriovPf(): boolean {
+    return this.extendedCapability(EXT_CAP.SRIOV) !== 0 && this.totalVfs > 0;
+  }
+
+  /** The registers of a BAR (pci_iomap). */
+  bar(index: number): BarAccess {
+    const fn = this.function;
+    return {
+      read: (offset, width) => fn.read(index, offset, width),
+      write: (offset, width, value) => fn.write(index, offset, width, value),
+    };
+  }
+
+  /** Kernel memory mapped for this device in its group's default domain (dma_alloc_coherent). */
+  allocateDma(length: number): DmaBuffer {
+    const memory = this.hardware.memory;
+    const extent: Extent = memory.allocate(`kernel:${this.name}`, length);
+    const domain = this.group!.defaultDomain;
+    const mapping = { start: extent.start, length: extent.length, physical: extent.start, read: true, write: true };
+    domain.map(mapping);
+    return {
+      iova: extent.start,
+      length,
+      read: (offset, into) => void memory.read(extent.start + offset, into),
+      write: (offset, bytes) => void memory.write(extent.start + offset, bytes),
+      free: () => {
+        domain.mappings.remove(mapping);
+        memory.free(extent);
+      },
+    };
+  }
+
+  /** A host interrupt vector for this device's messages; undefined when the host has none left. */
+  allocateVector(handler: () => void): Vector | undefined {
+    return this.hardware.fabric.interrupts.allocate(this.function.aliasId, handler);
+  }
+
+  freeVector(vector: Vector): void {
+    this.hardware.fabric.interrupts.free(vector);
+  }
+}
+
+function readResources(fn: PciFunction): Resource[] {
+  const list: Resource[] = new Array(7).fill(NONE);
+  fn.template.bars.forEach((bar, index) => {
+    const start = fn.windows[index];
+    if (bar === undefined || start === undefined) return;
+    const wide = bar.kind === 'mem64';
+    list[index] = { start, length: bar.size, io: bar.kind === 'io', prefetch: bar.prefetch ?? false, wide };
+  });
+  const rom = fn.template.description.rom;
+  if (rom && fn.vf === undefined)
+    list[ROM_RESOURCE] = { start: fn.windows[ROM_RESOURCE] ?? 0, length: rom.size, io: false, prefetch: false, wide: false };
+  return list;
+}
+
+/** Flag bits of a resource as the low bits of a BAR register show them. */
+export function barFlags(resource: Resource): number {
+  return resource.io ? BAR.IO : (resource.prefetch ? BAR.PREFETCH : 0) | (resource.wide ? BAR.MEM_64 : 0);
+}

@@ -1,0 +1,220 @@
+/**
+ * The one door: everything a user can do is a system call on a {@link Process}. Arguments are bytes in the process's
+ * memory, exactly as on Linux/x86-64; results are a count or a negated errno. Plain calls run to their end at once;
+ * {@link Process.task} gives the call itself, for callers that interleave several.
+ */
+import { HANG, type Scheduler, type Task } from '../../sim/scheduler.ts';
+import { ERRNO } from '../uapi/errno.ts';
+import type { AddressSpace } from './address-space.ts';
+import { type Backing, FileReference, type OpenFile, POLL, type Result } from './file.ts';
+
+/** Capabilities a process may lack (include/uapi/linux/capability.h). */
+export type Capability = 'CAP_SYS_RAWIO' | 'CAP_IPC_LOCK' | 'CAP_SYS_RESOURCE' | 'CAP_SYS_ADMIN';
+
+/** Finds what a path names; the kernel's device and sysfs files stand behind it. A negated errno if it names nothing. */
+export interface PathLookup {
+  open(caller: Process, path: string, how: OpenFlags): OpenFile | number;
+}
+
+/** open(2) flags the files here look at. */
+export interface OpenFlags {
+  readonly read: boolean;
+  readonly write: boolean;
+  readonly nonblock: boolean;
+}
+
+/** A mapping call: protection and sharing. */
+export interface MmapFlags {
+  readonly read: boolean;
+  readonly write: boolean;
+  readonly shared: boolean;
+}
+
+/** Offsets at and above 2^63 do not fit loff_t. */
+const LOFF_MAX = 2 ** 63;
+
+export class Process {
+  readonly name: string;
+  readonly memory: AddressSpace;
+  readonly scheduler: Scheduler;
+  /** Capabilities held; root holds all of them. */
+  readonly capabilities: Set<Capability>;
+  /** RLIMIT_MEMLOCK in bytes. */
+  memlockLimit = 8 * 1024 * 1024;
+  /** RLIMIT_NOFILE: descriptors below this number. */
+  fileLimit = 1024;
+  /** mm->locked_vm: pages charged against the limit. */
+  lockedPages = 0;
+  private readonly table: (FileReference | undefined)[] = [];
+  private readonly paths: PathLookup;
+
+  constructor(
+    name: string,
+    memory: AddressSpace,
+    scheduler: Scheduler,
+    paths: PathLookup,
+    capabilities: Iterable<Capability>,
+  ) {
+    this.name = name;
+    this.memory = memory;
+    this.scheduler = scheduler;
+    this.paths = paths;
+    this.capabilities = new Set(capabilities);
+  }
+
+  /** Ends `call` now: runs the task to its end; a call that can never end is interrupted and answers EINTR. */
+  finish(call: Result): number {
+    if (typeof call === 'number') return call;
+    const result = this.scheduler.run(call);
+    if (result !== HANG) return result;
+    for (const thread of this.scheduler.threads) {
+      if (thread.name !== 'call') continue;
+      thread.interrupt();
+      while (!thread.done && this.scheduler.step());
+      if (thread.done) return thread.result as number;
+    }
+    return -ERRNO.EINTR;
+  }
+
+  open(path: string, how: OpenFlags = { read: true, write: true, nonblock: false }): number {
+    const file = this.paths.open(this, path, how);
+    if (typeof file === 'number') return file;
+    const fd = this.install(file);
+    if (fd >= 0) this.table[fd]!.nonblock = how.nonblock;
+    return fd;
+  }
+
+  close(fd: number): number {
+    return this.finish(this.closeCall(fd));
+  }
+
+  closeCall(fd: number): Result {
+    const reference = this.table[fd];
+    if (reference === undefined) return -ERRNO.EBADF;
+    this.table[fd] = undefined;
+    const release = reference.put();
+    return release === undefined ? 0 : afterwards(release);
+  }
+
+  dup(fd: number): number {
+    const reference = this.table[fd];
+    if (reference === undefined) return -ERRNO.EBADF;
+    const number = this.lowestFree();
+    if (number < 0) return number;
+    this.table[number] = reference.get();
+    return number;
+  }
+
+  ioctl(fd: number, command: number, argument: number): number {
+    return this.finish(this.ioctlCall(fd, command, argument));
+  }
+
+  ioctlCall(fd: number, command: number, argument: number): Result {
+    const file = this.table[fd]?.file;
+    if (file === undefined) return -ERRNO.EBADF;
+    return file.ioctl === undefined ? -ERRNO.ENOTTY : file.ioctl(this, command, argument);
+  }
+
+  read(fd: number, address: number, length: number): number {
+    return this.finish(this.readCall(fd, address, length, undefined));
+  }
+
+  write(fd: number, address: number, length: number): number {
+    return this.finish(this.writeCall(fd, address, length, undefined));
+  }
+
+  pread(fd: number, address: number, length: number, offset: number): number {
+    return this.finish(this.readCall(fd, address, length, offset));
+  }
+
+  pwrite(fd: number, address: number, length: number, offset: number): number {
+    return this.finish(this.writeCall(fd, address, length, offset));
+  }
+
+  readCall(fd: number, address: number, length: number, position: number | undefined): Result {
+    const file = this.table[fd]?.file;
+    if (position !== undefined && (position < 0 || position >= LOFF_MAX)) return -ERRNO.EINVAL;
+    if (file === undefined || file.readable === false) return -ERRNO.EBADF;
+    return file.read === undefined ? -ERRNO.EINVAL : file.read(this, address, length, position);
+  }
+
+  writeCall(fd: number, address: number, length: number, position: number | undefined): Result {
+    const file = this.table[fd]?.file;
+    if (position !== undefined && (position < 0 || position >= LOFF_MAX)) return -ERRNO.EINVAL;
+    if (file === undefined || file.writable === false) return -ERRNO.EBADF;
+    return file.write === undefined ? -ERRNO.EINVAL : file.write(this, address, length, position);
+  }
+
+  /** Maps a file; the address, or a negated errno. */
+  mmap(fd: number, offset: number, length: number, how: MmapFlags): number {
+    const reference = this.table[fd];
+    if (reference === undefined) return -ERRNO.EBADF;
+    if (length === 0) return -ERRNO.EINVAL;
+    if (reference.file.mmap === undefined) return -ERRNO.ENODEV;
+    const backing = reference.file.mmap(this, { offset, length, ...how });
+    if (typeof backing === 'number') return backing;
+    return this.memory.map(holding(this, reference, backing), 0, length, { ...how, device: true });
+  }
+
+  munmap(address: number): number {
+    return this.memory.unmap(address) ? 0 : -ERRNO.EINVAL;
+  }
+
+  /** Poll bits of `fd`; a file without a poll operation is always readable and writable. */
+  poll(fd: number): number {
+    const file = this.table[fd]?.file;
+    if (file === undefined) return -ERRNO.EBADF;
+    return file.poll === undefined ? POLL.IN | POLL.OUT : file.poll();
+  }
+
+  /** Installs an open file at the lowest free number (get_unused_fd, fd_install); EMFILE when the table is full. */
+  install(file: OpenFile): number {
+    const number = this.lowestFree();
+    if (number >= 0) this.table[number] = new FileReference(file);
+    return number;
+  }
+
+  /** fdget: the reference behind a number, or undefined. */
+  file(fd: number): FileReference | undefined {
+    return this.table[fd];
+  }
+
+  /** The open numbers, ascending. */
+  get descriptors(): number[] {
+    return [...this.table.keys()].filter((fd) => this.table[fd] !== undefined);
+  }
+
+  /** Process exit: mappings go first, then the descriptors (exit_mm before exit_files). */
+  exit(): void {
+    for (const mapping of [...this.memory.all]) this.memory.unmap(mapping.start);
+    for (const fd of this.descriptors) this.close(fd);
+  }
+
+  private lowestFree(): number {
+    for (let fd = 3; fd < this.fileLimit; fd++) if (this.table[fd] === undefined) return fd;
+    return -ERRNO.EMFILE;
+  }
+}
+
+function* afterwards(release: Task<void>): Task<number> {
+  yield* release;
+  return 0;
+}
+
+/** A mapping holds its file open until it goes (vma->vm_file). */
+function holding(process: Process, reference: FileReference, backing: Backing): Backing {
+  return {
+    load: (offset, into) => backing.load(offset, into),
+    store: (offset, bytes) => backing.store(offset, bytes),
+    physical: (offset) => backing.physical(offset),
+    opened: () => {
+      reference.get();
+      backing.opened?.();
+    },
+    closed: () => {
+      backing.closed?.();
+      const release = reference.put();
+      if (release !== undefined) process.finish(afterwards(release));
+    },
+  };
+}
