@@ -29,6 +29,8 @@ export class Hardware {
   private io = 0x1000;
   private mmio64 = 0x80_0000_0000;
   private nextBus = 1;
+  /** VFs once built stay the same silicon: switching them off and on again resets them. */
+  private readonly dormant = new Map<PciFunction, PciFunction[]>();
 
   constructor(description: MachineDescription, models: ModelTable, fill = 0) {
     this.description = description;
@@ -80,17 +82,18 @@ export class Hardware {
     fn.template.bars.forEach((bar, index) => {
       if (bar === undefined) return;
       const at = PCI.BASE_ADDRESS_0 + 4 * index;
-      const address = this.place(bar.kind, bar.size, bar.prefetch ?? false);
+      const address = bar.address ?? this.place(bar.kind, bar.size, bar.prefetch ?? false);
       fn.windows[index] = address;
       fn.config.set(at, 4, ((address >>> 0) | (fn.config.read(at, 4) & 0xf)) >>> 0);
       if (bar.kind === 'mem64') fn.config.set(at + 4, 4, Math.floor(address / 2 ** 32));
       command |= bar.kind === 'io' ? 1 : 2;
     });
     fn.config.set(PCI.COMMAND, 2, command);
+    fn.config.set(PCI.INTERRUPT_LINE, 1, fn.template.description.interruptLine ?? 0);
     const sriov = fn.template.description.sriov;
     const cap = fn.capability(EXT_CAP.SRIOV, true);
     for (const bar of sriov?.vf.bars ?? []) {
-      const address = this.place(bar.kind, bar.size * sriov!.totalVfs, bar.prefetch ?? false);
+      const address = bar.address ?? this.place(bar.kind, bar.size * sriov!.totalVfs, bar.prefetch ?? false);
       const at = cap + SRIOV.BAR + 4 * bar.index;
       fn.config.set(at, 4, ((address >>> 0) | (fn.config.read(at, 4) & 0xf)) >>> 0);
       if (bar.kind === 'mem64') fn.config.set(at + 4, 4, Math.floor(address / 2 ** 32));
@@ -128,14 +131,25 @@ export class Hardware {
 
   /** VF Enable: the VFs appear, or vanish (9.3.3.3.1). */
   private setVfs(physical: PciFunction, enabled: boolean): void {
-    for (const vf of physical.virtuals.splice(0)) this.topology.remove(vf);
+    for (const vf of physical.virtuals.splice(0)) {
+      this.topology.remove(vf);
+      vf.reset('bus');
+    }
     if (!enabled) return;
+    let dormant = this.dormant.get(physical);
+    if (dormant === undefined) this.dormant.set(physical, (dormant = []));
     const cap = physical.capability(EXT_CAP.SRIOV, true);
     const count = physical.config.read(cap + SRIOV.NUM_VF, 2);
     const { offset, stride, vf } = physical.template.description.sriov!;
     for (let index = 0; index < count; index++) {
       const id = physical.id + offset + index * stride;
-      physical.virtuals.push(this.build(vf, { id, aliasId: id, physical, vf: index }));
+      const known = dormant[index];
+      if (known === undefined) dormant[index] = this.build(vf, { id, aliasId: id, physical, vf: index });
+      else {
+        this.slice(known, physical, index);
+        this.topology.add(known);
+      }
+      physical.virtuals.push(dormant[index]!);
     }
   }
 }

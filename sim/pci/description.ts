@@ -7,6 +7,8 @@ export interface BarDescription {
   /** Bytes, a power of two. */
   readonly size: number;
   readonly prefetch?: boolean;
+  /** Where firmware puts it; placed automatically if not given. */
+  readonly address?: number;
 }
 
 /** A capability: which one, where, and its body as hex (without the two header bytes, or the four extended ones). */
@@ -46,6 +48,8 @@ export interface FunctionDescription {
   readonly subsystem?: number;
   /** INTx pin, 1 (A) to 4; 0 or none: no INTx. */
   readonly interruptPin?: number;
+  /** Interrupt line as firmware wrote it. */
+  readonly interruptLine?: number;
   readonly bars?: readonly BarDescription[];
   /** Expansion ROM image, hex, and its BAR size in bytes. */
   readonly rom?: { readonly size: number; readonly image: string };

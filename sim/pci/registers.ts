@@ -186,3 +186,6 @@ export const SRIOV_CTRL = { VFE: 0x1, VFM: 0x2, MSE: 0x8, ARI: 0x10 } as const;
 /** ACS extended capability (7.7.11). */
 export const ACS = { CAP: 4, CTRL: 6 } as const;
 export const ACS_BITS = { SV: 0x1, TB: 0x2, RR: 0x4, CR: 0x8, UF: 0x10, EC: 0x20, DT: 0x40 } as const;
+
+/** AER registers the kernel saves: masks, severity, capability control (7.8.4). */
+export const AER_REGISTERS = [0x08, 0x0c, 0x14, 0x18] as const;

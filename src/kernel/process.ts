@@ -14,6 +14,10 @@ export type Capability = 'CAP_SYS_RAWIO' | 'CAP_IPC_LOCK' | 'CAP_SYS_RESOURCE' |
 /** Finds what a path names; the kernel's device and sysfs files stand behind it. A negated errno if it names nothing. */
 export interface PathLookup {
   open(caller: Process, path: string, how: OpenFlags): OpenFile | number;
+  /** The target of a symbolic link, or a negated errno. */
+  readlink(path: string): string | number;
+  /** Names in a directory, sorted, or a negated errno. */
+  readdir(path: string): string[] | number;
 }
 
 /** open(2) flags the files here look at. */
@@ -82,6 +86,14 @@ export class Process {
     const fd = this.install(file);
     if (fd >= 0) this.table[fd]!.nonblock = how.nonblock;
     return fd;
+  }
+
+  readlink(path: string): string | number {
+    return this.paths.readlink(path);
+  }
+
+  readdir(path: string): string[] | number {
+    return this.paths.readdir(path);
   }
 
   close(fd: number): number {

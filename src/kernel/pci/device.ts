@@ -10,6 +10,7 @@ import type { PciFunction } from '../../../sim/pci/function.ts';
 import { BAR, CAP, EXP, EXT_CAP, PCI } from '../../../sim/pci/registers.ts';
 import type { Scheduler } from '../../../sim/scheduler.ts';
 import type { IommuGroup } from '../iommu-group.ts';
+import type { PciBus } from './bus.ts';
 import type { PciDriver } from './driver.ts';
 
 /** A resource: bytes of bus address space behind a BAR. Start 0 and length 0: none. */
@@ -70,10 +71,13 @@ export class PciDevice {
   /** A user's reset holds the translation of ATS functions: attach answers EBUSY. */
   resetting = false;
   enableCount = 0;
+  /** The bus it was found on. */
+  readonly bus: PciBus;
   private readonly hardware: Hardware;
 
-  constructor(hardware: Hardware, fn: PciFunction, physfn: PciDevice | undefined) {
+  constructor(hardware: Hardware, fn: PciFunction, physfn: PciDevice | undefined, bus: PciBus) {
     this.hardware = hardware;
+    this.bus = bus;
     this.function = fn;
     this.name = fn.name;
     this.physfn = physfn;
@@ -119,6 +123,14 @@ export class PciDevice {
   get pcieType(): number {
     const at = this.capability(CAP.EXP);
     return at ? (this.readConfig(at + EXP.FLAGS, 2) >> 4) & 0xf : -1;
+  }
+  /** The only function on its bus, below a bridge: a secondary bus reset resets nothing else. */
+  get soleOnBus(): boolean {
+    const bus = this.function.id >> 8;
+    if (bus === 0 || this.isVirtfn) return false;
+    for (const other of this.hardware.topology.functions.keys())
+      if (other >> 8 === bus && other !== this.function.id) return false;
+    return true;
   }
   get isSriovPf(): boolean {
     return this.extendedCapability(EXT_CAP.SRIOV) !== 0 && this.totalVfs > 0;

@@ -26,6 +26,8 @@ export interface PciDriver {
   remove(device: PciDevice): void | Task<void>;
   /** Creates or removes VFs: the number now enabled, or a negated errno. Absent: ENOENT for the administrator. */
   sriovConfigure?(device: PciDevice, numVfs: number): Result;
+  /** A VF of this driver's device was added and is about to be probed (the driver's bus notifier). */
+  readonly virtualAdded?: (device: PciDevice, vf: PciDevice) => void;
   /** Around every reset of the device, whoever asked for it. */
   readonly resetPrepare?: (device: PciDevice) => void;
   readonly resetDone?: (device: PciDevice) => void;

@@ -1,0 +1,83 @@
+/** The kernel of one machine: its bus, device nodes, sysfs, and the processes that run on it. */
+import type { Hardware } from '../../sim/hardware.ts';
+import type { Scheduler, Task } from '../../sim/scheduler.ts';
+import { HANG } from '../../sim/scheduler.ts';
+import { AddressSpace } from './address-space.ts';
+import { Devfs } from './devfs.ts';
+import type { OpenFile } from './file.ts';
+import { PciBus } from './pci/bus.ts';
+import { type Capability, type OpenFlags, type PathLookup, Process } from './process.ts';
+import { iommuGroups } from './sysfs/iommu-group.ts';
+import { type Directory, directory } from './sysfs/node.ts';
+import { type Extra, pciDevices } from './sysfs/pci-device.ts';
+import { driversProbe, pciDrivers } from './sysfs/pci-driver.ts';
+import { Sysfs } from './sysfs/tree.ts';
+
+/** Everything root may do. */
+export const ALL_CAPABILITIES: readonly Capability[] = [
+  'CAP_SYS_RAWIO',
+  'CAP_IPC_LOCK',
+  'CAP_SYS_RESOURCE',
+  'CAP_SYS_ADMIN',
+];
+
+export class Kernel implements PathLookup {
+  readonly hardware: Hardware;
+  readonly scheduler: Scheduler;
+  readonly devfs = new Devfs();
+  readonly bus: PciBus;
+  readonly sysfs: Sysfs;
+  /** Directories other subsystems add under /sys/bus/pci/devices/BDF (vfio-dev). */
+  deviceExtra: Extra = () => ({});
+  /** Directories other subsystems add under /sys/class (mdev parents). */
+  readonly classes: Record<string, () => Directory> = {};
+
+  constructor(hardware: Hardware) {
+    this.hardware = hardware;
+    this.scheduler = hardware.scheduler;
+    this.bus = new PciBus(hardware);
+    this.sysfs = new Sysfs(this.tree());
+  }
+
+  /** Starts a process; root unless told otherwise. */
+  process(name: string, capabilities: Iterable<Capability> = ALL_CAPABILITIES): Process {
+    const memory = new AddressSpace(this.hardware.memory, name);
+    return new Process(name, memory, this.scheduler, this, capabilities);
+  }
+
+  /** Runs kernel work (module loading, probing) to its end. A hang here is a fault of the emulator. */
+  run<T>(task: Task<T>): T {
+    const result = this.scheduler.run(task);
+    if (result === HANG) throw new Error('kernel work waits for something that can never happen');
+    return result;
+  }
+
+  open(caller: Process, path: string, how: OpenFlags): OpenFile | number {
+    return path.startsWith('/sys/') ? this.sysfs.open(path, how) : this.devfs.open(caller, path, how);
+  }
+
+  readlink(path: string): string | number {
+    return this.sysfs.readlink(path);
+  }
+
+  readdir(path: string): string[] | number {
+    return this.sysfs.readdir(path);
+  }
+
+  private tree(): Directory {
+    const bus = this.bus;
+    return directory({
+      bus: () =>
+        directory({
+          pci: () =>
+            directory({
+              devices: () => pciDevices(bus, this.deviceExtra),
+              drivers: () => pciDrivers(bus),
+              drivers_probe: () => driversProbe(bus),
+            }),
+        }),
+      kernel: () => directory({ iommu_groups: () => iommuGroups(bus) }),
+      class: () => directory(this.classes),
+    });
+  }
+}

@@ -1,0 +1,136 @@
+/** The PCI bus: devices, drivers, and which driver gets which device (drivers/pci/pci-driver.c, drivers/base/dd.c). */
+import type { Hardware } from '../../../sim/hardware.ts';
+import type { PciFunction } from '../../../sim/pci/function.ts';
+import type { Bridge } from '../../../sim/pci/topology.ts';
+import type { Task } from '../../../sim/scheduler.ts';
+import { ERRNO } from '../../uapi/errno.ts';
+import type { Result } from '../file.ts';
+import { IommuGroup } from '../iommu-group.ts';
+import { PciDevice } from './device.ts';
+import { ANY_ID, type PciDriver } from './driver.ts';
+import { sharedGroup } from './group-of.ts';
+import { disableSriov } from './sriov.ts';
+
+export class PciBus {
+  readonly devices = new Map<string, PciDevice>();
+  readonly drivers = new Map<string, PciDriver>();
+  readonly groups = new Map<number, IommuGroup>();
+  private readonly hardware: Hardware;
+  private readonly bridgeGroups = new Map<Bridge, IommuGroup>();
+
+  /** Enumerates the functions that firmware left; VFs appear later. */
+  constructor(hardware: Hardware) {
+    this.hardware = hardware;
+    for (const fn of hardware.functions) this.add(new PciDevice(hardware, fn, undefined, this));
+  }
+
+  /** Loads a driver: it is offered every device that has none. */
+  *registerDriver(driver: PciDriver): Task<void> {
+    this.drivers.set(driver.name, driver);
+    for (const device of [...this.devices.values()]) if (!device.driver && matches(driver, device)) yield* probe(driver, device);
+  }
+
+  /** A VF appeared (pci_iov_add_virtfn). drivers_autoprobe 0 leaves it alone unless an override names a driver. */
+  *addVirtual(physfn: PciDevice, fn: PciFunction): Task<void> {
+    const device = new PciDevice(this.hardware, fn, physfn, this);
+    physfn.virtfns.push(device);
+    this.add(device);
+    physfn.driver?.virtualAdded?.(physfn, device);
+    if (physfn.sriovDriversAutoprobe || device.driverOverride !== undefined) yield* this.autoprobe(device);
+  }
+
+  /** Unbinds and forgets a device (pci_stop_and_remove_bus_device). */
+  *removeDevice(device: PciDevice): Task<void> {
+    yield* this.unbind(device);
+    this.devices.delete(device.name);
+    const siblings = device.physfn?.virtfns;
+    if (siblings) siblings.splice(siblings.indexOf(device), 1);
+    const group = device.group!;
+    group.remove(device);
+    if (group.devices.length === 0) this.groups.delete(group.id);
+  }
+
+  /** A write to a driver's `bind` file. ENODEV: no such device, already bound, or the driver does not match it. */
+  bind(driver: PciDriver, name: string): Result {
+    const device = this.devices.get(name);
+    if (device === undefined || device.driver !== undefined || !matches(driver, device)) return -ERRNO.ENODEV;
+    return lockedProbe(driver, device);
+  }
+
+  /** Removes the driver, waiting for it to let go (device_release_driver). */
+  *unbind(device: PciDevice): Task<void> {
+    const driver = device.driver;
+    if (driver === undefined) return;
+    yield* device.lock.lock();
+    if (device.numVfs > 0 && driver.managesDma !== true) yield* disableSriov(device);
+    const removal = driver.remove(device);
+    if (removal !== undefined) yield* removal;
+    device.driver = undefined;
+    device.driverData = undefined;
+    if (driver.managesDma !== true) device.group?.unuseDefaultDomain();
+    device.lock.unlock();
+  }
+
+  /** A write to drivers_probe: 0 even if no driver wants the device. */
+  *autoprobe(device: PciDevice): Task<number> {
+    for (const driver of this.drivers.values()) {
+      if (device.driver !== undefined) return 0;
+      if (matches(driver, device)) yield* probe(driver, device);
+    }
+    return 0;
+  }
+
+  private add(device: PciDevice): void {
+    this.devices.set(device.name, device);
+    const { topology, fabric } = this.hardware;
+    const found = sharedGroup(device, topology, [...this.devices.values()], this.bridgeGroups);
+    let group = found.group;
+    if (group === undefined) {
+      let id = 0;
+      while (this.groups.has(id)) id++;
+      group = new IommuGroup(id, fabric.iommu);
+      this.groups.set(id, group);
+    }
+    for (const bridge of found.bridges) this.bridgeGroups.set(bridge, group);
+    group.add(device);
+  }
+}
+
+/** pci_match_device: an override names the one driver that may bind; tables marked so match only through it. */
+function matches(driver: PciDriver, device: PciDevice): boolean {
+  if (device.driverOverride !== undefined) {
+    if (device.driverOverride !== driver.name) return false;
+    return idMatch(driver, device) || !driver.overrideOnly;
+  }
+  return !driver.overrideOnly && idMatch(driver, device);
+}
+
+function idMatch(driver: PciDriver, device: PciDevice): boolean {
+  return driver.ids.some(
+    (id) =>
+      (id.vendor === ANY_ID || id.vendor === device.vendor) && (id.device === ANY_ID || id.device === device.device),
+  );
+}
+
+function* lockedProbe(driver: PciDriver, device: PciDevice): Task<number> {
+  yield* device.lock.lock();
+  const result = yield* probe(driver, device);
+  device.lock.unlock();
+  return result;
+}
+
+/** really_probe: DMA-API drivers need the group's default domain first. */
+function* probe(driver: PciDriver, device: PciDevice): Task<number> {
+  if (driver.managesDma !== true) {
+    const claimed = device.group!.useDefaultDomain();
+    if (claimed < 0) return claimed;
+  }
+  device.driver = driver;
+  const call = driver.probe(device);
+  const result = typeof call === 'number' ? call : yield* call;
+  if (result < 0) {
+    device.driver = undefined;
+    if (driver.managesDma !== true) device.group!.unuseDefaultDomain();
+  }
+  return result;
+}

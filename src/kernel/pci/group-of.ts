@@ -1,0 +1,50 @@
+/** Which IOMMU group a PCI device belongs to: pci_device_group of drivers/iommu/iommu.c, Linux 7.3. */
+import type { Bridge, Topology } from '../../../sim/pci/topology.ts';
+import type { IommuGroup } from '../iommu-group.ts';
+import type { PciDevice } from './device.ts';
+
+/** SV, RR, CR and UF must hold all the way up for a device to be isolated (REQ_ACS_FLAGS). */
+const REQUIRED_ACS = 0x1d;
+
+/**
+ * The group of an already grouped device that shares translation or an unguarded path with `device`; undefined: the
+ * device gets a group of its own. Devices join in the order they are found; groups never merge later.
+ */
+export function sharedGroup(
+  device: PciDevice,
+  topology: Topology,
+  devices: readonly PciDevice[],
+  bridgeGroups: Map<Bridge, IommuGroup>,
+): { group: IommuGroup | undefined; bridges: Bridge[] } {
+  const alias = devices.find((other) => other !== device && other.group && aliases(other, device));
+  if (alias) return { group: alias.group, bridges: [] };
+  const bridges = unguarded(topology.bridgeAbove(device.function));
+  for (const bridge of bridges) {
+    const group = bridgeGroups.get(bridge);
+    if (group) return { group, bridges };
+  }
+  if (device.isVirtfn) return { group: bridges.length > 0 ? device.physfn!.group : undefined, bridges };
+  const slot = devices.find((other) => other !== device && other.group && sameSlot(other, device));
+  return { group: slot?.group, bridges };
+}
+
+/** Bridges from the device upwards that do not isolate what is below them: up to the highest one without full ACS. */
+function unguarded(above: Bridge | undefined): Bridge[] {
+  const path: Bridge[] = [];
+  for (let bridge = above; bridge; bridge = bridge.parent) path.push(bridge);
+  let last = -1;
+  path.forEach((bridge, i) => {
+    if ((bridge.acs & REQUIRED_ACS) !== REQUIRED_ACS) last = i;
+  });
+  return path.slice(0, last + 1);
+}
+
+function aliases(a: PciDevice, b: PciDevice): boolean {
+  return a.function.aliasId === b.function.aliasId;
+}
+
+/** Functions of one multifunction device without ACS of their own can reach each other inside the device. */
+function sameSlot(a: PciDevice, b: PciDevice): boolean {
+  if (a.isVirtfn || b.isVirtfn) return false;
+  return a.function.id >> 3 === b.function.id >> 3 && a.extendedCapability(0x0d) === 0;
+}

@@ -1,0 +1,20 @@
+/** What the trace player needs of the emulator: a machine that makes processes, and the door each process has. */
+import type { Process } from '../kernel/process.ts';
+
+/** A process, with the two calls an administrator's script needs besides: links and directory listings of sysfs. */
+export interface Door extends Process {
+  /** The target of a symbolic link, or a negated errno. */
+  readlink(path: string): string | number;
+  /** The names in a directory, or a negated errno. */
+  readdir(path: string): string[] | number;
+  /** memfd_create and ftruncate: a descriptor, or a negated errno. A door without it answers ENOSYS to scripts. */
+  memfd?(length: number): number;
+}
+
+/** A freshly booted machine. */
+export interface Machine {
+  /** A process of root's, with every capability. */
+  process(name: string): Door;
+  /** Whether the BARs of this function show registers that change by themselves, so that reads cannot be compared. */
+  liveRegisters(bdf: string): boolean;
+}
