@@ -8,6 +8,8 @@ export interface Extent {
   readonly start: number;
   readonly length: number;
   readonly owner: string;
+  /** What bytes that were never written read as. */
+  readonly fill: number;
 }
 
 /**
@@ -22,16 +24,19 @@ export class PhysicalMemory {
   private next = PhysicalMemory.BASE;
   private readonly fill: number;
 
-  /** `fill` is what never-written memory reads as; two runs with different fills show residual-data leaks. */
+  /** `fill` is what never-written kernel memory reads as; two runs with different fills show residual-data leaks. */
   constructor(fill = 0) {
     this.fill = fill;
   }
 
-  /** Allocates whole pages for `owner`; `align` in bytes. Neighbours are one page apart, so an overrun is unowned. */
-  allocate(owner: string, length: number, align = PAGE_SIZE): Extent {
+  /**
+   * Allocates whole pages for `owner`; `align` in bytes. Pages given to users are zeroed, the kernel's own hold whatever
+   * was there (the fill). Neighbours are one page apart, so an overrun is unowned.
+   */
+  allocate(owner: string, length: number, align = PAGE_SIZE, zeroed = true): Extent {
     const size = Math.ceil(length / PAGE_SIZE) * PAGE_SIZE;
     const start = Math.ceil(this.next / align) * align;
-    const extent: Extent = { start, length: size, owner };
+    const extent: Extent = { start, length: size, owner, fill: zeroed ? 0 : this.fill };
     this.extents.items.push(extent); // addresses only grow, so the order holds
     this.next = start + size + PAGE_SIZE;
     return extent;
@@ -51,15 +56,17 @@ export class PhysicalMemory {
 
   /** Copies bytes out; false if any byte is not backed by an extent. */
   read(address: number, into: Uint8Array): boolean {
-    if (!this.backed(address, into.length)) return false;
+    const extent = this.backing(address, into.length);
+    if (extent === undefined) return false;
     let done = 0;
     while (done < into.length) {
       const at = address + done;
       const offset = at % PAGE_SIZE;
       const count = Math.min(PAGE_SIZE - offset, into.length - done);
       const page = this.pages.get((at - offset) / PAGE_SIZE);
-      if (page === undefined) into.fill(this.fill, done, done + count);
+      if (page === undefined) into.fill(extent.fill, done, done + count);
       else if (count === PAGE_SIZE) into.set(page, done);
+      else if (count >= 64) into.set(page.subarray(offset, offset + count), done);
       else for (let i = 0; i < count; i++) into[done + i] = page[offset + i]!;
       done += count;
     }
@@ -68,13 +75,14 @@ export class PhysicalMemory {
 
   /** Copies bytes in; false (and nothing written) if any byte is not backed by an extent. */
   write(address: number, bytes: Uint8Array): boolean {
-    if (!this.backed(address, bytes.length)) return false;
+    const extent = this.backing(address, bytes.length);
+    if (extent === undefined) return false;
     let done = 0;
     while (done < bytes.length) {
       const at = address + done;
       const offset = at % PAGE_SIZE;
       const count = Math.min(PAGE_SIZE - offset, bytes.length - done);
-      const page = this.page((at - offset) / PAGE_SIZE);
+      const page = this.page((at - offset) / PAGE_SIZE, extent.fill);
       if (count < 64) for (let i = 0; i < count; i++) page[offset + i] = bytes[done + i]!;
       else page.set(done === 0 && count === bytes.length ? bytes : bytes.subarray(done, done + count), offset);
       done += count;
@@ -82,16 +90,16 @@ export class PhysicalMemory {
     return true;
   }
 
-  private backed(address: number, length: number): boolean {
+  private backing(address: number, length: number): Extent | undefined {
     const extent = this.extents.at(address);
-    return extent !== undefined && address + length <= extent.start + extent.length;
+    return extent !== undefined && address + length <= extent.start + extent.length ? extent : undefined;
   }
 
-  private page(number: number): Uint8Array {
+  private page(number: number, fill: number): Uint8Array {
     let page = this.pages.get(number);
     if (page === undefined) {
       page = new Uint8Array(PAGE_SIZE);
-      if (this.fill !== 0) page.fill(this.fill);
+      if (fill !== 0) page.fill(fill);
       this.pages.set(number, page);
     }
     return page;

@@ -47,6 +47,8 @@ export class Process {
   memlockLimit = 8 * 1024 * 1024;
   /** RLIMIT_NOFILE: descriptors below this number. */
   fileLimit = 1024;
+  /** Calls that could never have returned: each was interrupted. A verdict for the lab. */
+  hangs = 0;
   /** mm->locked_vm: pages charged against the limit. */
   lockedPages = 0;
   private readonly table: (FileReference | undefined)[] = [];
@@ -71,6 +73,7 @@ export class Process {
     if (typeof call === 'number') return call;
     const result = this.scheduler.run(call);
     if (result !== HANG) return result;
+    this.hangs++;
     for (const thread of this.scheduler.threads) {
       if (thread.name !== 'call') continue;
       thread.interrupt();

@@ -1,12 +1,8 @@
 /** What the trace player needs of the emulator: a machine that makes processes, and the door each process has. */
 import type { Process } from '../kernel/process.ts';
 
-/** A process, with the two calls an administrator's script needs besides: links and directory listings of sysfs. */
+/** A process. One whose kernel knows memory files has the call that makes them. */
 export interface Door extends Process {
-  /** The target of a symbolic link, or a negated errno. */
-  readlink(path: string): string | number;
-  /** The names in a directory, or a negated errno. */
-  readdir(path: string): string[] | number;
   /** memfd_create and ftruncate: a descriptor, or a negated errno. A door without it answers ENOSYS to scripts. */
   memfd?(length: number): number;
 }

@@ -2,8 +2,7 @@
  * What of an answer is not compared. Each rule speaks about a kind of value that a machine is free to choose, or that
  * changes by itself; none knows a script or a line.
  */
-import { VFIO } from '../uapi/vfio.ts';
-import { pci_dependent_device, pci_hot_reset_info } from '../uapi/vfio.ts';
+import { pci_dependent_device, pci_hot_reset_info, VFIO } from '../uapi/vfio.ts';
 import { fromHex } from './bytes.ts';
 import { bitsWithoutAddresses } from './config-addresses.ts';
 import type { Outcome } from './outcome.ts';
@@ -49,8 +48,10 @@ const liveRegisters: Rule = ({ handle, offset }, expected, machine) => {
 };
 
 /** Groups are numbered in the order in which devices appear, and virtual functions appear at any time. */
-const groupNumbers: Rule = ({ request }, { out }, machine) => {
-  if (request !== VFIO.DEVICE_GET_PCI_HOT_RESET_INFO || out === undefined) return undefined;
+const groupNumbers: Rule = ({ handle, request }, { out }, machine) => {
+  // The number is also a container's request.
+  if (handle?.kind !== 'device' || request !== VFIO.DEVICE_GET_PCI_HOT_RESET_INFO || out === undefined)
+    return undefined;
   const bytes = fromHex(out);
   const view = new DataView(bytes.buffer);
   const { size: header, at } = pci_hot_reset_info;

@@ -28,7 +28,7 @@ export function parseRecording(text: string, name: string): Recorded[] {
   const lines = text.split('\n');
   while (start < lines.length) {
     let end = start + 1;
-    while (end < lines.length && lines[end]!.startsWith('[')) end++;
+    while (lines[start]!.startsWith('{') && lines[end]?.startsWith('[')) end++;
     const one = lines.slice(start, end).join('\n');
     if (one.trim() !== '') recorded.push(parseAnswer(one, name, start + 1));
     start = end;

@@ -6,12 +6,12 @@ import type { Door, Machine } from './machine.ts';
 import type { Outcome } from './outcome.ts';
 import { Scratch } from './scratch.ts';
 import type { Step, Verb } from './step.ts';
+import { Variables } from './variables.ts';
 import { ADMINISTRATOR } from './verbs-administrator.ts';
 import { EVENTS } from './verbs-events.ts';
 import { FILES } from './verbs-files.ts';
 import { IOCTLS } from './verbs-ioctl.ts';
 import { MEMORY } from './verbs-memory.ts';
-import { Variables } from './variables.ts';
 
 /** What a step was about: which file, which request, where. Decoding and comparing need it; recordings do not have it. */
 export interface Context {

@@ -8,10 +8,6 @@ export class Variables {
     this.values.set(name, typeof value === 'number' ? BigInt(value) : value);
   }
 
-  get(name: string): bigint | string | undefined {
-    return this.values.get(name);
-  }
-
   /** The number a word stands for. */
   number(word: string): bigint {
     return evaluate(word, (name) => this.numeric(name)) ?? 0n;

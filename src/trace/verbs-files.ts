@@ -1,4 +1,6 @@
 /** open, close, dup, read, write and their like. */
+
+import { POLL } from '../kernel/file.ts';
 import { toHex } from './bytes.ts';
 import { MILLISECOND, waitFor } from './call.ts';
 import { encodeFields } from './encode-fields.ts';
@@ -6,7 +8,6 @@ import { answer, answerDescriptor, type Outcome } from './outcome.ts';
 import { probe } from './probe.ts';
 import type { Handler, Run } from './run.ts';
 import type { Step } from './step.ts';
-import { POLL } from '../kernel/file.ts';
 
 /** Bits of poll a script asks for; ERR and HUP come unasked. */
 const ASKED = POLL.IN | POLL.OUT;

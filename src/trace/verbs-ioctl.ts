@@ -1,5 +1,4 @@
 /** ioctl with a struct, and ioctl with a plain number. */
-import { errnoName } from '../uapi/errno.ts';
 import { VFIO } from '../uapi/vfio.ts';
 import { type ByteRange, equalBytes, toHex } from './bytes.ts';
 import { type Encoded, encodeFields } from './encode-fields.ts';
@@ -75,7 +74,7 @@ function ioctlv(run: Run, step: Step): Outcome {
   const [output] = step.outputs;
   if (output === undefined) return answer(ended);
   run.opened(output.variable, ended.ret ?? -1, { kind: 'returned' });
-  return ended.ret === undefined || ended.ret < 0 ? { ret: -1, errno: errnoName(ended.ret ?? 0) } : { ret: 'fd' };
+  return ended.ret === undefined || ended.ret < 0 ? answer(ended) : { ...answer(ended), ret: 'fd' };
 }
 
 export const IOCTLS = { ioctl, ioctlv } satisfies Record<string, Handler>;

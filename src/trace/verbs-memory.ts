@@ -44,11 +44,12 @@ function munmap(run: Run, step: Step): Outcome {
   return answerNow(run.door.munmap(address));
 }
 
-/** Removes the mappings of files; buffers stay, since addresses of theirs may be in later steps. */
+/** Removes the mappings of files and answers how many there were; buffers stay. */
 function munmapall(run: Run): Outcome {
+  const count = run.mappings.size;
   for (const address of run.mappings.keys()) run.door.munmap(address);
   run.mappings.clear();
-  return { ret: 0 };
+  return { ret: count };
 }
 
 function peek(run: Run, step: Step): Outcome {

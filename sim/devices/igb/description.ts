@@ -1,7 +1,7 @@
 /** Intel 82576 gigabit Ethernet controller and its VFs, as the recorded machine shows them. Registers are inert. */
 import type { FunctionDescription } from '../../pci/description.ts';
 
-const AER = { kind: 'aer', at: 0x100, version: 1, body: '000000000000400230204600000000000000c000a0000000' } as const;
+const AER = { kind: 'aer', at: 0x100, version: 1, body: '0000000000004002302046000000000000c00000a0000000' } as const;
 /** Advertised without effect: the emulated functions keep most of device control at 0. */
 const EXP = {
   kind: 'exp',

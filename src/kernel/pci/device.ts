@@ -4,7 +4,7 @@
  */
 import type { Hardware } from '../../../sim/hardware.ts';
 import type { Vector } from '../../../sim/interrupts.ts';
-import type { Extent } from '../../../sim/memory.ts';
+import { type Extent, PAGE_SIZE } from '../../../sim/memory.ts';
 import { Mutex } from '../../../sim/mutex.ts';
 import type { PciFunction } from '../../../sim/pci/function.ts';
 import { BAR, CAP, EXP, EXT_CAP, PCI } from '../../../sim/pci/registers.ts';
@@ -145,10 +145,10 @@ export class PciDevice {
     };
   }
 
-  /** Kernel memory mapped for this device in its group's default domain (dma_alloc_coherent). */
-  allocateDma(length: number): DmaBuffer {
+  /** Kernel memory mapped for this device in its group's default domain; zeroed as dma_alloc_coherent's, or not. */
+  allocateDma(length: number, zeroed = true): DmaBuffer {
     const memory = this.hardware.memory;
-    const extent: Extent = memory.allocate(`kernel:${this.name}`, length);
+    const extent: Extent = memory.allocate(`kernel:${this.name}`, length, PAGE_SIZE, zeroed);
     const domain = this.group!.defaultDomain;
     const mapping = { start: extent.start, length: extent.length, physical: extent.start, read: true, write: true };
     domain.map(mapping);

@@ -1,0 +1,154 @@
+/**
+ * The VF's four queues at work. A job is fetched, and executed and completed some time later; between the two it is in
+ * flight. Nothing starts while the initiator is suspended, and suspending it completes what is in flight first.
+ */
+import type { DevicePorts } from '../../pci/model.ts';
+import { COMPLETION, decodeJob, JOB, type Job } from './job.ts';
+import { runJob } from './jobs.ts';
+import type { VfDma } from './vf-dma.ts';
+import { CONTROL_ENABLE, JOB_STATUS, Q, QUEUE_STATE, QUEUE_WORDS, QUEUES } from './vf-registers.ts';
+import { validRing } from './saved-state.ts';
+import { count, type VfState } from './vf-state.ts';
+
+/** Virtual nanoseconds from the doorbell to the descriptor read. */
+const FETCH_DELAY = 100;
+
+/** What the engine needs to know of the card around it. */
+export interface EngineHost {
+  /** Is the VF still there? Disabling SR-IOV takes it away with work on its way. */
+  present(): boolean;
+  touch(what: string): void;
+}
+
+export class Engine {
+  private readonly ports: DevicePorts;
+  private readonly state: VfState;
+  private readonly dma: VfDma;
+  private readonly host: EngineHost;
+  private readonly jobDelay: number;
+
+  constructor(ports: DevicePorts, state: VfState, dma: VfDma, host: EngineHost, jobDelay: number) {
+    this.ports = ports;
+    this.state = state;
+    this.dma = dma;
+    this.host = host;
+    this.jobDelay = jobDelay;
+  }
+
+  /** CONTROL was written. */
+  control(queue: number, value: number): void {
+    const base = queue * QUEUE_WORDS;
+    const { queues, inflight, changes } = this.state;
+    const before = queues[base + Q.CONTROL / 4]!;
+    queues[base + Q.CONTROL / 4] = value;
+    if (before === value) return;
+    if (changes !== undefined) changes.setup = true;
+    inflight[queue] = undefined;
+    if ((value & CONTROL_ENABLE) === 0) {
+      queues[base + Q.STATUS / 4] = QUEUE_STATE.IDLE;
+      return;
+    }
+    queues[base + Q.PRODUCER / 4] = 0;
+    queues[base + Q.CONSUMER / 4] = 0;
+    if (validRing(queues[base + Q.RING_SIZE / 4]!)) queues[base + Q.STATUS / 4] = QUEUE_STATE.RUNNING;
+    else this.fail(queue, JOB_STATUS.BAD_RING);
+  }
+
+  /** PRODUCER was written. A queue that does not run has no use for a doorbell and drops it. */
+  doorbell(queue: number, value: number): void {
+    const base = queue * QUEUE_WORDS;
+    const { queues } = this.state;
+    if (queues[base + Q.STATUS / 4] !== QUEUE_STATE.RUNNING) return;
+    if ((value - queues[base + Q.CONSUMER / 4]!) >>> 0 > queues[base + Q.RING_SIZE / 4]!) {
+      this.fail(queue, JOB_STATUS.OVERRUN);
+      return;
+    }
+    queues[base + Q.PRODUCER / 4] = value;
+    this.kick(queue);
+  }
+
+  /** The initiator resumed: whatever waits may start. */
+  kickAll(): void {
+    for (let queue = 0; queue < QUEUES; queue++) this.kick(queue);
+  }
+
+  /** Executes and completes every job in flight, now. */
+  drain(): void {
+    for (let queue = 0; queue < QUEUES; queue++) if (this.state.inflight[queue] !== undefined) this.finish(queue);
+  }
+
+  /** May a job of this queue start? */
+  mayStart(queue: number): boolean {
+    const base = queue * QUEUE_WORDS;
+    const { queues, suspended, inflight } = this.state;
+    return (
+      !suspended.initiator &&
+      queues[base + Q.STATUS / 4] === QUEUE_STATE.RUNNING &&
+      queues[base + Q.PRODUCER / 4] !== queues[base + Q.CONSUMER / 4] &&
+      inflight[queue] === undefined &&
+      this.host.present()
+    );
+  }
+
+  private kick(queue: number): void {
+    const bit = 1 << queue;
+    if ((this.state.scheduled & bit) !== 0 || !this.mayStart(queue)) return;
+    this.state.scheduled |= bit;
+    this.ports.later(FETCH_DELAY, () => {
+      this.state.scheduled &= ~bit;
+      if (this.mayStart(queue)) this.fetch(queue);
+    });
+  }
+
+  private fetch(queue: number): void {
+    const base = queue * QUEUE_WORDS;
+    const { queues, inflight } = this.state;
+    const index = queues[base + Q.CONSUMER / 4]! & (queues[base + Q.RING_SIZE / 4]! - 1);
+    const bytes = new Uint8Array(JOB.SIZE);
+    const ring = queues[base + Q.RING_HI / 4]! * 2 ** 32 + queues[base + Q.RING_LO / 4]!;
+    if (!this.dma.read(ring + index * JOB.SIZE, bytes)) {
+      this.complete(queue, undefined, JOB_STATUS.FETCH);
+      return;
+    }
+    const job = decodeJob(bytes);
+    inflight[queue] = job;
+    this.ports.later(this.jobDelay, () => {
+      if (this.state.inflight[queue] === job && this.host.present()) this.finish(queue);
+    });
+  }
+
+  private finish(queue: number): void {
+    const job = this.state.inflight[queue]!;
+    this.state.inflight[queue] = undefined;
+    const status = runJob(job, this.state, this.dma);
+    if (status === JOB_STATUS.OK) count(this.state, 2, job.length);
+    this.complete(queue, job, status);
+    this.kick(queue);
+  }
+
+  private complete(queue: number, job: Job | undefined, status: number): void {
+    const base = queue * QUEUE_WORDS;
+    const { queues, sequence, changes } = this.state;
+    const view = new DataView(new ArrayBuffer(COMPLETION.SIZE));
+    view.setUint32(COMPLETION.COOKIE, job?.cookieLow ?? 0, true);
+    view.setUint32(COMPLETION.COOKIE + 4, job?.cookieHigh ?? 0, true);
+    view.setUint32(COMPLETION.STATUS, status, true);
+    view.setUint32(COMPLETION.SEQUENCE, sequence[queue]!, true);
+    const index = queues[base + Q.CONSUMER / 4]! & (queues[base + Q.RING_SIZE / 4]! - 1);
+    const ring = queues[base + Q.CQ_HI / 4]! * 2 ** 32 + queues[base + Q.CQ_LO / 4]!;
+    const written = this.dma.write(ring + index * COMPLETION.SIZE, new Uint8Array(view.buffer));
+    sequence[queue]! += 1;
+    queues[base + Q.CONSUMER / 4]! += 1;
+    count(this.state, 0, 1);
+    if (changes !== undefined) changes.registers = true;
+    if (!written) this.fail(queue, JOB_STATUS.COMPLETION);
+    else if (status !== JOB_STATUS.OK) this.fail(queue, status);
+    this.host.touch('job');
+    this.ports.interrupts.message(queues[base + Q.VECTOR / 4]!);
+  }
+
+  private fail(queue: number, code: number): void {
+    this.state.queues[queue * QUEUE_WORDS + Q.STATUS / 4] = QUEUE_STATE.ERROR | (code << 8);
+    this.state.inflight[queue] = undefined;
+  }
+}

@@ -1,0 +1,85 @@
+/** Device memory of one VF: pages come into being when first written, and read as zero until then. */
+import { ICM_PAGE } from './vf-registers.ts';
+
+/** A page as an image carries it; without bytes it is all zero. */
+export interface SavedPage {
+  readonly index: number;
+  readonly bytes: Uint8Array | undefined;
+}
+
+export class Icm {
+  readonly size: number;
+  private readonly pages = new Map<number, Uint8Array>();
+
+  constructor(size: number) {
+    this.size = size;
+  }
+
+  get pageCount(): number {
+    return this.size / ICM_PAGE;
+  }
+
+  /** A little-endian value of 1, 2 or 4 bytes; bytes past the end read 0. */
+  get(offset: number, width: number): number {
+    let value = 0;
+    for (let i = width - 1; i >= 0; i--)
+      value = value * 256 + (this.pages.get(Math.floor((offset + i) / ICM_PAGE))?.[(offset + i) % ICM_PAGE] ?? 0);
+    return value;
+  }
+
+  /** [offset, offset + into.length) must lie inside. */
+  read(offset: number, into: Uint8Array): void {
+    for (let done = 0; done < into.length; ) {
+      const within = (offset + done) % ICM_PAGE;
+      const count = Math.min(ICM_PAGE - within, into.length - done);
+      const page = this.pages.get((offset + done - within) / ICM_PAGE);
+      if (page !== undefined) into.set(page.subarray(within, within + count), done);
+      else into.fill(0, done, done + count);
+      done += count;
+    }
+  }
+
+  /** [offset, offset + bytes.length) must lie inside. */
+  write(offset: number, bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length; ) {
+      const within = (offset + done) % ICM_PAGE;
+      const count = Math.min(ICM_PAGE - within, bytes.length - done);
+      this.page((offset + done - within) / ICM_PAGE).set(bytes.subarray(done, done + count), within);
+      done += count;
+    }
+  }
+
+  /** The page for an image; the bytes are the live ones. */
+  saved(index: number): SavedPage {
+    const page = this.pages.get(index);
+    return { index, bytes: page === undefined || zero(page) ? undefined : page };
+  }
+
+  /** Pages that are not all zero, in order: what a full image lists, whatever was ever touched. */
+  nonZero(): number[] {
+    const found: number[] = [];
+    for (const [index, page] of this.pages) if (!zero(page)) found.push(index);
+    return found.sort((a, b) => a - b);
+  }
+
+  load(page: SavedPage): void {
+    if (page.bytes === undefined) this.pages.delete(page.index);
+    else this.page(page.index).set(page.bytes);
+  }
+
+  clear(): void {
+    this.pages.clear();
+  }
+
+  private page(index: number): Uint8Array {
+    let page = this.pages.get(index);
+    if (page === undefined) this.pages.set(index, (page = new Uint8Array(ICM_PAGE)));
+    return page;
+  }
+}
+
+function zero(page: Uint8Array): boolean {
+  const words = new Uint32Array(page.buffer);
+  for (let i = 0; i < words.length; i++) if (words[i] !== 0) return false;
+  return true;
+}

@@ -1,0 +1,154 @@
+/** `vfiolab check VARIANT`: a campaign of generated scenarios that tries to break the confinement properties. */
+import type { Command } from 'commander';
+import pc from 'picocolors';
+import type { CampaignCounts, CampaignResult } from '../lab/campaign.ts';
+import { PROPERTIES } from '../lab/properties/index.ts';
+import type { CaseResult, Subject } from '../lab/run-case.ts';
+import { EXIT, report, UsageError } from './errors.ts';
+import { duration, wholeNumber } from './parse.ts';
+
+interface CheckOptions {
+  readonly time: number;
+  readonly cases?: number;
+  readonly seed?: number;
+  readonly json?: boolean;
+  readonly out: string;
+}
+
+/** What the command needs from its surroundings. */
+export interface CheckDependencies {
+  subject(name: string): Subject | undefined;
+  readonly variants: readonly string[];
+}
+
+export function checkCommand(program: Command, deps: CheckDependencies): void {
+  program
+    .command('check')
+    .description('try to make user data escape from a variant driver')
+    .argument('<variant>', 'the variant driver, e.g. mlx5')
+    .option('--time <duration>', 'how long, e.g. 30s', duration, 10_000)
+    .option('--cases <n>', 'end after this many cases (without --time: however long they take)', wholeNumber(1))
+    .option('--seed <n>', 'reproduces the campaign; chosen and printed if not given', wholeNumber(0))
+    .option('--out <folder>', 'where a counterexample is written', 'counterexamples')
+    .option('--json', 'print one JSON object')
+    .action(async (variant: string, options: CheckOptions, command: Command) => {
+      try {
+        const timed = command.getOptionValueSource('time') !== 'default' || options.cases === undefined;
+        await check(deps, variant, options, timed ? options.time : Number.POSITIVE_INFINITY);
+      } catch (error) {
+        report(error);
+      }
+    });
+}
+
+async function check(deps: CheckDependencies, name: string, options: CheckOptions, milliseconds: number): Promise<void> {
+  const subject = deps.subject(name);
+  if (subject === undefined)
+    throw new UsageError(`There is no variant called ${name}; there is ${deps.variants.join(', ')}.`);
+  const { runCampaign } = await import('../lab/campaign.ts');
+  const seed = options.seed ?? Date.now() % 0x7fff_ffff;
+  const live = process.stdout.isTTY === true && !options.json;
+  const result = runCampaign(subject, {
+    seed,
+    milliseconds,
+    cases: options.cases ?? Number.POSITIVE_INFINITY,
+    now: () => performance.now(),
+    ...(live ? { progress: liveLine(name) } : {}),
+  });
+  if (live) process.stdout.write('\r\x1b[K');
+  const found = result.failure === undefined ? undefined : await settleFailure(subject, result.failure, options, live);
+  if (options.json) process.stdout.write(`${JSON.stringify(jsonOf(name, seed, result, found))}\n`);
+  else printResult(name, seed, result, found);
+  process.exitCode = result.fault ? EXIT.FAULT : found ? EXIT.VIOLATED : EXIT.HELD;
+}
+
+/** A violation, shrunk and stored. */
+interface Found {
+  readonly smallest: CaseResult;
+  readonly path: string;
+}
+
+async function settleFailure(subject: Subject, failure: CaseResult, options: CheckOptions, live: boolean): Promise<Found> {
+  const [{ shrink }, { store }] = await Promise.all([import('../lab/shrink.ts'), import('../lab/counterexample.ts')]);
+  const smallest = shrink(subject, failure, (steps, attempts) => {
+    if (live) process.stdout.write(`\r\x1b[Kshrinking: ${steps} steps after ${attempts} runs`);
+  });
+  if (live) process.stdout.write('\r\x1b[K');
+  return { smallest, path: store(options.out, smallest, subject.profile.machine.name) };
+}
+
+/** One line that is rewritten, four times a second at most. */
+function liveLine(name: string): (so: CampaignCounts) => void {
+  let last = 0;
+  return (so) => {
+    if (so.milliseconds - last < 250) return;
+    last = so.milliseconds;
+    const rate = Math.round((so.cases / so.milliseconds) * 1000);
+    process.stdout.write(
+      `\r\x1b[K${name}: ${so.cases} cases, ${rate}/s, ${so.steps} steps, arcs ${so.arcs} of ${so.legalArcs}`,
+    );
+  };
+}
+
+function verdictOf(property: string, result: CampaignResult, found: Found | undefined): 'held' | 'violated' | 'fault' {
+  if (found?.smallest.violations[0]!.property === property) return 'violated';
+  return result.fault ? 'fault' : 'held';
+}
+
+function jsonOf(variant: string, seed: number, result: CampaignResult, found: Found | undefined): unknown {
+  const { counts } = result;
+  const seconds = counts.milliseconds / 1000;
+  return {
+    variant,
+    seed,
+    seconds: round(seconds),
+    cases: counts.cases,
+    casesPerSecond: Math.round(counts.cases / seconds),
+    steps: counts.steps,
+    errorShare: round(counts.steps ? counts.errors / counts.steps : 0),
+    arcs: { covered: counts.arcs, legal: counts.legalArcs },
+    properties: PROPERTIES.map(({ name }) => {
+      const verdict = verdictOf(name, result, found);
+      const cases = result.checked.get(name) ?? 0;
+      return verdict === 'violated' ? { name, verdict, cases, counterexample: found!.path } : { name, verdict, cases };
+    }),
+    ...(result.fault ? { fault: String(result.fault.error) } : {}),
+  };
+}
+
+const round = (value: number): number => Math.round(value * 1000) / 1000;
+
+function printResult(name: string, seed: number, result: CampaignResult, found: Found | undefined): void {
+  const { counts } = result;
+  const share = counts.steps ? Math.round((100 * counts.errors) / counts.steps) : 0;
+  for (const { name: property } of PROPERTIES) {
+    const verdict = verdictOf(property, result, found);
+    const colour = verdict === 'held' ? pc.green : pc.red;
+    const cases = result.checked.get(property) ?? 0;
+    process.stdout.write(`${colour(verdict.padEnd(8))} ${property.padEnd(26)} ${String(cases).padStart(8)} cases\n`);
+  }
+  const rate = Math.round((counts.cases / counts.milliseconds) * 1000);
+  process.stdout.write(
+    `${name}: ${counts.cases} cases in ${(counts.milliseconds / 1000).toFixed(1)} s (${rate}/s), ${counts.steps} calls, ` +
+      `${share} % answered an error, arcs ${counts.arcs} of ${counts.legalArcs}, seed ${seed}\n`,
+  );
+  if (result.fault) {
+    const { error, caseNumber } = result.fault;
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    process.stderr.write(`Fault of the emulator in case ${caseNumber}: ${text}\n`);
+  }
+  if (found) printFound(found);
+}
+
+function printFound({ smallest, path }: Found): void {
+  const [violation] = smallest.violations;
+  const lines = import('../lab/describe-step.ts').then(({ describeStep }) => {
+    process.stdout.write(`\n${pc.red(violation!.property)}: ${violation!.message}\n`);
+    smallest.scenario.steps.forEach((step, index) => {
+      const mark = index === violation!.at ? pc.red('>') : ' ';
+      process.stdout.write(`${mark} ${String(index + 1).padStart(2)}  ${describeStep(step)}\n`);
+    });
+    process.stdout.write(`\nReplay: npm run lab -- replay ${path}\n`);
+  });
+  void lines;
+}

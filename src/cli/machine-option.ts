@@ -1,0 +1,36 @@
+/** `--machine NAME|FILE`: a machine that comes with the emulator, or one described in a JSON file. */
+import { readFileSync } from 'node:fs';
+import type { MachineDescription } from '../../sim/pci/description.ts';
+import { Machine } from '../machine/machine.ts';
+import { MACHINES, machineNamed } from '../machine/machines.ts';
+import { VARIANTS } from '../machine/variants.ts';
+import { InputError } from '../trace/index.ts';
+
+/** A freshly booted machine with every driver loaded. */
+export function machineForPlay(name: string): Machine {
+  const description = machineNamed(name) ?? describedIn(name);
+  try {
+    return new Machine(description, { variants: VARIANTS });
+  } catch (error) {
+    if (machineNamed(name) !== undefined) throw error;
+    throw new InputError(`${name} does not describe a machine: ${(error as Error).message}.`);
+  }
+}
+
+function describedIn(path: string): MachineDescription {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    const names = MACHINES.map(({ description }) => description.name).join(', ');
+    throw new InputError(`There is no machine and no file called ${path}; machines are ${names}.`);
+  }
+  try {
+    const value = JSON.parse(text) as Partial<MachineDescription> | null;
+    if (value && typeof value.name === 'string' && value.iommu && Array.isArray(value.root))
+      return value as MachineDescription;
+  } catch {
+    throw new InputError(`${path} is not valid JSON.`);
+  }
+  throw new InputError(`${path} does not describe a machine: name, iommu and root are needed.`);
+}

@@ -1,0 +1,68 @@
+#!/usr/bin/env node
+/** The `vfiolab` program. Each command loads only what it needs, so that it starts at once. */
+import { Command, CommanderError } from 'commander';
+import { EXIT, report } from './errors.ts';
+
+/** Commands by name: each registers itself when it is the one that was asked for, or when help lists them all. */
+const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = {
+  check: async (program) => {
+    const [{ checkCommand }, { subjectNamed }, { VARIANTS }] = await Promise.all([
+      import('./check.ts'),
+      import('../lab/subject.ts'),
+      import('../machine/variants.ts'),
+    ]);
+    checkCommand(program, { subject: subjectNamed, variants: VARIANTS.map(({ name }) => name) });
+  },
+  play: (program) => registerPlay(program),
+  record: (program) => registerPlay(program),
+  replay: async (program) => {
+    const [{ replayCommand }, { subjectNamed }] = await Promise.all([import('./replay.ts'), import('../lab/subject.ts')]);
+    replayCommand(program, { subject: subjectNamed });
+  },
+  list: async (program) => {
+    const { listCommand } = await import('./list.ts');
+    listCommand(program);
+  },
+  describe: async (program) => {
+    const [{ describeCommand }, { VARIANTS }] = await Promise.all([
+      import('./describe.ts'),
+      import('../machine/variants.ts'),
+    ]);
+    describeCommand(program, { variants: VARIANTS });
+  },
+};
+
+async function registerPlay(program: Command): Promise<void> {
+  const [{ playCommand }, { machineForPlay }] = await Promise.all([import('./play.ts'), import('./machine-option.ts')]);
+  playCommand(program, { machine: machineForPlay });
+}
+
+const program = new Command('vfiolab')
+  .description("an emulator of Linux's vfio-pci-core that hosts variant drivers and tries to make user data escape")
+  .version('0.1.0')
+  .showHelpAfterError(false)
+  .exitOverride();
+
+/** Commander prints its own sentence; only the exit code is ours. Help and version are no errors. */
+function ended(error: unknown): void {
+  if (error instanceof CommanderError) process.exitCode = error.exitCode === 0 ? EXIT.HELD : EXIT.USAGE;
+  else report(error);
+}
+
+const asked = process.argv[2] ?? '';
+try {
+  const one = Object.hasOwn(COMMANDS, asked) ? COMMANDS[asked] : undefined;
+  const wanted = one ? [one] : [...new Set(Object.values(COMMANDS))];
+  const seen = new Set<string>();
+  for (const register of wanted) {
+    if (one === undefined && seen.has('play') && register === COMMANDS['record']) continue;
+    await register(program);
+    for (const command of program.commands) {
+      seen.add(command.name());
+      command.exitOverride();
+    }
+  }
+  await program.parseAsync();
+} catch (error) {
+  ended(error);
+}

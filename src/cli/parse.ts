@@ -1,0 +1,20 @@
+/** Option values. A bad one is a usage error that names the option and what it takes. */
+import { InvalidArgumentError } from 'commander';
+
+/** A whole number ≥ `least`. */
+export function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = /^(0x[0-9a-f]+|[0-9]+)$/i.test(text) ? Number(text) : Number.NaN;
+    if (!Number.isSafeInteger(value) || value < least)
+      throw new InvalidArgumentError(`A whole number of at least ${least} is needed.`);
+    return value;
+  };
+}
+
+/** A duration such as `500ms`, `30s`, `2m`; a bare number counts seconds. Milliseconds. */
+export function duration(text: string): number {
+  const match = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)?$/.exec(text);
+  if (match === null) throw new InvalidArgumentError('A duration such as 500ms, 30s or 2m is needed.');
+  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 's']!;
+  return Number(match[1]) * unit;
+}

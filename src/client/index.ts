@@ -1,0 +1,7 @@
+/**
+ * A small typed client over the door: what a VMM does, without counting bytes. Everything ends in the same system calls.
+ * @module
+ */
+export { ContainerClient, number64, setNumber64 } from './container.ts';
+export { DeviceClient, type RegionClientInfo, regionOffset, type StateAnswer } from './device.ts';
+export { Scratch } from './scratch.ts';

@@ -1,0 +1,38 @@
+/** Arguments of system calls as bytes in the process's own memory, with room that is reused from call to call. */
+import type { Process } from '../kernel/process.ts';
+
+export class Scratch {
+  readonly process: Process;
+  /** Address of the scratch memory. */
+  readonly address: number;
+  readonly size: number;
+  /** A local copy to build arguments in; `put` copies it out. */
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+
+  constructor(process: Process, size = 16384) {
+    this.process = process;
+    this.size = size;
+    this.address = process.memory.allocate(size);
+    this.bytes = new Uint8Array(size);
+    this.view = new DataView(this.bytes.buffer);
+  }
+
+  /** Clears `length` bytes of the local copy for a new argument. */
+  begin(length: number): DataView {
+    this.bytes.fill(0, 0, length);
+    return this.view;
+  }
+
+  /** Copies the first `length` bytes into the process and returns their address. */
+  put(length: number): number {
+    this.process.memory.write(this.address, this.bytes.subarray(0, length));
+    return this.address;
+  }
+
+  /** Reads back what the kernel left there. */
+  take(length: number): DataView {
+    this.process.memory.readInto(this.address, this.bytes.subarray(0, length));
+    return this.view;
+  }
+}

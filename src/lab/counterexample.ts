@@ -1,0 +1,95 @@
+/** Counterexample files: a scenario that broke a property, kept so that anyone can run it again. */
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { OPERATION_BY_NAME } from './operations/index.ts';
+import type { CaseResult } from './run-case.ts';
+import type { Scenario, Step } from './scenario.ts';
+
+/** Version of the file format; a file of another version is refused. */
+export const CASE_VERSION = 1;
+
+/** A counterexample as it is stored. */
+export interface CounterexampleFile {
+  readonly version: number;
+  readonly variant: string;
+  readonly seed: number;
+  readonly machine: string;
+  readonly property: string;
+  readonly message: string;
+  readonly twin: Scenario['twin'];
+  readonly steps: readonly Step[];
+  readonly schedule: readonly number[];
+}
+
+/** A file that cannot be used; the message is one sentence for the user. */
+export class CounterexampleError extends Error {
+  override readonly name = 'CounterexampleError';
+}
+
+/** Writes a counterexample into `folder` under a name that is not taken, and returns the path. */
+export function store(folder: string, result: CaseResult, machine: string): string {
+  const { scenario } = result;
+  const violation = result.violations[0]!;
+  const file: CounterexampleFile = {
+    version: CASE_VERSION,
+    variant: scenario.variant,
+    seed: scenario.seed,
+    machine,
+    property: violation.property,
+    message: violation.message,
+    twin: scenario.twin,
+    steps: scenario.steps,
+    schedule: scenario.schedule,
+  };
+  mkdirSync(folder, { recursive: true });
+  const stem = `${scenario.variant}-${violation.property.replaceAll(/[^a-z]+/gi, '-').toLowerCase()}`;
+  for (let number = 1; ; number++) {
+    const path = join(folder, `${stem}-${number}.json`);
+    if (existsSync(path)) continue;
+    writeFileSync(path, `${JSON.stringify(file, undefined, 1)}\n`);
+    return path;
+  }
+}
+
+/** Reads and checks a counterexample file. */
+export function load(path: string): CounterexampleFile {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch {
+    throw new CounterexampleError(`${path} cannot be read.`);
+  }
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    throw new CounterexampleError(`${path} is not a counterexample: it is not valid JSON.`);
+  }
+  const file = value as Partial<CounterexampleFile> | null;
+  if (typeof file !== 'object' || file === null || typeof file.version !== 'number')
+    throw new CounterexampleError(`${path} is not a counterexample: it has no version.`);
+  if (file.version !== CASE_VERSION)
+    throw new CounterexampleError(`${path} is of version ${file.version}; this program reads version ${CASE_VERSION}.`);
+  const fault = firstFault(file);
+  if (fault !== undefined) throw new CounterexampleError(`${path} is corrupt: ${fault}.`);
+  return file as CounterexampleFile;
+}
+
+function firstFault(file: Partial<CounterexampleFile>): string | undefined {
+  for (const name of ['variant', 'machine', 'property', 'message'] as const)
+    if (typeof file[name] !== 'string') return `${name} is missing`;
+  if (!Number.isInteger(file.seed)) return 'seed is missing';
+  if (file.twin !== 'integrity' && file.twin !== 'confidentiality') return 'twin is neither integrity nor confidentiality';
+  if (!Array.isArray(file.steps) || !Array.isArray(file.schedule)) return 'steps or schedule is missing';
+  if (!file.schedule.every((turns) => Number.isInteger(turns) && turns >= 0 && turns < 1000)) return 'the schedule holds no counts';
+  const bad = file.steps.findIndex((step) => !isStep(step));
+  return bad < 0 ? undefined : `step ${bad + 1} is none that this program knows`;
+}
+
+function isStep(step: unknown): step is Step {
+  const s = step as Partial<Step> | null;
+  if (typeof s !== 'object' || s === null || !['A', 'B', 'H'].includes(s.by ?? '')) return false;
+  if (typeof s.op !== 'string' || (s.by === 'H' ? s.op !== 'look' : !OPERATION_BY_NAME.has(s.op))) return false;
+  if (typeof s.args !== 'object' || s.args === null) return false;
+  return Object.values(s.args).every((value) => typeof value === 'number' && Number.isFinite(value));
+}

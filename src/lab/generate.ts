@@ -1,0 +1,59 @@
+/** Where steps come from: chosen from the state that was reached, or taken from a stored scenario. */
+import { OPERATIONS } from './operations/index.ts';
+import type { Operation } from './operations/operation.ts';
+import { Random } from './random.ts';
+import type { Scenario, Step } from './scenario.ts';
+import type { Tenant } from './tenant.ts';
+import type { World } from './world.ts';
+
+/** Supplies the steps of a run, and the turns that calls under way get after each. */
+export interface Choices {
+  next(world: World, index: number): Step | undefined;
+  turns(index: number): number;
+}
+
+/** Cumulative weights of the operations for each place a tenant can be in. */
+const TABLES = Array.from({ length: 8 }, (_, phase) => {
+  const weights = OPERATIONS.map((operation) => operation.weights[phase]!);
+  return { weights, total: weights.reduce((a, b) => a + b, 0) };
+});
+
+/** Share of steps in percent: tenant A, tenant B; the rest is the administrator's. */
+const SHARE_A = 78;
+const SHARE_B = 18;
+/** Steps of a case: this many, and at most twice as many. */
+const LENGTH = 20;
+
+/** Generation by execution. */
+export function generating(seed: number): Choices {
+  const random = new Random(seed);
+  const length = LENGTH + random.below(LENGTH + 1);
+  return {
+    next: (world, index) => (index < length ? choose(random, world) : undefined),
+    turns: () => random.below(5),
+  };
+}
+
+/** Replays a scenario step by step. */
+export function replaying(scenario: Scenario): Choices {
+  return { next: (_world, index) => scenario.steps[index], turns: (index) => scenario.schedule[index] ?? 0 };
+}
+
+function choose(random: Random, world: World): Step {
+  const who = random.below(100);
+  if (who >= SHARE_A + SHARE_B) return { by: 'H', op: 'look', args: { what: random.below(4) } };
+  const tenant = who < SHARE_A ? world.a : world.b;
+  for (;;) {
+    const operation = pick(random, tenant);
+    const args = operation.generate(random, tenant, world);
+    if (args === undefined) continue;
+    const spawn = operation.spawnable === true && tenant === world.a && tenant.pending === 0 && random.chance(12);
+    return spawn ? { by: tenant.name, op: operation.name, args, spawn } : { by: tenant.name, op: operation.name, args };
+  }
+}
+
+function pick(random: Random, tenant: Tenant): Operation {
+  const phase = tenant.device === undefined ? 0 : (tenant.state ?? 2);
+  const { weights, total } = TABLES[phase]!;
+  return OPERATIONS[random.weighted(weights, total)]!;
+}

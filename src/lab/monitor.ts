@@ -1,0 +1,132 @@
+/**
+ * The confinement monitor: listens at the fabric and at the parents, and holds what it hears against what each tenant
+ * asked for. It changes nothing.
+ */
+import type { DmaEvent, InterruptEvent, PeerEvent } from '../../sim/fabric.ts';
+import { PAGE_SIZE } from '../../sim/memory.ts';
+import type { PciFunction } from '../../sim/pci/function.ts';
+import type { ParentEvent } from '../variant/interaction.ts';
+import type { Inside } from './profiles/profile.ts';
+import type { Tenant } from './tenant.ts';
+import type { World } from './world.ts';
+
+export class Monitor {
+  private readonly world: World;
+  private readonly dirty = new Map<Tenant, Set<number>>();
+  /** The message under way: set just before its handler runs. */
+  private message: { fn: PciFunction; vector: number } | undefined;
+  /** Interactions under way, innermost last. */
+  private readonly calls: { subject: string; interaction: string; digest: Uint8Array | undefined }[] = [];
+  readonly inside: Inside;
+
+  constructor(world: World) {
+    this.world = world;
+    const { events } = world.machine.hardware.fabric;
+    events.on('dma', (event) => this.onDma(event));
+    events.on('peer', (event) => this.onPeer(event));
+    events.on('interrupt', (event) => this.onInterrupt(event));
+    this.inside = world.profile.inside(world.machine);
+    this.inside.onTouch((partition, what) => this.onTouch(partition, what));
+    world.machine.observers.observer = (event) => this.onParent(event);
+    for (const tenant of world.tenants)
+      for (const [index, { file }] of tenant.events.entries())
+        file.listen((kind) => {
+          if (kind === 'signal') this.onSignal(tenant, index);
+        });
+  }
+
+  /** From now on every page the tenant's device writes is remembered. */
+  beginLog(tenant: Tenant): void {
+    this.dirty.set(tenant, new Set());
+  }
+
+  /** Pages written since the last call. */
+  takeDirty(tenant: Tenant): number[] {
+    const set = this.dirty.get(tenant);
+    if (set === undefined) return [];
+    const pages = [...set];
+    set.clear();
+    return pages;
+  }
+
+  private owner(fn: PciFunction): Tenant | undefined {
+    return this.world.tenants.find((tenant) => tenant.fn === fn);
+  }
+
+  private onDma({ requester, iova, physical, length, write }: DmaEvent): void {
+    const tenant = this.owner(requester);
+    const what = `${requester.name} ${write ? 'writes' : 'reads'} ${length} bytes at IOVA ${iova.toString(16)}`;
+    if (tenant === undefined) {
+      const owner = this.world.machine.hardware.memory.owner(physical);
+      if (owner !== `kernel:${requester.name}`) this.world.violate('DMA confinement', `${what}: memory of ${owner}`);
+      return;
+    }
+    let at = iova;
+    while (at < iova + length) {
+      const mapping = tenant.shadow.at(at);
+      if (mapping === undefined || !(mapping.flags & (write ? 2 : 1)))
+        return this.world.violate('DMA confinement', `${what}, which tenant ${tenant.name} has not mapped for that`);
+      at = mapping.start + mapping.length;
+    }
+    const expected = tenant.shadow.at(iova)!;
+    const run = tenant.process.memory.pin(expected.vaddr + iova - expected.start, 1, false)?.[0];
+    if (run?.physical !== physical)
+      this.world.violate('DMA confinement', `${what}: another page than tenant ${tenant.name} mapped`);
+    if (write && this.dirty.has(tenant))
+      for (let page = iova - (iova % PAGE_SIZE); page < iova + length; page += PAGE_SIZE)
+        this.dirty.get(tenant)!.add(page);
+  }
+
+  private onPeer({ requester, target, bar, offset }: PeerEvent): void {
+    this.world.violate(
+      'DMA confinement',
+      `${requester.name} reaches BAR ${bar} of ${target.name} at ${offset.toString(16)}`,
+    );
+  }
+
+  private onInterrupt({ requester, vector }: InterruptEvent): void {
+    if (vector.requesterId !== requester.aliasId)
+      this.world.violate('interrupt confinement', `${requester.name} raises a vector of another function`);
+    this.message = { fn: requester, vector: vector.index };
+  }
+
+  private onSignal(tenant: Tenant, index: number): void {
+    if (this.world.cause === tenant) return;
+    const message = this.message;
+    this.message = undefined;
+    const say = (text: string): void =>
+      this.world.violate('interrupt confinement', `eventfd ${index} of tenant ${tenant.name} is signalled ${text}`);
+    if (message === undefined) say('without an interrupt');
+    else if (message.fn !== tenant.fn) say(`by ${message.fn.name}`);
+    else if (tenant.pending === 0 && !tenant.armed.includes(index)) say('though no vector is armed with it');
+  }
+
+  private onParent(event: ParentEvent): void {
+    if (event.phase === 'enter') {
+      const fn = this.world.tenants.find((tenant) => tenant.bdf === event.subject)?.fn;
+      const digest = event.interaction === 'load' && fn ? this.inside.digest(fn) : undefined;
+      this.calls.push({ subject: event.subject, interaction: event.interaction, digest });
+      return;
+    }
+    const at = this.calls.findLastIndex((c) => c.subject === event.subject && c.interaction === event.interaction);
+    const [call] = at < 0 ? [] : this.calls.splice(at, 1);
+    if (call?.digest === undefined || typeof event.result !== 'number' || event.result >= 0) return;
+    const fn = this.world.tenants.find((tenant) => tenant.bdf === event.subject)!.fn;
+    if (Buffer.compare(call.digest, this.inside.digest(fn)) !== 0)
+      this.world.violate('stream robustness', 'a refused image has changed the device');
+  }
+
+  /** While an interaction for one VF is under way, no other VF's partition may change. */
+  private onTouch(partition: string, what: string): void {
+    if (partition === 'pf' || this.calls.length === 0) return;
+    for (const call of this.calls) {
+      const tenant = this.world.tenants.find((t) => t.bdf === call.subject);
+      if (tenant !== undefined && partition === `vf${tenant.fn.vf}`) return;
+    }
+    const call = this.calls.at(-1)!;
+    this.world.violate(
+      'parent-interaction scope',
+      `${call.interaction} for ${call.subject} changes ${what} of ${partition}`,
+    );
+  }
+}

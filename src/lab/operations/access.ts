@@ -1,0 +1,106 @@
+/** Reads and writes of the device's regions. */
+import { PCI_REGION } from '../../uapi/vfio.ts';
+import { type Operation, whileOpen } from './operation.ts';
+
+/** Widths of register accesses. */
+const WIDTHS = [1, 2, 4] as const;
+type Width = (typeof WIDTHS)[number];
+
+/** Offsets where fields meet: the interesting places of a header and of capabilities. */
+const CONFIG_SPOTS = [0, 2, 3, 4, 5, 6, 0x0c, 0x10, 0x14, 0x30, 0x34, 0x3c, 0x3e, 0x40, 0x70, 0x72, 0xa8, 0xff, 0x100, 0x150, 0xffe];
+
+const configRead: Operation = {
+  name: 'config_read',
+  weights: whileOpen(4),
+  generate: (random) => ({ offset: random.pick(CONFIG_SPOTS) + random.below(4), length: 1 + random.below(16) }),
+  run(tenant, { offset, length }, world) {
+    const result = tenant.device!.readRegion(PCI_REGION.CONFIG, offset!, length!);
+    if (result > 0) world.observe(tenant, tenant.device!.bytes(result));
+    return result;
+  },
+};
+
+const configWrite: Operation = {
+  name: 'config_write',
+  weights: whileOpen(4),
+  generate: (random) => ({
+    offset: random.pick(CONFIG_SPOTS) + random.below(4),
+    width: random.pick(WIDTHS),
+    value: random.bits(),
+  }),
+  run: (tenant, { offset, width, value }) =>
+    tenant.device!.write(PCI_REGION.CONFIG, offset!, width as Width, value!),
+};
+
+const barRead: Operation = {
+  name: 'bar_read',
+  weights: whileOpen(6),
+  generate(random, _tenant, world) {
+    const { registers, window } = world.profile;
+    const inWindow = random.chance(40);
+    const offset = inWindow ? window.offset + 4 * random.below(64) : random.pick(registers);
+    return { offset, length: inWindow ? 4 << random.below(4) : 4 };
+  },
+  run(tenant, { offset, length }, world) {
+    const result = tenant.device!.readRegion(world.profile.bar, offset!, length!);
+    if (result > 0) world.observe(tenant, tenant.device!.bytes(result));
+    return result;
+  },
+};
+
+const barWrite: Operation = {
+  name: 'bar_write',
+  weights: whileOpen(6),
+  generate(random, _tenant, world) {
+    const { registers, window } = world.profile;
+    const inWindow = random.chance(60);
+    const offset = inWindow ? window.offset + 4 * random.below(64) : random.pick(registers);
+    return { offset, value: inWindow ? random.bits() : random.pick(BOUNDARY) };
+  },
+  run: (tenant, { offset, value }, world) =>
+    tenant.device!.write(world.profile.bar, offset!, 4, world.content(tenant, value!)),
+};
+
+/** Numbers at which arithmetic goes wrong. */
+export const BOUNDARY = [0, 1, 2, 3, 4, 8, 0xff, 0xfff, 0x1000, 0x1001, 0x7fff_ffff, 0x8000_0000, 0xffff_f000, 0xffff_ffff];
+
+const info: Operation = {
+  name: 'info',
+  weights: whileOpen(2),
+  generate: (random) => ({ kind: random.below(3), index: random.below(11) }),
+  run(tenant, { kind, index }, world) {
+    const device = tenant.device!;
+    const answer = kind === 0 ? device.info() : kind === 1 ? device.regionInfo(index!) : device.irqInfo(index!);
+    if (typeof answer === 'number') return answer;
+    for (const value of Object.values(answer)) world.observe(tenant, value);
+    return 0;
+  },
+};
+
+/** The part of BAR n that mmap must refuse or grant exactly as region info says. */
+const mmap: Operation = {
+  name: 'mmap',
+  weights: whileOpen(2),
+  generate: (random) => ({ region: random.below(12), offset: 4096 * random.below(3), pages: 1 + random.below(2) }),
+  run(tenant, { region, offset, pages }, world, step) {
+    const device = tenant.device!;
+    const address = tenant.process.mmap(device.fd, region! * 2 ** 40 + offset!, pages! * 4096, {
+      read: true,
+      write: true,
+      shared: true,
+    });
+    const promised = device.regionInfo(region!);
+    const allowed =
+      typeof promised !== 'number' &&
+      (promised.flags & 4) !== 0 &&
+      offset! + pages! * 4096 <= Math.ceil(promised.size / 4096) * 4096;
+    if (address >= 0 !== allowed)
+      world.violate('config-space confinement', `mmap of region ${region} answers ${address}`, step);
+    if (address < 0) return address;
+    const bytes = tenant.process.memory.read(address, 4);
+    world.observe(tenant, bytes === undefined ? -1 : bytes);
+    return tenant.process.munmap(address);
+  },
+};
+
+export const ACCESS: readonly Operation[] = [configRead, configWrite, barRead, barWrite, info, mmap];

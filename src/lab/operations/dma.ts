@@ -1,0 +1,96 @@
+/** DMA mappings, and work that makes the device use them. */
+import { MSI_WINDOW } from '../../../sim/iommu/iommu.ts';
+import { PAGE_SIZE } from '../../../sim/memory.ts';
+import { BUFFER_BYTES, type Tenant } from '../tenant.ts';
+import type { Random } from '../random.ts';
+import type { World } from '../world.ts';
+import { type Args, type Operation, whileOpen } from './operation.ts';
+
+const PAGES = BUFFER_BYTES / PAGE_SIZE;
+
+/** IOVAs a tenant may try: low ones, the top of the aperture, the MSI window, what another tenant uses. */
+function anyIova(random: Random, world: World): number {
+  const top = world.machine.hardware.description.iommu.aperture[1] + 1;
+  const choice = random.below(20);
+  if (choice < 14) return PAGE_SIZE * random.below(32);
+  if (choice < 17) return top - PAGE_SIZE * (1 + random.below(4));
+  if (choice < 18) return MSI_WINDOW.start + PAGE_SIZE * random.below(2);
+  return 0x1_0000_0000 + PAGE_SIZE * random.below(64);
+}
+
+/** An IOVA the tenant mapped, or any. */
+function iovaOf(random: Random, tenant: Tenant, world: World): number {
+  const { items } = tenant.shadow;
+  if (items.length === 0 || random.chance(15)) return anyIova(random, world);
+  return random.pick(items).start + 64 * random.below(8);
+}
+
+const map: Operation = {
+  name: 'map',
+  weights: [2, 6, 6, 6, 6, 6, 6, 6],
+  generate(random, _tenant, world) {
+    const page = random.below(PAGES);
+    return {
+      page,
+      pages: 1 + random.below(PAGES - page),
+      iova: anyIova(random, world),
+      flags: random.chance(80) ? 3 : random.below(5),
+    };
+  },
+  run(tenant, { page, pages, iova, flags }) {
+    const vaddr = tenant.buffer + page! * PAGE_SIZE;
+    const length = pages! * PAGE_SIZE;
+    const result = tenant.client.map(vaddr, iova!, length, flags!);
+    if (result === 0) tenant.shadow.insert({ start: iova!, length, vaddr, flags: flags! });
+    return result;
+  },
+};
+
+const unmap: Operation = {
+  name: 'unmap',
+  weights: [1, 4, 4, 4, 4, 4, 4, 4],
+  generate(random, tenant, world): Args {
+    const { items } = tenant.shadow;
+    const all = random.chance(5);
+    if (items.length === 0 || random.chance(20))
+      return { iova: anyIova(random, world), size: PAGE_SIZE * (1 + random.below(8)), all: 0 };
+    const mapping = random.pick(items);
+    return { iova: all ? 0 : mapping.start, size: all ? 0 : mapping.length, all: all ? 1 : 0 };
+  },
+  run(tenant, { iova, size, all }, world, step) {
+    const result = tenant.client.unmap(iova!, size!, all ? 2 : 0);
+    if (result < 0) return result;
+    let gone = 0;
+    for (const mapping of all ? [...tenant.shadow.items] : tenant.shadow.within(iova!, size!)) {
+      tenant.shadow.remove(mapping);
+      gone += mapping.length;
+    }
+    if (gone !== result) world.violate('DMA confinement', `unmap reports ${result} bytes for ${gone} mapped`, step);
+    return result;
+  },
+};
+
+const job: Operation = {
+  name: 'job',
+  weights: whileOpen(10),
+  generate: (random, tenant, world) => ({
+    kind: random.below(world.profile.jobKinds),
+    queue: random.below(2),
+    source: iovaOf(random, tenant, world),
+    target: iovaOf(random, tenant, world),
+    length: random.chance(80) ? 1 + random.below(256) : random.pick([0, 4096, 4097, 65536, 0xffff_ffff]),
+  }),
+  run: (tenant, args, world) => world.profile.submit(tenant, args),
+};
+
+const settle: Operation = {
+  name: 'wait',
+  weights: whileOpen(5),
+  generate: () => ({}),
+  run(_tenant, _args, world) {
+    world.settle();
+    return 0;
+  },
+};
+
+export const DMA: readonly Operation[] = [map, unmap, job, settle];

@@ -1,0 +1,84 @@
+/** Eventfds on MSI-X vectors. */
+import { IRQ_SET, irq_set, PCI_IRQ, VFIO } from '../../uapi/vfio.ts';
+import { VECTORS } from '../tenant.ts';
+import { type Operation, whileOpen } from './operation.ts';
+
+const arm: Operation = {
+  name: 'arm',
+  weights: whileOpen(4),
+  generate: (random) => {
+    const start = random.below(VECTORS);
+    return { start, count: 1 + random.below(VECTORS - start), event: random.below(VECTORS) };
+  },
+  run(tenant, { start, count, event }) {
+    const fds = Array.from({ length: count! }, (_, i) => tenant.events[(event! + i) % VECTORS]!.fd);
+    const result = tenant.device!.setIrqs(PCI_IRQ.MSIX, start!, fds);
+    if (result === 0) for (let i = 0; i < count!; i++) tenant.armed[start! + i] = (event! + i) % VECTORS;
+    return result;
+  },
+};
+
+const disarm: Operation = {
+  name: 'disarm',
+  weights: whileOpen(2),
+  generate: () => ({}),
+  run(tenant) {
+    const result = tenant.device!.setIrqs(PCI_IRQ.MSIX, 0, []);
+    if (result === 0) tenant.armed.fill(-1);
+    return result;
+  },
+};
+
+/** Boundary values of SET_IRQS: ranges that wrap, two data types at once, indices that do not exist. */
+const oddIrqs: Operation = {
+  name: 'set_irqs_odd',
+  weights: whileOpen(3),
+  generate: (random) => ({
+    index: random.below(6),
+    flags: random.pick([0x21, 0x22, 0x24, 0x25, 0x23, 0x20, 0x01, 0x0c, 0x14, 0x3f, 0x44]),
+    start: random.pick([0, 1, VECTORS - 1, VECTORS, 64, 0x7fff_ffff, 0xffff_fffe, 0xffff_ffff]),
+    count: random.pick([0, 1, 2, VECTORS, 65, 0x7fff_ffff, 0xffff_ffff]),
+  }),
+  run(tenant, { index, flags, start, count }, world, step) {
+    const { scratch } = tenant.client;
+    const length = irq_set.size + 32;
+    const view = scratch.begin(length);
+    const { at } = irq_set;
+    view.setUint32(at.argsz, length, true);
+    view.setUint32(at.flags, flags!, true);
+    view.setUint32(at.index, index!, true);
+    view.setUint32(at.start, start!, true);
+    view.setUint32(at.count, count!, true);
+    const known = tenant.device!.irqInfo(index!);
+    const limit = typeof known === 'number' ? 0 : known.count;
+    // Info used the same memory: build the argument again.
+    scratch.begin(length);
+    view.setUint32(at.argsz, length, true);
+    view.setUint32(at.flags, flags!, true);
+    view.setUint32(at.index, index!, true);
+    view.setUint32(at.start, start!, true);
+    view.setUint32(at.count, count!, true);
+    for (let i = 0; i < 8; i++) view.setInt32(irq_set.size + 4 * i, -1, true);
+    world.cause = tenant;
+    const result = tenant.process.ioctl(tenant.device!.fd, VFIO.DEVICE_SET_IRQS, scratch.put(length));
+    world.cause = undefined;
+    const types = flags! & IRQ_SET.DATA_TYPE_MASK;
+    const bad = start! + count! > limit || (types & (types - 1)) !== 0 || types === 0 || (flags! & ~0x3f) !== 0;
+    if (bad && result >= 0)
+      world.violate('interrupt confinement', `SET_IRQS accepts start ${start} count ${count} flags ${flags}`, step);
+    if (result >= 0 && index === PCI_IRQ.MSIX) world.forgetVectors(tenant, start!, count!, flags!);
+    return result;
+  },
+};
+
+const events: Operation = {
+  name: 'events',
+  weights: [1, 3, 3, 3, 3, 3, 3, 3],
+  generate: () => ({}),
+  run(tenant, _args, world) {
+    for (const { file } of tenant.events) world.observe(tenant, Number(file.drain()));
+    return 0;
+  },
+};
+
+export const INTERRUPT: readonly Operation[] = [arm, disarm, oddIrqs, events];

@@ -1,0 +1,53 @@
+/** DMA logging. A report may mark too much, never too little. */
+import { PAGE_SIZE } from '../../../sim/memory.ts';
+import { type Operation, whileOpen } from './operation.ts';
+
+const start: Operation = {
+  name: 'log_start',
+  weights: whileOpen(2),
+  generate: (random) => ({
+    iova: PAGE_SIZE * random.below(16),
+    pages: random.pick([1, 4, 16, 32, 64]),
+    pageSize: random.pick([4096, 4096, 4096, 8192, 2048, 0, 3]),
+  }),
+  run(tenant, { iova, pages, pageSize }, world) {
+    const result = tenant.device!.startLogging(iova!, pages! * PAGE_SIZE, pageSize!);
+    if (result >= 0) {
+      tenant.logging = { iova: iova!, length: pages! * PAGE_SIZE };
+      world.monitor.beginLog(tenant);
+    }
+    return result;
+  },
+};
+
+const stop: Operation = {
+  name: 'log_stop',
+  weights: whileOpen(1),
+  generate: () => ({}),
+  run(tenant) {
+    const result = tenant.device!.stopLogging();
+    if (result === 0) tenant.logging = undefined;
+    return result;
+  },
+};
+
+const report: Operation = {
+  name: 'log_report',
+  weights: whileOpen(2),
+  generate: (_random, tenant) => (tenant.logging ? {} : undefined),
+  run(tenant, _args, world, step) {
+    const range = tenant.logging;
+    if (range === undefined) return 0;
+    const bitmap = tenant.device!.reportLogging(range.iova, range.length);
+    if (typeof bitmap === 'number') return bitmap;
+    world.observe(tenant, bitmap);
+    for (const page of world.monitor.takeDirty(tenant)) {
+      const bit = (page - range.iova) / PAGE_SIZE;
+      if (bit >= 0 && bit < range.length / PAGE_SIZE && !(bitmap[bit >> 3]! & (1 << (bit & 7))))
+        world.violate('dirty-tracking soundness', `page ${page.toString(16)} was written and is not reported`, step);
+    }
+    return 0;
+  },
+};
+
+export const LOGGING: readonly Operation[] = [start, stop, report];

@@ -1,0 +1,36 @@
+/** A kind of step: when it makes sense, which arguments it gets, what it does, and how it reads. */
+import type { Result } from '../../kernel/file.ts';
+import type { Random } from '../random.ts';
+import type { Tenant } from '../tenant.ts';
+import type { World } from '../world.ts';
+
+/** Arguments by name; all numbers, so that they shrink, compare and print. */
+export type Args = Readonly<Record<string, number>>;
+
+/**
+ * Where a tenant stands, as an index of weights: 0 the device is closed, else the migration state. Eight weights, in
+ * the order closed, STOP, RUNNING, STOP_COPY, RESUMING, RUNNING_P2P, PRE_COPY, PRE_COPY_P2P.
+ */
+export type Weights = readonly [number, number, number, number, number, number, number, number];
+
+export interface Operation {
+  readonly name: string;
+  readonly weights: Weights;
+  /** May be started and left under way while later steps run. */
+  readonly spawnable?: boolean;
+  /** Chooses arguments from the state reached; undefined: not possible now. */
+  generate(random: Random, tenant: Tenant, world: World): Args | undefined;
+  /** Does it through the door and checks what can be checked at once. The result is part of what the tenant observes. */
+  run(tenant: Tenant, args: Args, world: World, step: number, spawned: boolean): Result;
+}
+
+/** The same weight wherever the device is open. */
+export const whileOpen = (weight: number): Weights => [0, weight, weight, weight, weight, weight, weight, weight];
+
+/** Runs `then` on the result of a call, now or when the call ends. */
+export function after(call: Result, then: (result: number) => number): Result {
+  if (typeof call === 'number') return then(call);
+  return (function* () {
+    return then(yield* call);
+  })();
+}

@@ -1,0 +1,121 @@
+/** Migration streams going in: valid ones, broken ones, and the round trip that must change nothing. */
+import { ERRNO, errnoName } from '../../uapi/errno.ts';
+import { MIG_STATE } from '../../uapi/vfio.ts';
+import { Random } from '../random.ts';
+import type { DataFile, Tenant } from '../tenant.ts';
+import type { World } from '../world.ts';
+import { follow } from './migration.ts';
+import type { Operation } from './operation.ts';
+
+const ROBUST = 'stream robustness';
+
+/** Writes `bytes` in chunks; the first error ends it. */
+function feed(tenant: Tenant, file: DataFile, bytes: Uint8Array, chunk: number): number {
+  const { scratch } = tenant.client;
+  for (let at = 0; at < bytes.length; ) {
+    const part = bytes.subarray(at, Math.min(at + chunk, bytes.length, at + scratch.size));
+    scratch.bytes.set(part);
+    const result = tenant.process.write(file.fd, scratch.put(part.length), part.length);
+    if (result < 0) return result;
+    if (result === 0) return -ERRNO.EIO;
+    at += result;
+  }
+  return bytes.length;
+}
+
+const write: Operation = {
+  name: 'write',
+  weights: [1, 1, 1, 1, 18, 1, 1, 1],
+  generate(random, tenant) {
+    if (!tenant.files.some((file) => file.open && file.direction === 'resume')) return undefined;
+    return { mutate: random.chance(65) ? 1 : 0, salt: random.bits(), chunk: random.chance(50) ? 65536 : 1 + random.below(48) };
+  },
+  run(tenant, { mutate, salt, chunk }, world, step) {
+    const file = tenant.file('resume') ?? tenant.file('resume', false);
+    if (file === undefined) return -ERRNO.EBADF;
+    const valid = tenant.stream ?? world.profile.sample(world);
+    const random = new Random(salt!);
+    const bytes = mutate ? world.variant.declaration.formats[0]!.mutations(valid, (n: number) => random.below(n)) : valid;
+    const alive = file.alive;
+    const untouched = file.bytes.length === 0;
+    const result = feed(tenant, file, bytes, Math.max(chunk!, Math.ceil(bytes.length / 256)));
+    file.bytes.push(bytes.subarray(0, 0));
+    if (tenant.pending > 0) return result;
+    if (!alive && bytes.length > 0 && result !== -ERRNO.ENODEV)
+      world.violate(ROBUST, `writing a data file after its session answers ${result}`, step);
+    if (alive && result < 0 && !world.profile.streamErrnos.has(-result))
+      world.violate(ROBUST, `a bad stream is refused with ${errnoName(result)}, which no safeguard declares`, step);
+    if (alive && untouched && !mutate && result < 0)
+      world.violate(ROBUST, `a valid stream is refused with ${errnoName(result)}`, step);
+    return result;
+  },
+};
+
+/** Saves, loads into the same device, saves again: both streams must be the same bytes, whatever the chunks. */
+const roundTrip: Operation = {
+  name: 'round_trip',
+  weights: [0, 3, 2, 0, 0, 1, 0, 0],
+  generate: (random, tenant) =>
+    tenant.pending > 0 ? undefined : { out: chunkSize(random), into: chunkSize(random) },
+  run(tenant, { out, into }, world, step) {
+    const first = saveAll(tenant, world, step, out!);
+    if (typeof first === 'number') return first;
+    const resumed = move(tenant, world, step, MIG_STATE.RESUMING);
+    if (resumed < 0) return resumed;
+    const file = tenant.file('resume')!;
+    const loaded = feed(tenant, file, first, Math.max(into!, Math.ceil(first.length / 512)));
+    if (loaded < 0) {
+      world.violate('save-load round trip', `the device's own stream is refused with ${errnoName(loaded)}`, step);
+      return loaded;
+    }
+    const second = saveAll(tenant, world, step, 65536);
+    if (typeof second === 'number') return second;
+    if (Buffer.compare(first, second) !== 0)
+      world.violate('save-load round trip', `the state changed at byte ${differs(first, second)} of the stream`, step);
+    tenant.stream = second;
+    return move(tenant, world, step, MIG_STATE.STOP);
+  },
+};
+
+const chunkSize = (random: Random): number => (random.chance(50) ? 65536 : 1 + random.below(200));
+
+function differs(a: Uint8Array, b: Uint8Array): number {
+  let at = 0;
+  while (at < a.length && a[at] === b[at]) at++;
+  return at;
+}
+
+/** set_state with its checks; 0 or the errno. */
+function move(tenant: Tenant, world: World, step: number, state: number): number {
+  const from = tenant.state;
+  const answer = tenant.device!.setState(state);
+  follow(tenant, world, step, from, state, answer.result, answer.dataFd);
+  return answer.result;
+}
+
+/** The whole stream of a stopped device. */
+function saveAll(tenant: Tenant, world: World, step: number, chunk: number): Uint8Array | number {
+  // A fresh session: a stream that PRE_COPY began is another (and longer) one.
+  const stopped = move(tenant, world, step, MIG_STATE.STOP);
+  if (stopped < 0) return stopped;
+  const saved = move(tenant, world, step, MIG_STATE.STOP_COPY);
+  if (saved < 0) return saved;
+  const file = tenant.file('save');
+  if (file === undefined) return -ERRNO.EBADF;
+  const parts: Uint8Array[] = [];
+  const { scratch } = tenant.client;
+  for (let budget = 4096; budget > 0; budget--) {
+    const length = Math.min(budget > 3000 ? chunk : scratch.size, scratch.size);
+    const result = tenant.process.read(file.fd, scratch.address, length);
+    if (result < 0) return result;
+    if (result === 0) {
+      const back = move(tenant, world, step, MIG_STATE.STOP);
+      return back < 0 ? back : Buffer.concat(parts);
+    }
+    parts.push(tenant.process.memory.read(scratch.address, result)!);
+  }
+  world.violate('save-load round trip', 'a stop-copy stream never ends', step);
+  return -ERRNO.EIO;
+}
+
+export const STREAM: readonly Operation[] = [write, roundTrip];

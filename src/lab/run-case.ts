@@ -1,0 +1,158 @@
+/**
+ * One case: a base run, in which each step is chosen from the state reached so far (or taken from a stored scenario),
+ * and its twin, which differs in exactly one thing. What others observe must be equal.
+ */
+import type { Task } from '../../sim/scheduler.ts';
+import type { VariantModule } from '../variant/variant.ts';
+import { type Choices, replaying } from './generate.ts';
+import { OPERATION_BY_NAME } from './operations/index.ts';
+import { Recorder } from './recorder.ts';
+import type { DeviceProfile } from './profiles/profile.ts';
+import type { Scenario, Step, Twin, Violation } from './scenario.ts';
+import type { Tenant } from './tenant.ts';
+import { type Variation, World } from './world.ts';
+
+/** Where one case ended. */
+export interface CaseResult {
+  readonly scenario: Scenario;
+  readonly violations: readonly Violation[];
+  /** Calls made by tenant A and B in the base run, and how many answered an error. */
+  readonly calls: number;
+  readonly errors: number;
+  readonly arcs: ReadonlySet<number>;
+}
+
+const BASE: Variation = { secret: 0x5ec2e701, fill: 0x5a };
+/** The twin of a confidentiality pair: another secret, and other rubbish in the kernel's memory. */
+const OTHER: Variation = { secret: 0xc0ffee42, fill: 0xa5 };
+
+/** What a lab runs against. */
+export interface Subject {
+  readonly variant: VariantModule;
+  readonly profile: DeviceProfile;
+}
+
+/** Runs a pair. `choices` supplies the steps of the base run; the twin repeats them. */
+export function runCase(subject: Subject, seed: number, twin: Twin, choices: Choices): CaseResult {
+  const base = execute(subject, BASE, choices, undefined);
+  const { steps, schedule } = base;
+  const scenario: Scenario = { variant: subject.variant.name, seed, twin, steps, schedule };
+  const violations = [...base.world.violations];
+  if (violations.length === 0) violations.push(...runTwin(subject, scenario, base.world));
+  return { scenario, violations, calls: base.calls, errors: base.errors, arcs: base.world.arcs };
+}
+
+/** Runs a stored scenario. */
+export function rerun(subject: Subject, scenario: Scenario): CaseResult {
+  return runCase(subject, scenario.seed, scenario.twin, replaying(scenario));
+}
+
+function runTwin(subject: Subject, scenario: Scenario, base: World): Violation[] {
+  const variation = scenario.twin === 'confidentiality' ? OTHER : BASE;
+  const skip = scenario.twin === 'integrity' ? 'A' : undefined;
+  const { world } = execute(subject, variation, replaying(scenario), skip);
+  const observers = scenario.twin === 'integrity' ? (['B', 'H'] as const) : (['A'] as const);
+  const violations: Violation[] = [];
+  for (const observer of observers) {
+    const difference = Recorder.compare(base.seen[observer], world.seen[observer]);
+    if (difference === undefined) continue;
+    const what =
+      scenario.twin === 'integrity'
+        ? `${observer === 'B' ? 'tenant B' : 'the host'} observes what tenant A does`
+        : "tenant A's observations depend on tenant B's secret or on uncleared memory";
+    violations.push({ property: scenario.twin, message: `${what}: ${shorten(difference.left)} or ${shorten(difference.right)}`, at: difference.step });
+  }
+  return violations;
+}
+
+const shorten = (bytes: Uint8Array): string => {
+  const text = Buffer.from(bytes.subarray(0, 24)).toString('hex');
+  return bytes.length > 24 ? `${text}...` : text || 'nothing';
+};
+
+interface Execution {
+  readonly world: World;
+  readonly steps: readonly Step[];
+  readonly schedule: readonly number[];
+  readonly calls: number;
+  readonly errors: number;
+}
+
+function execute(subject: Subject, variation: Variation, choices: Choices, skip: 'A' | undefined): Execution {
+  const world = new World(subject.variant, subject.profile, variation);
+  const steps: Step[] = [];
+  const schedule: number[] = [];
+  let calls = 0;
+  let errors = 0;
+  for (let index = 0; ; index++) {
+    const step = choices.next(world, index);
+    if (step === undefined) break;
+    steps.push(step);
+    const turns = choices.turns(index);
+    schedule.push(turns);
+    if (step.by === skip) continue;
+    world.step = index;
+    // B and the host look only when the machine is at rest: what they see must not depend on time.
+    if (step.by !== 'A') world.settle();
+    const result = perform(world, step, index);
+    if (step.by !== 'H') calls++;
+    if (result < 0) errors++;
+    if (world.a.pending > 0) for (let i = 0; i < turns; i++) world.machine.kernel.scheduler.step();
+  }
+  finish(world);
+  return { world, steps, schedule, calls, errors };
+}
+
+function perform(world: World, step: Step, index: number): number {
+  const recorder = world.seen[step.by];
+  recorder.begin(index);
+  const tenant = step.by === 'B' ? world.b : world.a;
+  if (step.by === 'H') {
+    const answer = world.profile.host(world, step.args.what ?? 0);
+    recorder.data(answer);
+    return 0;
+  }
+  if (tenant.device === undefined && step.op !== 'open' && !CLOSED_TOO.has(step.op)) return -9;
+  const operation = OPERATION_BY_NAME.get(step.op)!;
+  const spawned = step.spawn === true && tenant.pending === 0 && tenant.device !== undefined;
+  if (tenant.pending > 0 && NEEDS_REST.has(step.op)) world.settle();
+  resync(tenant);
+  const call = operation.run(tenant, step.args, world, index, spawned);
+  if (spawned && typeof call !== 'number') {
+    tenant.pending++;
+    world.machine.kernel.scheduler.spawn(`${step.op} of ${step.by}`, underWay(world, tenant, call));
+    return 0;
+  }
+  const result = world.finish(tenant, call);
+  recorder.number(result);
+  return result;
+}
+
+/** Steps that make sense without an open device. */
+const CLOSED_TOO = new Set(['map', 'unmap', 'events', 'read', 'write', 'close_file', 'wait']);
+/** Steps whose argument memory or outcome needs earlier calls to have ended. */
+const NEEDS_REST = new Set(['close', 'round_trip', 'open']);
+
+function* underWay(world: World, tenant: Tenant, call: Task<number>): Task<number> {
+  const result = yield* call;
+  tenant.pending--;
+  world.seen[tenant.name].number(result);
+  return result;
+}
+
+/** After calls that ran beside each other the state is whatever the device says; from there the model goes on. */
+function resync(tenant: Tenant): void {
+  if (tenant.state !== undefined || tenant.pending > 0 || tenant.device === undefined) return;
+  const answer = tenant.device.getState();
+  tenant.state = answer.result === 0 ? answer.state : undefined;
+  for (const file of tenant.files) file.alive = false;
+}
+
+/** The end of a run: everything comes to rest, then B and the host look once more. */
+function finish(world: World): void {
+  world.step = -1;
+  world.settle();
+  for (const tenant of world.tenants)
+    if (tenant.pending > 0) world.violate('FSM legality', `a call of tenant ${tenant.name} never returns`);
+  world.profile.conclude(world);
+}

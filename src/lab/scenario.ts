@@ -1,0 +1,34 @@
+/** A scenario as data: who does what, in which order, under which schedule. It is what a counterexample file holds. */
+
+/** Tenant A tries to escape, tenant B is its neighbour, H is the host's administrator. */
+export type Actor = 'A' | 'B' | 'H';
+
+/** One call (or a short fixed sequence of calls). Arguments are numbers with names, so that they shrink and print. */
+export interface Step {
+  readonly by: Actor;
+  readonly op: string;
+  readonly args: Readonly<Record<string, number>>;
+  /** Started, but not waited for: later steps run while it sleeps. */
+  readonly spawn?: boolean;
+}
+
+/** How the second run of a pair differs from the first. */
+export type Twin = 'integrity' | 'confidentiality';
+
+/** See the head of this file. */
+export interface Scenario {
+  readonly variant: string;
+  /** Reproduces contents and secrets. */
+  readonly seed: number;
+  readonly twin: Twin;
+  readonly steps: readonly Step[];
+  /** After step i, how many turns the threads that are still under way get. */
+  readonly schedule: readonly number[];
+}
+
+/** A broken promise. `at` is the step it showed at; -1: at the end. */
+export interface Violation {
+  readonly property: string;
+  readonly message: string;
+  readonly at: number;
+}

@@ -1,0 +1,99 @@
+/** A process that owns an assigned device, and what the lab knows of it: the model that generation and checks go by. */
+import { type Interval, Intervals } from '../../sim/intervals.ts';
+import type { PciFunction } from '../../sim/pci/function.ts';
+import { ContainerClient } from '../client/container.ts';
+import type { DeviceClient } from '../client/device.ts';
+import { Scratch } from '../client/scratch.ts';
+import { EventFd } from '../kernel/eventfd.ts';
+import type { Process } from '../kernel/process.ts';
+import { MIG_STATE } from '../uapi/vfio.ts';
+
+/** What the tenant has mapped for DMA, by its own account. */
+export interface ShadowMapping extends Interval {
+  readonly vaddr: number;
+  readonly flags: number;
+}
+
+/** A migration data file the tenant got. */
+export interface DataFile {
+  fd: number;
+  readonly direction: 'save' | 'resume';
+  /** Its session still runs. */
+  alive: boolean;
+  open: boolean;
+  /** Bytes moved through it so far. */
+  readonly bytes: Uint8Array[];
+  /** After PRECOPY_INFO: bytes that may still come before anything else happens. */
+  reported: number | undefined;
+  ended: boolean;
+}
+
+/** The tenant's memory: this many bytes, IOVA space chosen by its own calls. */
+export const BUFFER_BYTES = 8 * 4096;
+/** Vectors the lab arms at most. */
+export const VECTORS = 4;
+
+export class Tenant {
+  readonly name: 'A' | 'B';
+  readonly process: Process;
+  readonly client: ContainerClient;
+  readonly groupFd: number;
+  readonly bdf: string;
+  readonly fn: PciFunction;
+  readonly buffer: number;
+  /** Memory for calls that are under way while others are made. */
+  readonly spare: Scratch;
+  device: DeviceClient | undefined;
+  readonly shadow = new Intervals<ShadowMapping>();
+  readonly files: DataFile[] = [];
+  /** State by the tenant's own account; undefined: cannot be known (a call is under way, or one failed oddly). */
+  state: number | undefined = MIG_STATE.RUNNING;
+  flags = 0;
+  /** What each MSI-X vector signals: index into `events`, -1 none. */
+  armed: number[] = new Array(VECTORS).fill(-1);
+  readonly events: { fd: number; file: EventFd }[] = [];
+  logging: { iova: number; length: number } | undefined;
+  /** The last stream read to its end. */
+  stream: Uint8Array | undefined;
+  /** Calls under way. */
+  pending = 0;
+  mmapped = 0;
+
+  constructor(name: 'A' | 'B', process: Process, bdf: string, group: number, fn: PciFunction) {
+    this.name = name;
+    this.process = process;
+    this.bdf = bdf;
+    this.fn = fn;
+    this.client = new ContainerClient(process, new Scratch(process, 128 * 1024));
+    this.spare = new Scratch(process, 128 * 1024);
+    this.groupFd = this.client.addGroup(group);
+    this.buffer = process.memory.allocate(BUFFER_BYTES);
+    for (let i = 0; i < VECTORS; i++) {
+      const file = new EventFd();
+      this.events.push({ fd: process.install(file), file });
+    }
+  }
+
+  /** Opens the device (first time, or after a close). */
+  openDevice(): number {
+    const device = this.client.openDevice(this.groupFd, this.bdf);
+    if (typeof device === 'number') return device;
+    this.device = device;
+    this.state = MIG_STATE.RUNNING;
+    return device.fd;
+  }
+
+  /** The newest file of a direction whose descriptor is open. */
+  file(direction: 'save' | 'resume', alive = true): DataFile | undefined {
+    for (let i = this.files.length - 1; i >= 0; i--) {
+      const file = this.files[i]!;
+      if (file.open && file.direction === direction && file.alive === alive) return file;
+    }
+    return undefined;
+  }
+
+  /** All sessions end: a reset, a close. */
+  endSessions(): void {
+    for (const file of this.files) file.alive = false;
+  }
+}

@@ -1,0 +1,164 @@
+/** One run of a scenario: a fresh machine, two tenants and an administrator, and what each of them observes. */
+import { HangError } from '../../sim/hang.ts';
+import type { Task } from '../../sim/scheduler.ts';
+import { DeviceClient } from '../client/device.ts';
+import type { Process } from '../kernel/process.ts';
+import { Machine } from '../machine/machine.ts';
+import { IRQ_SET, MIG_STATE } from '../uapi/vfio.ts';
+import type { VariantModule } from '../variant/variant.ts';
+import { Monitor } from './monitor.ts';
+import { STATE_NAMES } from './reference/arcs.ts';
+import { Recorder } from './recorder.ts';
+import type { DeviceProfile } from './profiles/profile.ts';
+import type { Actor, Violation } from './scenario.ts';
+import { Tenant } from './tenant.ts';
+
+/** What differs between the two runs of a pair, apart from the steps. */
+export interface Variation {
+  /** Tenant B's secret: mixed into everything B writes. */
+  readonly secret: number;
+  /** What uncleared kernel memory holds. */
+  readonly fill: number;
+}
+
+/** Mappings a tenant may have: small, so that the limit is met. */
+const DMA_ENTRY_LIMIT = 6;
+
+export class World {
+  readonly variant: VariantModule;
+  readonly profile: DeviceProfile;
+  readonly machine: Machine;
+  readonly host: Process;
+  readonly a: Tenant;
+  readonly b: Tenant;
+  readonly tenants: readonly Tenant[];
+  readonly monitor: Monitor;
+  readonly violations: Violation[] = [];
+  readonly seen: Readonly<Record<Actor, Recorder>> = { A: new Recorder(), B: new Recorder(), H: new Recorder() };
+  /** Arcs taken, as from * 8 + to. */
+  readonly arcs = new Set<number>();
+  /** The tenant whose own call may signal its eventfds. */
+  cause: Tenant | undefined;
+  /** The step under way. */
+  step = -1;
+  private readonly variation: Variation;
+  private readonly spares = new Map<Tenant, DeviceClient>();
+  readonly resting: Readonly<Record<string, number>>;
+
+  constructor(variant: VariantModule, profile: DeviceProfile, variation: Variation) {
+    this.variant = variant;
+    this.profile = profile;
+    this.variation = variation;
+    this.machine = new Machine(profile.machine, {
+      variants: [variant],
+      fill: variation.fill,
+      parameters: { dmaEntryLimit: DMA_ENTRY_LIMIT },
+    });
+    this.host = this.machine.process('host');
+    const { bus } = this.machine.kernel;
+    const physical = bus.devices.get(profile.physical)!;
+    const { driver } = physical;
+    physical.sriovDriversAutoprobe = false;
+    this.machine.kernel.run(asTask(driver!.sriovConfigure!(physical, 2)));
+    for (const vf of physical.virtfns) {
+      vf.driverOverride = profile.driver;
+      this.machine.kernel.run(bus.autoprobe(vf));
+    }
+    this.a = this.tenant('A', 0, physical.virtfns[0]!.name);
+    this.b = this.tenant('B', 1, physical.virtfns[1]!.name);
+    this.tenants = [this.a, this.b];
+    this.monitor = new Monitor(this);
+    for (const tenant of this.tenants) {
+      const opened = tenant.openDevice();
+      if (opened < 0) throw new Error(`tenant ${tenant.name} cannot open its device: ${opened}`);
+      tenant.flags = tenant.device!.migrationFlags();
+      profile.prepare(tenant, this);
+    }
+    this.resting = this.monitor.inside.resources();
+  }
+
+  private tenant(name: 'A' | 'B', index: number, bdf: string): Tenant {
+    const device = this.machine.kernel.bus.devices.get(bdf)!;
+    if (device.driver === undefined) throw new Error(`${this.profile.driver} did not take VF ${index}`);
+    return new Tenant(name, this.machine.process(`tenant ${name}`), bdf, device.group!.id, device.function);
+  }
+
+  /** Adds to what a tenant has observed in this step. */
+  observe(tenant: Tenant, value: number | Uint8Array): void {
+    const recorder = this.seen[tenant.name];
+    if (typeof value === 'number') recorder.number(value);
+    else recorder.data(value);
+  }
+
+  /** Reports a broken promise, once for each message. */
+  violate(property: string, message: string, at = this.step): void {
+    if (this.violations.length < 16 && !this.violations.some((v) => v.property === property && v.message === message))
+      this.violations.push({ property, message, at });
+  }
+
+  arc(from: number, to: number): void {
+    this.arcs.add(from * 8 + to);
+  }
+
+  /** What a tenant writes: B's bytes depend on its secret. */
+  content(tenant: Tenant, value: number): number {
+    return tenant.name === 'B' ? (value ^ this.variation.secret) >>> 0 : value;
+  }
+
+  /** Lets devices and background work come to rest. */
+  settle(): void {
+    this.machine.kernel.scheduler.settle();
+  }
+
+  /** A second view of the device whose arguments live elsewhere, for calls that stay under way. */
+  spareDevice(tenant: Tenant): DeviceClient {
+    let spare = this.spares.get(tenant);
+    if (spare === undefined || spare.fd !== tenant.device!.fd)
+      this.spares.set(tenant, (spare = new DeviceClient(tenant.process, tenant.device!.fd, tenant.spare)));
+    return spare;
+  }
+
+  dropSpare(tenant: Tenant): void {
+    this.spares.delete(tenant);
+  }
+
+  /** A reset ended: RUNNING, no session, and the device is as new (uAPI: VFIO_DEVICE_RESET). */
+  afterReset(tenant: Tenant, step: number): void {
+    tenant.endSessions();
+    if (tenant.pending > 0) {
+      tenant.state = undefined;
+      return;
+    }
+    const now = tenant.device!.getState();
+    if (now.result !== 0 || now.state !== MIG_STATE.RUNNING)
+      this.violate('FSM legality', `after a reset the device is in ${STATE_NAMES[now.state] ?? now.state}`, step);
+    tenant.state = MIG_STATE.RUNNING;
+    this.profile.prepare(tenant, this);
+  }
+
+  /** SET_IRQS took eventfds away, or signalled by hand: the model follows. */
+  forgetVectors(tenant: Tenant, start: number, count: number, flags: number): void {
+    if (flags & IRQ_SET.DATA_NONE && count === 0) tenant.armed.fill(-1);
+    else if (flags & IRQ_SET.DATA_EVENTFD) for (let i = start; i < start + count; i++) tenant.armed[i] = -1;
+  }
+
+  /** Runs a call that may sleep; one that can never end is a violation, and is interrupted. */
+  finish(tenant: Tenant, call: number | Task<number>): number {
+    const hangs = tenant.process.hangs;
+    try {
+      const result = tenant.process.finish(call);
+      if (tenant.process.hangs > hangs) this.violate('FSM legality', 'the call never returns');
+      return result;
+    } catch (error) {
+      if (!(error instanceof HangError)) throw error;
+      this.violate('FSM legality', `the call never returns: ${error.message}`);
+      return -4;
+    }
+  }
+}
+
+function asTask<T>(call: T | Task<T>): Task<T> {
+  return (function* () {
+    return typeof call === 'object' && call !== null && 'next' in call ? yield* call as Task<T> : (call as T);
+  })();
+}

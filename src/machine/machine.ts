@@ -1,0 +1,76 @@
+/** A machine that runs: hardware from a description, a kernel on it, the VFIO core, and the drivers loaded. */
+import { MODELS } from '../../sim/devices/index.ts';
+import { Hardware } from '../../sim/hardware.ts';
+import type { MachineDescription } from '../../sim/pci/description.ts';
+import type { ModelTable } from '../../sim/hardware.ts';
+import { Kernel } from '../kernel/kernel.ts';
+import type { PciDriver } from '../kernel/pci/driver.ts';
+import { disableSriov, enableSriov } from '../kernel/pci/sriov.ts';
+import { type Capability, type Process } from '../kernel/process.ts';
+import { VfioPci } from '../pci-core/vfio-pci.ts';
+import type { ParentObservers } from '../variant/interaction.ts';
+import type { VariantModule } from '../variant/variant.ts';
+import { VfioCore } from '../vfio/core.ts';
+import { NATIVE_DRIVERS } from './native.ts';
+
+/** Parameters of the vfio modules, as on the kernel's command line. */
+export interface VfioParameters {
+  readonly noiommu: boolean;
+  readonly allowUnsafeInterrupts: boolean;
+  /** vfio_iommu_type1.dma_entry_limit. */
+  readonly dmaEntryLimit: number;
+}
+
+/** What can be chosen when a machine is built. */
+export interface MachineOptions {
+  /** Variant modules to load, with their parents. */
+  readonly variants?: readonly VariantModule[];
+  readonly parameters?: Partial<VfioParameters>;
+  /** What memory that the kernel does not clear reads as. */
+  readonly fill?: number;
+  /** Device models beside the built-in ones. */
+  readonly models?: ModelTable;
+}
+
+const PARAMETERS: VfioParameters = { noiommu: false, allowUnsafeInterrupts: false, dmaEntryLimit: 65535 };
+
+export class Machine {
+  readonly description: MachineDescription;
+  readonly hardware: Hardware;
+  readonly kernel: Kernel;
+  readonly vfio: VfioCore;
+  /** Where a monitor can watch what variants ask of their parents. */
+  readonly observers: ParentObservers = {};
+
+  constructor(description: MachineDescription, options: MachineOptions = {}) {
+    this.description = description;
+    const models = options.models === undefined ? MODELS : { ...MODELS, ...options.models };
+    this.hardware = new Hardware(description, models, options.fill ?? 0);
+    this.kernel = new Kernel(this.hardware);
+    const parameters = { ...PARAMETERS, ...options.parameters };
+    this.vfio = new VfioCore({ devfs: this.kernel.devfs, scheduler: this.kernel.scheduler, parameters });
+    for (const module of options.variants ?? []) this.loadVariant(module);
+    for (const driver of [...NATIVE_DRIVERS, new VfioPci(this.vfio).driver]) this.load(driver);
+  }
+
+  /** Loads a driver; devices it matches are bound. */
+  load(driver: PciDriver): void {
+    this.kernel.run(this.kernel.bus.registerDriver(driver));
+  }
+
+  loadVariant(module: VariantModule): void {
+    const sriov = { enable: enableSriov, disable: disableSriov };
+    const { variant, parents } = module.drivers({ vfio: this.vfio, sriov, observers: this.observers });
+    for (const driver of [...parents, variant]) this.load(driver);
+  }
+
+  /** Starts a process; root unless capabilities are given. */
+  process(name: string, capabilities?: Iterable<Capability>): Process {
+    return capabilities === undefined ? this.kernel.process(name) : this.kernel.process(name, capabilities);
+  }
+
+  /** Whether a recorded register value of the function can be compared. */
+  liveRegisters(bdf: string): boolean {
+    return this.kernel.bus.devices.get(bdf)?.function.template.description.liveRegisters ?? false;
+  }
+}

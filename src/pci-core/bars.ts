@@ -1,0 +1,56 @@
+/** The BARs of a function as the driver holds them while open: mapped or not, and whether a user may map them. */
+import { PAGE_SIZE } from '../../sim/memory.ts';
+import type { BarAccess } from '../kernel/pci/device.ts';
+import { ERRNO } from '../uapi/errno.ts';
+import type { VfioPciCoreDevice } from './core-device.ts';
+
+/** Number of standard BARs. */
+export const NUM_BARS = 6;
+
+export class Bars {
+  /** barmap: 0 when mapped, else the errno that a read, write, mmap or ioeventfd answers. */
+  readonly map: number[] = new Array(NUM_BARS).fill(-ERRNO.ENODEV);
+  /** bar_mmap_supported. */
+  readonly mmapSupported: boolean[] = new Array(NUM_BARS).fill(false);
+  private readonly core: VfioPciCoreDevice;
+  private readonly access: (BarAccess | undefined)[] = [];
+
+  constructor(core: VfioPciCoreDevice) {
+    this.core = core;
+  }
+
+  /** At open (vfio_pci_core_map_bars): a BAR without resource stays ENODEV. */
+  open(): void {
+    const { resources } = this.core.pdev;
+    for (let i = 0; i < NUM_BARS; i++) this.map[i] = resources[i]!.length > 0 ? 0 : -ERRNO.ENODEV;
+  }
+
+  /**
+   * vfio_pci_probe_mmaps: memory BARs of a page or more; a smaller one only if it starts a page, the rest of which
+   * then belongs to nobody else.
+   */
+  probeMmap(): void {
+    for (let i = 0; i < NUM_BARS; i++) {
+      const { start, length, io } = this.core.pdev.resources[i]!;
+      this.mmapSupported[i] = !io && length > 0 && (length >= PAGE_SIZE || start % PAGE_SIZE === 0);
+    }
+  }
+
+  close(): void {
+    this.map.fill(-ERRNO.ENODEV);
+    this.mmapSupported.fill(false);
+  }
+
+  /** Registers of a BAR. */
+  registers(index: number): BarAccess {
+    this.access[index] ??= this.core.pdev.bar(index);
+    return this.access[index];
+  }
+}
+
+/** vfio_pci_core_get_iomap: the mapped BAR, or EINVAL (no such BAR), or why it is not mapped. */
+export function vfio_pci_core_get_iomap(core: VfioPciCoreDevice, bar: number): BarAccess | number {
+  if (bar < 0 || bar >= NUM_BARS) return -ERRNO.EINVAL;
+  const error = core.bars.map[bar]!;
+  return error < 0 ? error : core.bars.registers(bar);
+}

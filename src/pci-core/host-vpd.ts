@@ -1,0 +1,34 @@
+/** Vital product data of a function as the PCI core moves it (drivers/pci/vpd.c: pci_read_vpd, pci_write_vpd). */
+import { CAP } from '../../sim/pci/registers.ts';
+import type { PciDevice } from '../kernel/pci/device.ts';
+
+const ADDR = 2;
+const DATA = 4;
+const FLAG = 0x8000;
+/** Largest VPD (PCI_VPD_MAX_SIZE). */
+const MAX_SIZE = 0x8000;
+
+export class HostVpd {
+  private readonly pdev: PciDevice;
+  constructor(pdev: PciDevice) {
+    this.pdev = pdev;
+  }
+
+  /** Four bytes at `at`; 0 beyond the end; undefined when the device does not complete in time. */
+  read(at: number): number | undefined {
+    if (at % 4 !== 0 || at + 4 > MAX_SIZE) return 0;
+    const cap = this.pdev.capability(CAP.VPD);
+    this.pdev.writeConfig(cap + ADDR, 2, at);
+    if ((this.pdev.readConfig(cap + ADDR, 2) & FLAG) === 0) return undefined;
+    return this.pdev.readConfig(cap + DATA, 4);
+  }
+
+  /** False if `at` is not aligned or beyond the end, or the device does not complete in time. */
+  write(at: number, value: number): boolean {
+    if (at % 4 !== 0 || at + 4 > MAX_SIZE) return false;
+    const cap = this.pdev.capability(CAP.VPD);
+    this.pdev.writeConfig(cap + DATA, 4, value);
+    this.pdev.writeConfig(cap + ADDR, 2, at | FLAG);
+    return (this.pdev.readConfig(cap + ADDR, 2) & FLAG) === 0;
+  }
+}

@@ -1,0 +1,111 @@
+/** Which struct an ioctl's argument is, for each kind of file. */
+import { type Layout, layout } from '../uapi/layout.ts';
+import * as vfio from '../uapi/vfio.ts';
+import type { HandleKind } from './handles.ts';
+import { IOMMUFD } from './iommufd.ts';
+
+const { VFIO, FEATURE } = vfio;
+
+/** Struct of the argument by request number. */
+export type LayoutTable = Readonly<Record<number, Layout>>;
+
+const GROUP: LayoutTable = {
+  [VFIO.GROUP_GET_STATUS]: vfio.group_status,
+  [VFIO.GROUP_SET_CONTAINER]: layout('group_set_container', { fd: 's32' }),
+};
+
+const DEVICE: LayoutTable = {
+  [VFIO.DEVICE_GET_INFO]: vfio.device_info,
+  [VFIO.DEVICE_GET_REGION_INFO]: vfio.region_info,
+  [VFIO.DEVICE_GET_IRQ_INFO]: vfio.irq_info,
+  [VFIO.DEVICE_SET_IRQS]: vfio.irq_set,
+  [VFIO.DEVICE_GET_PCI_HOT_RESET_INFO]: vfio.pci_hot_reset_info,
+  [VFIO.DEVICE_PCI_HOT_RESET]: vfio.pci_hot_reset,
+  [VFIO.DEVICE_IOEVENTFD]: vfio.device_ioeventfd,
+  [VFIO.DEVICE_FEATURE]: vfio.device_feature,
+  [VFIO.DEVICE_BIND_IOMMUFD]: layout('vfio_device_bind_iommufd', {
+    argsz: 'u32',
+    flags: 'u32',
+    iommufd: 's32',
+    out_devid: 'u32',
+    token_uuid_ptr: 'u64',
+  }),
+  [VFIO.DEVICE_ATTACH_IOMMUFD_PT]: layout('vfio_device_attach_iommufd_pt', {
+    argsz: 'u32',
+    flags: 'u32',
+    pt_id: 'u32',
+    pasid: 'u32',
+  }),
+  [VFIO.DEVICE_DETACH_IOMMUFD_PT]: layout('vfio_device_detach_iommufd_pt', {
+    argsz: 'u32',
+    flags: 'u32',
+    pasid: 'u32',
+  }),
+  [VFIO.MIG_GET_PRECOPY_INFO]: vfio.precopy_info,
+};
+
+const CONTAINER: LayoutTable = {
+  [VFIO.IOMMU_GET_INFO]: vfio.iommu_type1_info,
+  [VFIO.IOMMU_MAP_DMA]: vfio.iommu_type1_dma_map,
+  [VFIO.IOMMU_UNMAP_DMA]: vfio.iommu_type1_dma_unmap,
+  [VFIO.IOMMU_DIRTY_PAGES]: vfio.iommu_type1_dirty_bitmap,
+};
+
+/** An iommufd answers the container's requests too (its compatibility layer). */
+const IOMMU_FD: LayoutTable = {
+  ...CONTAINER,
+  ...Object.fromEntries(Object.values(IOMMUFD).map(({ number, layout: struct }) => [number, struct])),
+};
+
+const BY_KIND: Partial<Record<HandleKind, LayoutTable>> = {
+  group: GROUP,
+  device: DEVICE,
+  container: CONTAINER,
+  iommufd: IOMMU_FD,
+};
+
+/** The struct behind a request; a file of unknown kind is taken for whatever first knows the request. */
+export function layoutOf(kind: HandleKind | undefined, request: number): Layout | undefined {
+  const table = kind === undefined ? undefined : BY_KIND[kind];
+  return table === undefined ? { ...IOMMU_FD, ...GROUP, ...DEVICE }[request] : table[request];
+}
+
+/** The struct behind the header of VFIO_DEVICE_FEATURE, by feature. */
+export const FEATURE_LAYOUTS: LayoutTable = {
+  [FEATURE.PCI_VF_TOKEN]: layout('uuid', { uuid: ['u8', 16] }),
+  [FEATURE.MIGRATION]: vfio.device_feature_migration,
+  [FEATURE.MIG_DEVICE_STATE]: vfio.device_feature_mig_state,
+  [FEATURE.LOW_POWER_ENTRY_WITH_WAKEUP]: vfio.device_low_power_entry_with_wakeup,
+  [FEATURE.DMA_LOGGING_START]: vfio.device_feature_dma_logging_control,
+  [FEATURE.DMA_LOGGING_REPORT]: vfio.device_feature_dma_logging_report,
+  [FEATURE.MIG_DATA_SIZE]: vfio.device_feature_mig_data_size,
+  [FEATURE.BUS_MASTER]: layout('vfio_device_feature_bus_master', { op: 'u32' }),
+  [FEATURE.DMA_BUF]: layout('vfio_device_feature_dma_buf', {
+    region_index: 'u32',
+    open_flags: 'u32',
+    flags: 'u32',
+    nr_ranges: 'u32',
+  }),
+  [FEATURE.ZPCI_ERROR]: layout('vfio_device_feature_zpci_err', { data: 'u64' }),
+};
+
+/** What stands behind the header of a capability of region and IOMMU information, by the capability's id. */
+export const CAPABILITY_LAYOUTS: Readonly<Record<'region' | 'iommu' | 'device', LayoutTable>> = {
+  region: {
+    [vfio.INFO_CAP.REGION_SPARSE_MMAP]: layout('sparse_mmap', { nr_areas: 'u32', reserved: 'u32' }),
+    [vfio.INFO_CAP.REGION_TYPE]: layout('type', { type: 'u32', subtype: 'u32' }),
+  },
+  iommu: {
+    [vfio.INFO_CAP.TYPE1_IOVA_RANGE]: layout('iova_range', { nr_iovas: 'u32', reserved: 'u32' }),
+    [vfio.INFO_CAP.TYPE1_MIGRATION]: layout('migration', {
+      flags: 'u32',
+      pad: 'u32',
+      pgsize_bitmap: 'u64',
+      max_dirty_bitmap_size: 'u64',
+    }),
+    [vfio.INFO_CAP.TYPE1_DMA_AVAIL]: layout('dma_avail', { avail: 'u32' }),
+  },
+  device: {
+    [vfio.INFO_CAP.DEVICE_PCI_ATOMIC_COMP]: layout('pci_atomic_comp', { flags: 'u32', reserved: 'u32' }),
+  },
+};

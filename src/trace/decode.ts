@@ -1,0 +1,158 @@
+/**
+ * Decodes ioctl structs into named fields. A struct is a list of sections: the argument itself, and what stands behind
+ * it, which depends on the request, on the direction, and on the bytes.
+ */
+import { type Layout, layout } from '../uapi/layout.ts';
+import * as vfio from '../uapi/vfio.ts';
+import { fromHex } from './bytes.ts';
+import { CAPABILITY_LAYOUTS, FEATURE_LAYOUTS, layoutOf } from './decode-layouts.ts';
+import type { HandleKind } from './handles.ts';
+
+/** Whether a struct is what a caller passes or what the kernel leaves. */
+export type Direction = 'in' | 'out';
+
+/** A struct at a place within the argument; its fields are named `prefix` + field. */
+interface Section {
+  readonly prefix: string;
+  readonly offset: number;
+  readonly layout: Layout;
+}
+
+/** A named value of a struct; `offset` and `size` in bytes. */
+export interface Decoded {
+  readonly name: string;
+  readonly offset: number;
+  readonly size: number;
+  readonly value: string;
+}
+
+type Tail = (view: DataView, direction: Direction) => Section[];
+
+/** Bytes of a capability's header. */
+const HEADER = vfio.info_cap_header.size;
+
+/** By struct and not by number: requests of containers and of devices share numbers. */
+const TAILS: ReadonlyMap<Layout, Tail> = new Map<Layout, Tail>([
+  [
+    vfio.device_feature,
+    (view) => {
+      const payload = FEATURE_LAYOUTS[u32(view, 4) & vfio.FEATURE_FLAG.MASK];
+      return payload === undefined ? [] : [{ prefix: '', offset: vfio.device_feature.size, layout: payload }];
+    },
+  ],
+  [
+    vfio.irq_set,
+    (view) => {
+      const flags = u32(view, vfio.irq_set.at.flags);
+      const [type, name] =
+        (flags & vfio.IRQ_SET.DATA_EVENTFD) === 0 ? (['u8', 'bool'] as const) : (['s32', 'fd'] as const);
+      return (flags & vfio.IRQ_SET.DATA_NONE) === 0
+        ? array(view, vfio.irq_set.size, layout(name, { [name]: type }))
+        : [];
+    },
+  ],
+  [vfio.pci_hot_reset, (view) => array(view, vfio.pci_hot_reset.size, layout('fd', { fd: 's32' }))],
+  [
+    vfio.pci_hot_reset_info,
+    (view, direction) => {
+      const count = Math.min(u32(view, vfio.pci_hot_reset_info.at.count), 64);
+      const all = array(view, vfio.pci_hot_reset_info.size, vfio.pci_dependent_device);
+      return direction === 'in' ? [] : all.slice(0, count);
+    },
+  ],
+  [
+    vfio.region_info,
+    (view, direction) => (direction === 'in' ? [] : chain(view, u32(view, vfio.region_info.at.cap_offset), 'region')),
+  ],
+  [
+    vfio.device_info,
+    (view, direction) => (direction === 'in' ? [] : chain(view, u32(view, vfio.device_info.at.cap_offset), 'device')),
+  ],
+  [
+    vfio.iommu_type1_info,
+    (view, direction) =>
+      direction === 'in' ? [] : chain(view, u32(view, vfio.iommu_type1_info.at.cap_offset), 'iommu'),
+  ],
+  [
+    vfio.iommu_type1_dma_unmap,
+    (view) =>
+      (u32(view, 4) & vfio.DMA_UNMAP_FLAG.GET_DIRTY_BITMAP) === 0
+        ? []
+        : [{ prefix: 'bitmap.', offset: vfio.iommu_type1_dma_unmap.size, layout: vfio.bitmap }],
+  ],
+  [
+    vfio.iommu_type1_dirty_bitmap,
+    (view) =>
+      (u32(view, 4) & vfio.DIRTY_PAGES_FLAG.GET_BITMAP) === 0
+        ? []
+        : [{ prefix: '', offset: vfio.iommu_type1_dirty_bitmap.size, layout: vfio.iommu_type1_dirty_bitmap_get }],
+  ],
+]);
+
+/** The named values of a struct given as a recording prints it; bytes that no field covers come as they are. */
+export function decodeStruct(
+  hex: string,
+  kind: HandleKind | undefined,
+  request: number,
+  direction: Direction,
+): Decoded[] {
+  const bytes = fromHex(hex);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const main = layoutOf(kind, request);
+  const sections = main === undefined ? [] : [{ prefix: '', offset: 0, layout: main }];
+  if (main !== undefined) sections.push(...(TAILS.get(main)?.(view, direction) ?? []));
+  const decoded: Decoded[] = [];
+  let covered = 0;
+  const gap = (end: number): void => {
+    if (end <= covered) return;
+    const name = `bytes[0x${covered.toString(16)}..0x${(end - 1).toString(16)}]`;
+    decoded.push({ name, offset: covered, size: end - covered, value: hex.slice(covered * 2, end * 2) });
+  };
+  for (const { prefix, offset: base, layout: struct } of sections)
+    for (const { name, offset, size, type, count } of struct.fields) {
+      const start = base + offset;
+      if (start + size > bytes.length || start < covered) continue;
+      gap(start);
+      const value = hex.slice(start * 2, (start + size) * 2);
+      const shown = value.includes('*') ? '**' : count > 1 ? value : number(view, start, size, type === 's32');
+      decoded.push({ name: prefix + name, offset: start, size, value: shown });
+      covered = start + size;
+    }
+  gap(bytes.length);
+  return decoded;
+}
+
+/** Small numbers in decimal, others in hexadecimal as well. */
+function number(view: DataView, offset: number, size: number, signed: boolean): string {
+  if (signed) return String(view.getInt32(offset, true));
+  let value = 0n;
+  for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(view.getUint8(offset + i));
+  return value < 10n ? String(value) : `0x${value.toString(16)}`;
+}
+
+/** As many elements as the bytes hold. */
+function array(view: DataView, offset: number, element: Layout): Section[] {
+  const count = Math.max(0, Math.floor((view.byteLength - offset) / element.size));
+  return Array.from({ length: count }, (_, i) => ({
+    prefix: `[${i}].`,
+    offset: offset + i * element.size,
+    layout: element,
+  }));
+}
+
+/** The capability chain of an info ioctl; offsets count from the start of the struct. */
+function chain(view: DataView, first: number, family: keyof typeof CAPABILITY_LAYOUTS): Section[] {
+  const sections: Section[] = [];
+  for (let at = first, i = 0; at !== 0 && at + HEADER <= view.byteLength && i < 16; i++) {
+    const prefix = `cap[${i}].`;
+    sections.push({ prefix, offset: at, layout: vfio.info_cap_header });
+    const body = CAPABILITY_LAYOUTS[family][view.getUint16(at, true)];
+    if (body !== undefined) sections.push({ prefix, offset: at + HEADER, layout: body });
+    at = u32(view, at + vfio.info_cap_header.at.next);
+  }
+  return sections;
+}
+
+function u32(view: DataView, offset: number): number {
+  return offset + 4 <= view.byteLength ? view.getUint32(offset, true) : 0;
+}

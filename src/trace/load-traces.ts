@@ -1,0 +1,60 @@
+/** Finds scripts and recordings on disk. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { basename, join } from 'node:path';
+import { InputError } from './input-error.ts';
+import { parseScript } from './parse-script.ts';
+import type { Trace } from './play-script.ts';
+import { checkBelongs, parseRecording } from './recording.ts';
+import type { Step } from './step.ts';
+
+const SCRIPT = '.vs';
+const RECORDING = '.jsonl';
+
+/** The scripts that `paths` name: files, or every script of a folder; `only` keeps those whose name contains it. */
+export function findScripts(paths: readonly string[], only?: string): string[] {
+  const found = paths.flatMap((path) => (isFolder(path) ? scriptsIn(path) : [checkedScript(path)]));
+  const scripts = only === undefined ? found : found.filter((path) => basename(path, SCRIPT).includes(only));
+  if (scripts.length > 0) return scripts;
+  throw new InputError(
+    only === undefined ? `no script (*${SCRIPT}) in ${paths.join(', ')}` : `no script named '${only}'`,
+  );
+}
+
+/** Reads a script and the recording beside it. */
+export function loadTrace(file: string): Trace {
+  const steps = loadScript(file);
+  const recording = file.slice(0, -SCRIPT.length) + RECORDING;
+  const recorded = parseRecording(read(recording), recording);
+  checkBelongs(steps, recorded, recording);
+  return { file, steps, recorded };
+}
+
+/** Reads a script. */
+export function loadScript(file: string): Step[] {
+  return parseScript(read(file), file);
+}
+
+function scriptsIn(folder: string): string[] {
+  const names = readdirSync(folder).filter((name) => name.endsWith(SCRIPT));
+  return names.sort().map((name) => join(folder, name));
+}
+
+function checkedScript(path: string): string {
+  if (path.endsWith(SCRIPT)) return path;
+  throw new InputError(`${path} is not a script (*${SCRIPT})`);
+}
+
+function isFolder(path: string): boolean {
+  const status = statSync(path, { throwIfNoEntry: false });
+  if (status === undefined) throw new InputError(`${path} does not exist`);
+  return status.isDirectory();
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const { code = 'unknown error' } = error as NodeJS.ErrnoException;
+    throw new InputError(code === 'ENOENT' ? `${file} does not exist` : `${file} cannot be read (${code})`);
+  }
+}

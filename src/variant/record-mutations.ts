@@ -1,0 +1,104 @@
+/**
+ * Structure-aware changes of a record stream, as a table: cut it, lengthen it, bend a header field, swap, drop, repeat
+ * or splice records, change a tag, flip payload bits. Pure functions of the stream and the choices.
+ */
+import { boundaryValues, type Fields, writeField } from './field.ts';
+import type { Choose, Mutation } from './format.ts';
+import type { Records } from './record-declaration.ts';
+import type { DecoderPlan } from './record-decoder.ts';
+import { join, type SplitStream, splitRecords } from './record-stream.ts';
+
+type Plan = DecoderPlan<Fields, Records>;
+type Mutator = (stream: Uint8Array, split: SplitStream, choose: Choose, plan: Plan) => Uint8Array;
+
+function pick<T>(list: readonly T[], choose: Choose): T {
+  return list[choose(list.length)]!;
+}
+
+/** Replaces record `index` by `records`. */
+function replaced(split: SplitStream, index: number, records: readonly Uint8Array[]): Uint8Array {
+  return join([...split.records.slice(0, index), ...records, ...split.records.slice(index + 1), split.tail]);
+}
+
+function withField(plan: Plan, record: Uint8Array, name: string, value: bigint): Uint8Array {
+  const copy = record.slice();
+  const view = new DataView(copy.buffer);
+  writeField(view, 0, plan.definition.header[name]!, value, plan.definition.littleEndian);
+  return copy;
+}
+
+/** The mutators by name. All but the first two need at least one whole record. */
+export const RECORD_MUTATORS: Readonly<Record<string, Mutator>> = {
+  truncate: (stream, _split, choose) => stream.slice(0, choose(stream.length + 1)),
+  extend: (stream, _split, choose) => {
+    const more = new Uint8Array(1 + choose(64)).fill(pick([0, 0xff, 1], choose));
+    return join([stream, more]);
+  },
+  'cut a header': (_stream, split, choose, plan) => {
+    const index = choose(split.records.length);
+    return join([...split.records.slice(0, index), split.records[index]!.subarray(0, choose(plan.headerSize))]);
+  },
+  'bend a header field': (_stream, split, choose, plan) => {
+    const index = choose(split.records.length);
+    const [name, field] = pick(plan.header, choose);
+    return replaced(split, index, [withField(plan, split.records[index]!, name, pick(boundaryValues(field), choose))]);
+  },
+  'flip a header bit': (_stream, split, choose, plan) => {
+    const index = choose(split.records.length);
+    const copy = split.records[index]!.slice();
+    copy[choose(plan.headerSize)]! ^= 1 << choose(8);
+    return replaced(split, index, [copy]);
+  },
+  'flip a payload bit': (_stream, split, choose, plan) => {
+    const index = choose(split.records.length);
+    const copy = split.records[index]!.slice();
+    if (copy.length === plan.headerSize) return replaced(split, index, [copy]);
+    copy[plan.headerSize + choose(copy.length - plan.headerSize)]! ^= 1 << choose(8);
+    return replaced(split, index, [copy]);
+  },
+  'repeat a record': (_stream, split, choose) => {
+    const index = choose(split.records.length);
+    return replaced(split, index, new Array<Uint8Array>(2 + choose(2)).fill(split.records[index]!));
+  },
+  'drop a record': (_stream, split, choose) => replaced(split, choose(split.records.length), []),
+  'swap two records': (_stream, split, choose) => {
+    const records = [...split.records];
+    const [a, b] = [choose(records.length), choose(records.length)];
+    [records[a], records[b]] = [records[b]!, records[a]!];
+    return join([...records, split.tail]);
+  },
+  'splice a payload': (_stream, split, choose, plan) => {
+    const index = choose(split.records.length);
+    const header = split.records[index]!.subarray(0, plan.headerSize);
+    const payload = pick(split.records, choose).subarray(plan.headerSize);
+    return replaced(split, index, [join([header, payload])]);
+  },
+  'resize a payload': (_stream, split, choose, plan) => {
+    const index = choose(split.records.length);
+    const record = split.records[index]!;
+    const payload = record.subarray(plan.headerSize);
+    const length = pick([0, 1, payload.length >> 1, Math.max(0, payload.length - 1), payload.length + 1], choose);
+    const bytes = new Uint8Array(length);
+    bytes.set(payload.subarray(0, length));
+    const header = withField(plan, record.subarray(0, plan.headerSize), plan.definition.lengthField, BigInt(length));
+    return replaced(split, index, [join([header, bytes])]);
+  },
+  'change the tag': (_stream, split, choose, plan) => {
+    const index = choose(split.records.length);
+    const unknown = Math.max(...plan.kinds.keys()) + 1;
+    const tag = pick([...plan.kinds.keys(), unknown, 0xff], choose);
+    const record = withField(plan, split.records[index]!, plan.definition.tagField, BigInt(tag));
+    const { field, mask } = plan.definition.optionalFlag;
+    return replaced(split, index, [withField(plan, record, field, choose(2) ? BigInt(mask) : 0n)]);
+  },
+};
+
+const ANY_STREAM = ['truncate', 'extend'] as const;
+const NAMES = Object.keys(RECORD_MUTATORS);
+
+/** Makes one change of `stream`. */
+export function mutateRecords(plan: Plan, stream: Uint8Array, choose: Choose): Mutation {
+  const split = splitRecords(plan, stream);
+  const what = pick(split.records.length > 0 ? NAMES : ANY_STREAM, choose);
+  return { what, bytes: RECORD_MUTATORS[what]!(stream, split, choose, plan) };
+}

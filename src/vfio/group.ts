@@ -1,0 +1,291 @@
+/**
+ * A VFIO group and its file, /dev/vfio/N (group.c): one opener at a time, one container, and the way to its devices.
+ * Invariant: the group's file counts as open until its descriptor and every device opened through a container are gone.
+ */
+import { PAGE_SIZE } from '../../sim/memory.ts';
+import { Mutex } from '../../sim/mutex.ts';
+import type { Task } from '../../sim/scheduler.ts';
+import type { AddressSpace } from '../kernel/address-space.ts';
+import type { OpenFile, Result } from '../kernel/file.ts';
+import type { IommuGroup } from '../kernel/iommu-group.ts';
+import type { Process } from '../kernel/process.ts';
+import { ERRNO } from '../uapi/errno.ts';
+import { GROUP_FLAGS, group_status, VFIO } from '../uapi/vfio.ts';
+import type { ContainerLike } from './container.ts';
+import type { VfioCore } from './core.ts';
+import type { VfioDevice } from './device.ts';
+import { VfioDeviceFile } from './device-file.ts';
+import { closeDevice, openDevice } from './open.ts';
+
+/** Translated by an IOMMU; emulated (no DMA of its own); or a real device without any IOMMU. */
+export type GroupKind = 'iommu' | 'emulated' | 'noiommu';
+
+export class VfioGroup {
+  readonly id: number;
+  readonly kind: GroupKind;
+  /** The real IOMMU group; fake groups have none. */
+  readonly iommuGroup: IommuGroup | undefined;
+  /** Devices that look-ups find, most recently registered first. */
+  readonly devices: VfioDevice[] = [];
+  /** Registered devices, those being removed included; at 0 the group is dead. */
+  drivers = 0;
+  container: ContainerLike | undefined;
+  /** Users of the container: 1 for the attachment, and 1 for every open device. */
+  containerUsers = 0;
+  /** Devices of the group bound through their cdev: they exclude the group's file. */
+  cdevOpens = 0;
+  /** struct vfio_group.group_lock. */
+  readonly lock: Mutex;
+  private readonly core: VfioCore;
+  /** Whose IOMMU an open device uses: UNSET_CONTAINER may have taken the group's own away (iommufd). */
+  private readonly openedWith = new Map<VfioDevice, ContainerLike>();
+  private opened = false;
+  private holders = 0;
+
+  constructor(core: VfioCore, id: number, kind: GroupKind, iommuGroup: IommuGroup | undefined) {
+    this.core = core;
+    this.id = id;
+    this.kind = kind;
+    this.iommuGroup = iommuGroup;
+    this.lock = new Mutex(`vfio group ${id}`);
+  }
+
+  get path(): string {
+    return `/dev/vfio/${this.kind === 'noiommu' ? 'noiommu-' : ''}${this.id}`;
+  }
+
+  /** Is the group's file open, by a descriptor or through open devices? */
+  get isOpen(): boolean {
+    return this.opened;
+  }
+
+  /** group.c:vfio_group_fops_open. */
+  open(caller: Process): OpenFile | number {
+    if (this.drivers === 0) return -ERRNO.ENODEV;
+    if (this.kind === 'noiommu' && !caller.capabilities.has('CAP_SYS_RAWIO')) return -ERRNO.EPERM;
+    if (this.cdevOpens > 0 || this.opened) return -ERRNO.EBUSY;
+    this.opened = true;
+    this.holders = 1;
+    return new VfioGroupFile(this);
+  }
+
+  /** One more holder of the open file. */
+  hold(): void {
+    this.holders++;
+  }
+
+  /** A holder goes; with the last one the file is released (group.c:vfio_group_fops_release). */
+  drop(): void {
+    if (--this.holders > 0) return;
+    this.leaveContainer();
+    this.opened = false;
+  }
+
+  /** group.c:vfio_device_block_group: a cdev of the group is about to be bound. */
+  block(): number {
+    if (this.opened) return -ERRNO.EBUSY;
+    this.cdevOpens++;
+    return 0;
+  }
+
+  unblock(): void {
+    this.cdevOpens--;
+  }
+
+  /** The last device went (group.c:vfio_device_remove_group): a file still open is left with a dead group. */
+  die(): void {
+    this.leaveContainer();
+  }
+
+  status(): number {
+    if (this.drivers === 0) return -ERRNO.ENODEV;
+    if (this.container !== undefined) return GROUP_FLAGS.VIABLE | GROUP_FLAGS.CONTAINER_SET;
+    return (this.iommuGroup?.ownerCount ?? 0) === 0 ? GROUP_FLAGS.VIABLE : 0;
+  }
+
+  /** group.c:vfio_group_ioctl_set_container, after the descriptor was found open. */
+  setContainer(file: OpenFile, caller: Process): number {
+    if (this.container !== undefined) return -ERRNO.EINVAL;
+    if (this.drivers === 0) return -ERRNO.ENODEV;
+    const container = this.core.containerOf(file);
+    if (container === undefined) return -ERRNO.EBADFD;
+    const error = container.attach(this, caller);
+    if (error === 0) this.container = container;
+    return error;
+  }
+
+  unsetContainer(): number {
+    if (this.container === undefined) return -ERRNO.EINVAL;
+    if (this.container.busy(this)) return -ERRNO.EBUSY;
+    this.leaveContainer();
+    return 0;
+  }
+
+  /** group.c:vfio_device_get_from_name: the device, with a reference taken, or a negated errno. */
+  find(name: string): VfioDevice | number {
+    for (const device of this.devices) {
+      const match = device.ops.match?.(device.data, name) ?? (device.name === name ? 1 : 0);
+      if (match < 0) return match;
+      if (match > 0 && this.core.get(device)) return device;
+    }
+    return -ERRNO.ENODEV;
+  }
+
+  /** group.c:vfio_df_group_open. */
+  *openDevice(device: VfioDevice, caller: Process): Task<number> {
+    yield* this.lock.lock();
+    const error = this.container === undefined ? -ERRNO.EINVAL : yield* this.openWith(this.container, device, caller);
+    this.lock.unlock();
+    return error;
+  }
+
+  /** group.c:vfio_df_group_close, and the reference that {@link find} took. */
+  *closeDevice(device: VfioDevice): Task<void> {
+    const set = this.core.deviceSet(device);
+    yield* this.lock.lock();
+    yield* set.lock.lock();
+    yield* closeDevice(device, this.openedWith.get(device)!);
+    if (device.openCount === 0) this.openedWith.delete(device);
+    set.lock.unlock();
+    this.lock.unlock();
+    this.core.put(device);
+  }
+
+  /** group.c:vfio_group_ioctl_get_device_fd: a new descriptor for the device called `name`. */
+  *getDeviceFd(name: string, caller: Process): Task<number> {
+    const device = this.find(name);
+    if (typeof device === 'number') return device;
+    if (!hasFreeDescriptor(caller)) {
+      this.core.put(device);
+      return -ERRNO.EMFILE;
+    }
+    const error = yield* this.openDevice(device, caller);
+    if (error !== 0) {
+      this.core.put(device);
+      return error;
+    }
+    const file = new VfioDeviceFile(device, { granted: true, release: () => this.closeDevice(device) });
+    const fd = caller.install(file);
+    if (fd < 0) yield* this.closeDevice(device);
+    return fd;
+  }
+
+  private *openWith(container: ContainerLike, device: VfioDevice, caller: Process): Task<number> {
+    const set = this.core.deviceSet(device);
+    yield* set.lock.lock();
+    const error = yield* openDevice(device, container, 'group', caller);
+    if (error === 0 && !this.openedWith.has(device)) this.openedWith.set(device, container);
+    set.lock.unlock();
+    return error;
+  }
+
+  private leaveContainer(): void {
+    this.container?.detach(this);
+    this.container = undefined;
+  }
+}
+
+type GroupCall = (file: VfioGroupFile, caller: Process, argument: number) => Result;
+/** The ioctls of a group fd; any other number is ENOTTY. */
+const IOCTLS = new Map<number, GroupCall>([
+  [VFIO.GROUP_GET_STATUS, (file, caller, argument) => file.getStatus(caller, argument)],
+  [VFIO.GROUP_SET_CONTAINER, (file, caller, argument) => file.setContainer(caller, argument)],
+  [VFIO.GROUP_UNSET_CONTAINER, (file) => file.locked(() => file.group.unsetContainer())],
+  [VFIO.GROUP_GET_DEVICE_FD, (file, caller, argument) => file.getDeviceFd(caller, argument)],
+]);
+
+/** An open group. */
+export class VfioGroupFile implements OpenFile {
+  readonly name: string;
+  readonly group: VfioGroup;
+
+  constructor(group: VfioGroup) {
+    this.name = group.path;
+    this.group = group;
+  }
+
+  ioctl(caller: Process, command: number, argument: number): Result {
+    const call = IOCTLS.get(command);
+    return call === undefined ? -ERRNO.ENOTTY : call(this, caller, argument);
+  }
+
+  getStatus(caller: Process, argument: number): Result {
+    const bytes = caller.memory.read(argument, group_status.size);
+    if (bytes === undefined) return -ERRNO.EFAULT;
+    const view = new DataView(bytes.buffer);
+    if (view.getUint32(group_status.at.argsz, true) < group_status.size) return -ERRNO.EINVAL;
+    return this.locked(() => {
+      const flags = this.group.status();
+      if (flags < 0) return flags;
+      view.setUint32(group_status.at.flags, flags, true);
+      return caller.memory.write(argument, bytes) ? 0 : -ERRNO.EFAULT;
+    });
+  }
+
+  setContainer(caller: Process, argument: number): Result {
+    const bytes = caller.memory.read(argument, 4);
+    if (bytes === undefined) return -ERRNO.EFAULT;
+    const file = caller.file(new DataView(bytes.buffer).getInt32(0, true))?.file;
+    if (file === undefined) return -ERRNO.EBADF;
+    return this.locked(() => this.group.setContainer(file, caller));
+  }
+
+  getDeviceFd(caller: Process, argument: number): Result {
+    const name = readString(caller.memory, argument);
+    return typeof name === 'number' ? name : this.whileHeld(this.group.getDeviceFd(name, caller));
+  }
+
+  /** Runs `call` under the group's lock; sleeps only if somebody holds it. */
+  locked(call: () => number): Result {
+    const lock = this.group.lock;
+    if (!lock.tryLock()) return this.whileHeld(lockThen(lock, call));
+    const result = call();
+    lock.unlock();
+    return result;
+  }
+
+  release(): void {
+    this.group.drop();
+  }
+
+  /** A call in flight holds the file, as fdget does: a close meanwhile releases nothing. */
+  private *whileHeld(task: Task<number>): Task<number> {
+    this.group.hold();
+    const result = yield* task;
+    this.group.drop();
+    return result;
+  }
+}
+
+/** vfio_file_is_group: the group behind a file, or undefined for files of other kinds. */
+export function groupOf(file: OpenFile): VfioGroup | undefined {
+  return file instanceof VfioGroupFile ? file.group : undefined;
+}
+
+function* lockThen(lock: Mutex, call: () => number): Task<number> {
+  yield* lock.lock();
+  const result = call();
+  lock.unlock();
+  return result;
+}
+
+/** The descriptor is reserved before the device is opened: a full table must not reset a device (get_unused_fd_flags). */
+function hasFreeDescriptor(caller: Process): boolean {
+  for (let fd = 3; fd < caller.fileLimit; fd++) if (caller.file(fd) === undefined) return true;
+  return false;
+}
+
+/** strndup_user(PAGE_SIZE): EINVAL if no NUL within a page's length, EFAULT if memory ends before it. */
+function readString(memory: AddressSpace, address: number): string | number {
+  let text = '';
+  while (text.length < PAGE_SIZE) {
+    const at = address + text.length;
+    const count = Math.min(64, PAGE_SIZE - text.length, PAGE_SIZE - (at % PAGE_SIZE));
+    const bytes = memory.read(at, count);
+    if (bytes === undefined) return -ERRNO.EFAULT;
+    const end = bytes.indexOf(0);
+    text += String.fromCharCode(...(end < 0 ? bytes : bytes.subarray(0, end)));
+    if (end >= 0) return text;
+  }
+  return -ERRNO.EINVAL;
+}

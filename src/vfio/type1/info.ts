@@ -1,0 +1,71 @@
+/** VFIO_IOMMU_GET_INFO (vfio_iommu_type1_get_info): page sizes, and what else a user must know before mapping. */
+import type { Process } from '../../kernel/process.ts';
+import { ERRNO } from '../../uapi/errno.ts';
+import { INFO_CAP, IOMMU_INFO, iommu_type1_info } from '../../uapi/vfio.ts';
+import { type InfoCap, placeInfoCaps } from '../info-caps.ts';
+import { BITMAP_SIZE_MAX } from './dirty.ts';
+import type { Type1State } from './state.ts';
+
+const { at, size: STRUCT } = iommu_type1_info;
+/** What the struct ended with before capabilities came: a user may know no more. */
+const MINIMUM = at.cap_offset;
+
+export class Type1Info {
+  private readonly state: Type1State;
+
+  constructor(state: Type1State) {
+    this.state = state;
+  }
+
+  ioctl(caller: Process, argument: number): number {
+    const given = caller.memory.read(argument, MINIMUM);
+    if (given === undefined) return -ERRNO.EFAULT;
+    const argsz = new DataView(given.buffer).getUint32(at.argsz, true);
+    if (argsz < MINIMUM) return -ERRNO.EINVAL;
+    const placed = placeInfoCaps(caller, argument, argsz, STRUCT, this.capabilities());
+    if (typeof placed === 'number') return placed;
+    const info = this.encode(placed.argsz, placed.capOffset);
+    return caller.memory.write(argument, info.subarray(0, Math.min(argsz, STRUCT))) ? 0 : -ERRNO.EFAULT;
+  }
+
+  /** In the order in which the kernel adds them. */
+  capabilities(): InfoCap[] {
+    const caps = [this.migration(), this.dmaAvailable()];
+    if (this.state.ranges.list.length > 0) caps.push(this.iovaRanges());
+    return caps;
+  }
+
+  private migration(): InfoCap {
+    const view = new DataView(new ArrayBuffer(24));
+    view.setBigUint64(8, BigInt(this.state.pageSize), true);
+    view.setBigUint64(16, BigInt(BITMAP_SIZE_MAX), true);
+    return { id: INFO_CAP.TYPE1_MIGRATION, version: 1, payload: new Uint8Array(view.buffer) };
+  }
+
+  private dmaAvailable(): InfoCap {
+    const view = new DataView(new ArrayBuffer(8));
+    view.setUint32(0, this.state.mappings.available, true);
+    return { id: INFO_CAP.TYPE1_DMA_AVAIL, version: 1, payload: new Uint8Array(view.buffer) };
+  }
+
+  private iovaRanges(): InfoCap {
+    const { list } = this.state.ranges;
+    const view = new DataView(new ArrayBuffer(8 + 16 * list.length));
+    view.setUint32(0, list.length, true);
+    for (const [index, { start, end }] of list.entries()) {
+      view.setBigUint64(8 + 16 * index, BigInt(start), true);
+      view.setBigUint64(16 + 16 * index, BigInt(end) - 1n, true);
+    }
+    return { id: INFO_CAP.TYPE1_IOVA_RANGE, version: 1, payload: new Uint8Array(view.buffer) };
+  }
+
+  private encode(argsz: number, capOffset: number): Uint8Array {
+    const bytes = new Uint8Array(STRUCT);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(at.argsz, argsz, true);
+    view.setUint32(at.flags, IOMMU_INFO.PGSIZES | IOMMU_INFO.CAPS, true);
+    view.setBigUint64(at.iova_pgsizes, this.state.pageSizes, true);
+    view.setUint32(at.cap_offset, capOffset, true);
+    return bytes;
+  }
+}

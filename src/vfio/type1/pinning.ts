@@ -1,0 +1,100 @@
+/** From a mapping to the page tables: pins the memory, pays for it, and maps its physical runs in every domain. */
+import type { Domain } from '../../../sim/iommu/domain.ts';
+import { PAGE_SIZE } from '../../../sim/memory.ts';
+import type { PinnedRun } from '../../kernel/address-space.ts';
+import { ERRNO } from '../../uapi/errno.ts';
+import type { Accounting } from './accounting.ts';
+import type { Dma } from './dma.ts';
+import type { Type1Domain, Type1State } from './state.ts';
+
+export class Pinning {
+  private readonly state: Type1State;
+  private readonly accounting: Accounting;
+
+  constructor(state: Type1State, accounting: Accounting) {
+    this.state = state;
+    this.accounting = accounting;
+  }
+
+  /** vfio_pin_map_dma: 0, or EFAULT or ENOMEM with nothing pinned and nothing mapped. */
+  pinAndMap(dma: Dma): number {
+    const runs = this.pin(dma);
+    if (typeof runs === 'number') return runs;
+    for (const { domain } of this.state.domains) this.mapRuns(domain, dma, runs);
+    dma.mapped = true;
+    return 0;
+  }
+
+  /** vfio_pin_pages_remote over the whole mapping: its physical runs, charged. */
+  pin(dma: Dma): PinnedRun[] | number {
+    const runs = dma.process.memory.pin(dma.vaddr, dma.length, dma.write);
+    if (runs === undefined) return this.pinFault(dma);
+    const error = this.accounting.charge(dma, this.accounting.cost(dma, runs));
+    return error === 0 ? runs : error;
+  }
+
+  mapRuns(domain: Domain, dma: Dma, runs: readonly PinnedRun[]): void {
+    let start = dma.start;
+    for (const { physical, length } of runs) {
+      domain.map({ start, length, physical, read: dma.read, write: dma.write });
+      start += length;
+    }
+  }
+
+  /** vfio_unmap_unpin: out of every domain, and no longer paid for but for what emulated devices keep pinned. */
+  unmapAndUnpin(dma: Dma): void {
+    if (!dma.mapped) return;
+    for (const { domain } of this.state.domains) domain.unmap(dma.start, dma.length);
+    this.accounting.uncharge(dma, dma.charged - this.accounting.pinnedCost(dma));
+    dma.mapped = false;
+  }
+
+  /** vfio_remove_dma. */
+  remove(dma: Dma): void {
+    this.unmapAndUnpin(dma);
+    this.state.mappings.remove(dma);
+  }
+
+  /** vfio_iommu_unmap_unpin_all. From the highest down, so that the sorted lists only shrink at their end. */
+  removeAll(): void {
+    const all = this.state.mappings.all;
+    for (let dma = all.at(-1); dma !== undefined; dma = all.at(-1)) this.remove(dma);
+  }
+
+  /** vfio_iommu_unmap_unpin_reaccount: the last domain goes, but emulated devices still need the mappings. */
+  unmapAll(): void {
+    for (const dma of this.state.mappings.all) this.unmapAndUnpin(dma);
+  }
+
+  /** vfio_iommu_replay: gives a new domain every mapping there is; an errno leaves it as it found things. */
+  replay(target: Type1Domain): number {
+    const model = this.state.domains[0];
+    if (model !== undefined) {
+      for (const { start, length, physical, read, write } of model.domain.mappings.items)
+        target.domain.map({ start, length, physical, read, write });
+      return 0;
+    }
+    const done: Dma[] = [];
+    for (const dma of this.state.mappings.all) {
+      const runs = this.pin(dma);
+      if (typeof runs === 'number') {
+        for (const undone of done) this.unmapAndUnpin(undone);
+        return runs;
+      }
+      this.mapRuns(target.domain, dma, runs);
+      dma.mapped = true;
+      done.push(dma);
+    }
+    return 0;
+  }
+
+  /** Pages are pinned and charged in order, so a limit reached before the fault is what the user hears of. */
+  private pinFault(dma: Dma): number {
+    const room = this.accounting.room(dma.process);
+    if (dma.unlimited || room * PAGE_SIZE >= dma.length) return -ERRNO.EFAULT;
+    const reached = dma.process.memory.pin(dma.vaddr, (Math.max(room, 0) + 1) * PAGE_SIZE, dma.write);
+    if (reached === undefined) return -ERRNO.EFAULT;
+    const cost = this.accounting.cost(dma, reached);
+    return this.accounting.exceeds(dma.process, cost, false) ? -ERRNO.ENOMEM : -ERRNO.EFAULT;
+  }
+}
