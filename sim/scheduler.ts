@@ -20,13 +20,31 @@ export interface Thread<T = unknown> {
   interrupt(): void;
 }
 
-interface Slot extends Thread {
-  task: Task<unknown>;
-  waiting: WaitQueue | undefined;
-  wakeAt: number;
-  state: 'runnable' | 'waiting' | 'sleeping' | 'done';
-  wake: Wake;
-  order: number;
+class Slot implements Thread {
+  readonly name: string;
+  readonly task: Task<unknown>;
+  done = false;
+  result: unknown = undefined;
+  waiting: WaitQueue | undefined = undefined;
+  wakeAt = 0;
+  state: 'runnable' | 'waiting' | 'sleeping' | 'done' = 'runnable';
+  wake: Wake = 'woken';
+
+  constructor(name: string, task: Task<unknown>) {
+    this.name = name;
+    this.task = task;
+  }
+
+  interrupt(): void {
+    if (this.state === 'waiting') {
+      const { sleepers } = this.waiting!;
+      const at = sleepers.indexOf(this);
+      if (at >= 0) sleepers.splice(at, 1);
+      this.waiting = undefined;
+    } else if (this.state !== 'sleeping') return;
+    this.state = 'runnable';
+    this.wake = 'interrupted';
+  }
 }
 
 /** Threads waiting for an event. Waking moves every sleeper to the run queue; each re-checks its own condition. */
@@ -61,32 +79,19 @@ export class Scheduler {
   /** The schedule: first come, first served unless the lab replaces it. */
   choose: Choose = FIFO;
   private readonly slots: Slot[] = [];
-  private order = 0;
 
   /** Starts a thread; it first runs when somebody runs or steps the scheduler. */
   spawn<T>(name: string, task: Task<T>): Thread<T> {
-    const slot: Slot = {
-      name,
-      task,
-      done: false,
-      result: undefined,
-      waiting: undefined,
-      wakeAt: 0,
-      state: 'runnable',
-      wake: 'woken',
-      order: this.order++,
-      interrupt: () => {
-        if (slot.state === 'waiting') {
-          const at = slot.waiting!.sleepers.indexOf(slot);
-          if (at >= 0) slot.waiting!.sleepers.splice(at, 1);
-          slot.waiting = undefined;
-        } else if (slot.state !== 'sleeping') return;
-        slot.state = 'runnable';
-        slot.wake = 'interrupted';
-      },
-    };
+    const slot = new Slot(name, task);
     this.slots.push(slot);
     return slot as unknown as Thread<T>;
+  }
+
+  /** As {@link spawn}, but the thread runs at once, up to its first sleep point: what it begins with has happened. */
+  start<T>(name: string, task: Task<T>): Thread<T> {
+    const thread = this.spawn(name, task);
+    this.advance(thread as unknown as Slot);
+    return thread;
   }
 
   /** Calls `fn` once after `delay` virtual nanoseconds. */
@@ -96,7 +101,12 @@ export class Scheduler {
 
   /** Runs `task` to its end and returns its result; others run while it sleeps. {@link HANG} when it can never end. */
   run<T>(task: Task<T>): T | typeof HANG {
-    const first = task.next('woken');
+    let first = task.next('woken');
+    // Alone on the machine, a call that waits for time only lets it pass.
+    while (!first.done && typeof first.value === 'number' && this.slots.length === 0) {
+      this.now += first.value;
+      first = task.next('woken');
+    }
     if (first.done) return first.value;
     const thread = this.spawn('call', task) as unknown as Slot;
     this.park(thread, first.value);
@@ -106,12 +116,20 @@ export class Scheduler {
 
   /** Runs one thread up to its next sleep point, letting time pass if all are asleep. False: nothing can run. */
   step(): boolean {
-    let runnable = this.slots.filter(isRunnable);
-    if (runnable.length === 0) {
+    let slot = this.slots.find(isRunnable);
+    if (slot === undefined) {
       if (!this.tick()) return false;
-      runnable = this.slots.filter(isRunnable);
+      slot = this.slots.find(isRunnable)!;
     }
-    const slot = runnable[runnable.length === 1 ? 0 : this.choose(runnable)]!;
+    if (this.choose !== FIFO) {
+      const runnable = this.slots.filter(isRunnable);
+      slot = runnable[this.choose(runnable)]!;
+    }
+    this.advance(slot);
+    return true;
+  }
+
+  private advance(slot: Slot): void {
     const { done, value } = slot.task.next(slot.wake);
     if (done) {
       slot.done = true;
@@ -119,7 +137,6 @@ export class Scheduler {
       slot.result = value;
       this.slots.splice(this.slots.indexOf(slot), 1);
     } else this.park(slot, value as Wait);
-    return true;
   }
 
   /** Runs everything that can run, timers included, until the machine is at rest; `budget` bounds the steps. */
@@ -134,7 +151,6 @@ export class Scheduler {
   }
 
   private park(slot: Slot, wait: Wait): void {
-    slot.order = this.order++;
     slot.wake = 'woken';
     if (typeof wait === 'number') {
       slot.state = wait > 0 ? 'sleeping' : 'runnable';

@@ -139,6 +139,11 @@ export class PciFunction {
     return bdf(this.id);
   }
 
+  /** A VF exists while its PF has VF Enable set. */
+  get present(): boolean {
+    return this.physical === undefined || this.physical.virtuals.includes(this);
+  }
+
   /** Offset of a capability, 0 if the function has none of that id. */
   capability(id: number, extended = false): number {
     return this.caps.find((c) => c.id === id && c.extended === extended)?.at ?? 0;

@@ -16,8 +16,8 @@ export interface Mapping extends Interval {
 
 /** TASK_SIZE_MAX of x86-64 with 4-level paging: user addresses end below it. */
 export const TASK_SIZE = 0x7fff_ffff_f000;
-/** Where mmap starts placing mappings; 2 MiB aligned so that big buffers can be mapped by large IOMMU pages. */
-const MMAP_BASE = 0x7f00_0000_0000;
+/** Where mmap starts placing mappings, upwards; 2 MiB aligned so that big buffers can be mapped by large IOMMU pages. */
+const MMAP_BASE = 0x1000_0000_0000;
 
 /** Memory of the machine as anonymous pages of one owner. */
 class Anonymous implements Backing {

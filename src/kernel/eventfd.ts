@@ -12,11 +12,10 @@ export class EventFd implements OpenFile {
   count: bigint;
   private readonly readers = new WaitQueue('eventfd read');
   private readonly listeners = new Set<(event: 'signal' | 'released') => void>();
-  private readonly nonblock: () => boolean;
+  nonblock = false;
 
-  constructor(initial = 0n, nonblock: () => boolean = () => false) {
+  constructor(initial = 0n) {
     this.count = initial;
-    this.nonblock = nonblock;
   }
 
   /** eventfd_signal: adds `n`, saturating. */
@@ -41,7 +40,7 @@ export class EventFd implements OpenFile {
 
   read(caller: Process, address: number, length: number): Result {
     if (length < 8) return -ERRNO.EINVAL;
-    if (this.count === 0n) return this.nonblock() ? -ERRNO.EAGAIN : this.sleep(caller, address);
+    if (this.count === 0n) return this.nonblock ? -ERRNO.EAGAIN : this.sleep(caller, address);
     return this.take(caller, address);
   }
 

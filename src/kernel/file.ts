@@ -47,6 +47,8 @@ export interface OpenFile {
   readonly writable?: boolean;
   /** False for files opened write-only: read answers EBADF. */
   readonly readable?: boolean;
+  /** O_NONBLOCK of the open file description; set by open and fcntl, looked at by reads that may sleep. */
+  nonblock?: boolean;
   ioctl?(caller: Process, command: number, argument: number): Result;
   read?(caller: Process, address: number, length: number, position: number | undefined): Result;
   write?(caller: Process, address: number, length: number, position: number | undefined): Result;
@@ -61,8 +63,6 @@ export interface OpenFile {
 export class FileReference {
   readonly file: OpenFile;
   private users = 1;
-  /** O_NONBLOCK. */
-  nonblock = false;
   constructor(file: OpenFile) {
     this.file = file;
   }

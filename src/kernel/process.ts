@@ -84,10 +84,13 @@ export class Process {
   }
 
   open(path: string, how: OpenFlags = { read: true, write: true, nonblock: false }): number {
+    // get_unused_fd comes first: a full table must not open anything.
+    const fd = this.lowestFree();
+    if (fd < 0) return fd;
     const file = this.paths.open(this, path, how);
     if (typeof file === 'number') return file;
-    const fd = this.install(file);
-    if (fd >= 0) this.table[fd]!.nonblock = how.nonblock;
+    file.nonblock = how.nonblock;
+    this.table[fd] = new FileReference(file);
     return fd;
   }
 
@@ -180,6 +183,14 @@ export class Process {
     const file = this.table[fd]?.file;
     if (file === undefined) return -ERRNO.EBADF;
     return file.poll === undefined ? POLL.IN | POLL.OUT : file.poll();
+  }
+
+  /** fcntl F_SETFL with or without O_NONBLOCK. */
+  setNonblock(fd: number, on: boolean): number {
+    const file = this.table[fd]?.file;
+    if (file === undefined) return -ERRNO.EBADF;
+    file.nonblock = on;
+    return 0;
   }
 
   /** Installs an open file at the lowest free number (get_unused_fd, fd_install); EMFILE when the table is full. */

@@ -10,6 +10,9 @@ import type { Inside } from './profiles/profile.ts';
 import type { Tenant } from './tenant.ts';
 import type { World } from './world.ts';
 
+/** Changes a VF makes to itself. */
+const OWN_DOING = new Set(['job', 'register', 'reset']);
+
 export class Monitor {
   private readonly world: World;
   private readonly dirty = new Map<Tenant, Set<number>>();
@@ -118,7 +121,8 @@ export class Monitor {
 
   /** While an interaction for one VF is under way, no other VF's partition may change. */
   private onTouch(partition: string, what: string): void {
-    if (partition === 'pf' || this.calls.length === 0) return;
+    // What a VF does by itself (its engine, its own registers, its reset) is no effect of a command.
+    if (partition === 'pf' || this.calls.length === 0 || OWN_DOING.has(what)) return;
     for (const call of this.calls) {
       const tenant = this.world.tenants.find((t) => t.bdf === call.subject);
       if (tenant !== undefined && partition === `vf${tenant.fn.vf}`) return;

@@ -116,6 +116,11 @@ function perform(world: World, step: Step, index: number): number {
   const operation = OPERATION_BY_NAME.get(step.op)!;
   const spawned = step.spawn === true && tenant.pending === 0 && tenant.device !== undefined;
   if (tenant.pending > 0 && NEEDS_REST.has(step.op)) world.settle();
+  // Beside calls under way nothing but the tenant's own threads may run, or turns would carry time from B to A.
+  if (spawned) {
+    world.settle();
+    world.raced = true;
+  }
   resync(tenant);
   const call = operation.run(tenant, step.args, world, index, spawned);
   if (spawned && typeof call !== 'number') {
@@ -145,7 +150,7 @@ function resync(tenant: Tenant): void {
   if (tenant.state !== undefined || tenant.pending > 0 || tenant.device === undefined) return;
   const answer = tenant.device.getState();
   tenant.state = answer.result === 0 ? answer.state : undefined;
-  for (const file of tenant.files) file.alive = false;
+  for (const file of tenant.files) file.certain = false;
 }
 
 /** The end of a run: everything comes to rest, then B and the host look once more. */

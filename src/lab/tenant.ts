@@ -26,6 +26,10 @@ export interface DataFile {
   /** After PRECOPY_INFO: bytes that may still come before anything else happens. */
   reported: number | undefined;
   ended: boolean;
+  /** The lab knows whether the session runs; not after calls that ran beside each other. */
+  certain: boolean;
+  /** All bytes so far were kept, in order. */
+  whole: boolean;
 }
 
 /** The tenant's memory: this many bytes, IOVA space chosen by its own calls. */

@@ -39,6 +39,8 @@ export class World {
   readonly arcs = new Set<number>();
   /** The tenant whose own call may signal its eventfds. */
   cause: Tenant | undefined;
+  /** Tenant A made calls beside each other: it may have confused its own device. */
+  raced = false;
   /** The step under way. */
   step = -1;
   private readonly variation: Variation;

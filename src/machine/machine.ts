@@ -50,7 +50,7 @@ export class Machine {
     const parameters = { ...PARAMETERS, ...options.parameters };
     this.vfio = new VfioCore({ devfs: this.kernel.devfs, scheduler: this.kernel.scheduler, parameters });
     for (const module of options.variants ?? []) this.loadVariant(module);
-    for (const driver of [...NATIVE_DRIVERS, new VfioPci(this.vfio).driver]) this.load(driver);
+    for (const driver of [...NATIVE_DRIVERS, new VfioPci(this.vfio, { enable_sriov: true }).driver]) this.load(driver);
   }
 
   /** Loads a driver; devices it matches are bound. */

@@ -70,7 +70,8 @@ export class BarMapping implements Backing {
     const { pdev } = this.core;
     const at = this.start + offset;
     const inside = Math.max(0, Math.min(bytes.length, pdev.resources[this.bar]!.length - at));
-    if (inside > 0) pdev.function.access(this.bar, at, inside === bytes.length ? bytes : bytes.subarray(0, inside), write);
+    if (inside > 0)
+      pdev.function.access(this.bar, at, inside === bytes.length ? bytes : bytes.subarray(0, inside), write);
     if (!write && inside < bytes.length) bytes.fill(0xff, inside);
   }
 }

@@ -51,7 +51,19 @@ function romRead(
   const image = mapRom(core);
   if (image === undefined) return -ERRNO.ENOMEM;
   const memory = core.pdev.resources[PCI_REGION.ROM]!.start !== 0;
-  return vfio_pci_core_do_io_rw(core, memory, romAccess(image), caller, address, position, count, image.length, end, false, 4);
+  return vfio_pci_core_do_io_rw(
+    core,
+    memory,
+    romAccess(image),
+    caller,
+    address,
+    position,
+    count,
+    image.length,
+    end,
+    false,
+    4,
+  );
 }
 
 function romAccess(image: Uint8Array): BarAccess {

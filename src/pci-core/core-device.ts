@@ -14,9 +14,9 @@ import { Interrupts } from './interrupts/interrupts.ts';
 import { IoEventFds } from './ioeventfd.ts';
 import { __vfio_pci_memory_enabled } from './memory-enabled.ts';
 import { Power } from './power.ts';
-import type { BusReset, VfioRegistry } from './registry.ts';
 import type { DeviceRegion } from './region.ts';
 import { VFIO_PCI_OFFSET_SHIFT } from './region-offset.ts';
+import type { BusReset, VfioRegistry } from './registry.ts';
 import type { VfToken } from './vf-token.ts';
 
 export class VfioPciCoreDevice {

@@ -1,4 +1,5 @@
 /** What the library asks of the VFIO core: registration, and who owns what for a hot reset. */
+import type { Mutex } from '../../sim/mutex.ts';
 import type { Task } from '../../sim/scheduler.ts';
 import type { OpenFile } from '../kernel/file.ts';
 import type { IommuGroup } from '../kernel/iommu-group.ts';
@@ -10,6 +11,8 @@ export interface VfioRegistry {
   registerDevice(device: VfioDevice<unknown>, group: IommuGroup | undefined): number;
   /** vfio_unregister_group_dev: hides the device and waits until the last reference is gone. */
   unregisterDevice(device: VfioDevice<unknown>): Task<void>;
+  /** vfio_assign_device_set: open and close of the members run under the set's lock. */
+  assignDeviceSet?(device: VfioDevice<unknown>, set: { readonly lock: Mutex }): void;
   /** vfio_file_is_group: the group behind a VFIO group file; undefined for any other file. */
   groupOfFile?(file: OpenFile): IommuGroup | undefined;
   /** Whether the device was opened through its character device (vfio_device_cdev_opened). */

@@ -7,6 +7,7 @@ import { PCI_REGION } from '../uapi/vfio.ts';
 import { vfio_pci_bar_rw } from './bar-rw.ts';
 import { configRead, configWrite } from './config/access.ts';
 import type { VfioPciCoreDevice } from './core-device.ts';
+import { awake } from './power.ts';
 import { offsetInRegion, offsetToIndex } from './region-offset.ts';
 
 /** The region is decided here; what may not happen during a reset waits for its end. */
@@ -20,13 +21,10 @@ function rw(
 ): Result {
   const index = offsetToIndex(position, core.offsetShift);
   if (index >= PCI_REGION.NUM + core.regions.length) return -ERRNO.EINVAL;
-  if (core.memoryLock.locked || core.pdev.resetting)
-    return afterReset(core, () => access(core, caller, address, count, index, position, iswrite));
-  if (!core.power.engaged) return access(core, caller, address, count, index, position, iswrite);
-  core.power.get();
-  const result = access(core, caller, address, count, index, position, iswrite);
-  core.power.put();
-  return result;
+  const at = offsetInRegion(position, core.offsetShift);
+  if (!core.memoryLock.locked && !core.pdev.resetting && !core.power.engaged)
+    return access(core, caller, address, count, index, at, iswrite);
+  return afterReset(core, () => awake(core, () => access(core, caller, address, count, index, at, iswrite)));
 }
 
 function access(
@@ -35,10 +33,9 @@ function access(
   address: number,
   count: number,
   index: number,
-  position: number,
+  at: number,
   iswrite: boolean,
 ): Result {
-  const at = offsetInRegion(position, core.offsetShift);
   if (index === PCI_REGION.CONFIG)
     return iswrite ? configWrite(core, caller, address, count, at) : configRead(core, caller, address, count, at);
   if (index === PCI_REGION.ROM && iswrite) return -ERRNO.EINVAL;

@@ -8,7 +8,9 @@ import type { Step } from './step.ts';
 
 /** eventfd2(init, EFD_NONBLOCK). */
 function eventfd(run: Run, step: Step): Outcome {
-  const fd = run.door.install(new EventFd(BigInt(run.number(step, 1)), () => true));
+  const file = new EventFd(BigInt(run.number(step, 1)));
+  file.nonblock = true;
+  const fd = run.door.install(file);
   run.opened(step.words[0]!, fd, { kind: 'eventfd' });
   return answerDescriptor(fd);
 }

@@ -163,7 +163,7 @@ export class RecordDecoder<H extends Fields, K extends Records> {
       if (broken !== undefined && field.otherwise === undefined) return -broken.errno;
       fields[name] = broken === undefined ? value : field.otherwise!;
     }
-    return (this.handler as FieldsHandler<Header, Fields>).end(fields as CheckedValues<Fields>, this.fields);
+    return (this.handler as FieldsHandler<Header, Fields>).end(fields as unknown as CheckedValues<Fields>, this.fields);
   }
 }
 

@@ -98,7 +98,9 @@ const NAMES = Object.keys(RECORD_MUTATORS);
 
 /** Makes one change of `stream`. */
 export function mutateRecords(plan: Plan, stream: Uint8Array, choose: Choose): Mutation {
-  const split = splitRecords(plan, stream);
+  // A plain copy: slice() of a Buffer would be a view of the caller's bytes.
+  const own = new Uint8Array(stream);
+  const split = splitRecords(plan, own);
   const what = pick(split.records.length > 0 ? NAMES : ANY_STREAM, choose);
-  return { what, bytes: RECORD_MUTATORS[what]!(stream, split, choose, plan) };
+  return { what, bytes: RECORD_MUTATORS[what]!(own, split, choose, plan) };
 }

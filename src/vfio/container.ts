@@ -166,23 +166,3 @@ export class VfioContainer implements OpenFile, ContainerLike {
     return 0;
   }
 }
-
-/** container.c:vfio_noiommu_ops: no translation at all, so nothing but the type number and a capability to check. */
-export function noiommuDriver(parameters: { readonly noiommu: boolean }, type: number): IommuDriver {
-  const extension = (number: number): number => (parameters.noiommu && number === type ? 1 : 0);
-  const backend: IommuBackend = {
-    extension,
-    attachGroup: () => 0,
-    detachGroup: () => {},
-    registerDevice: () => {},
-    unregisterDevice: () => {},
-    ioctl: () => -ERRNO.ENOTTY,
-    release: () => {},
-  };
-  return {
-    name: 'vfio-noiommu',
-    noiommu: true,
-    extension,
-    open: (_type, caller) => (caller.capabilities.has('CAP_SYS_RAWIO') ? backend : -ERRNO.EPERM),
-  };
-}

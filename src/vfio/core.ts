@@ -8,10 +8,11 @@ import type { Devfs } from '../kernel/devfs.ts';
 import type { OpenFile } from '../kernel/file.ts';
 import type { IommuGroup } from '../kernel/iommu-group.ts';
 import { ERRNO } from '../uapi/errno.ts';
-import { EXTENSION } from '../uapi/vfio.ts';
-import { type ContainerLike, type IommuDriver, noiommuDriver, VfioContainer } from './container.ts';
+import { type ContainerLike, type IommuDriver, VfioContainer } from './container.ts';
 import type { VfioDevice } from './device.ts';
-import { type GroupKind, groupOf, VfioGroup } from './group.ts';
+import { type GroupKind, VfioGroup } from './group.ts';
+import { groupOf } from './group-file.ts';
+import { noiommuDriver } from './noiommu.ts';
 import { type Type1Parameters, type1Driver } from './type1/driver.ts';
 
 /** Module parameters of vfio and of its type1 driver; read when they are used, as in /sys/module. */
@@ -66,7 +67,7 @@ export class VfioCore {
     this.devfs = host.devfs;
     this.scheduler = host.scheduler;
     this.parameters = host.parameters;
-    this.drivers = [type1Driver(host.parameters), noiommuDriver(host.parameters, EXTENSION.NOIOMMU_IOMMU)];
+    this.drivers = [type1Driver(host.parameters), noiommuDriver(host.parameters)];
     this.devfs.register('/dev/vfio/vfio', () => new VfioContainer(this.drivers));
   }
 

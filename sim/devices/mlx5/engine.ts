@@ -5,9 +5,9 @@
 import type { DevicePorts } from '../../pci/model.ts';
 import { COMPLETION, decodeJob, JOB, type Job } from './job.ts';
 import { runJob } from './jobs.ts';
-import type { VfDma } from './vf-dma.ts';
-import { CONTROL_ENABLE, JOB_STATUS, Q, QUEUE_STATE, QUEUE_WORDS, QUEUES } from './vf-registers.ts';
 import { validRing } from './saved-state.ts';
+import type { VfDma } from './vf-dma.ts';
+import { CONTROL_ENABLE, JOB_STATUS, Q, QUEUE_STATE, QUEUES } from './vf-registers.ts';
 import { count, type VfState } from './vf-state.ts';
 
 /** Virtual nanoseconds from the doorbell to the descriptor read. */
@@ -37,33 +37,32 @@ export class Engine {
 
   /** CONTROL was written. */
   control(queue: number, value: number): void {
-    const base = queue * QUEUE_WORDS;
-    const { queues, inflight, changes } = this.state;
-    const before = queues[base + Q.CONTROL / 4]!;
-    queues[base + Q.CONTROL / 4] = value;
+    const words = this.state.queues[queue]!;
+    const { inflight, changes } = this.state;
+    const before = words[Q.CONTROL / 4]!;
+    words[Q.CONTROL / 4] = value;
     if (before === value) return;
     if (changes !== undefined) changes.setup = true;
     inflight[queue] = undefined;
     if ((value & CONTROL_ENABLE) === 0) {
-      queues[base + Q.STATUS / 4] = QUEUE_STATE.IDLE;
+      words[Q.STATUS / 4] = QUEUE_STATE.IDLE;
       return;
     }
-    queues[base + Q.PRODUCER / 4] = 0;
-    queues[base + Q.CONSUMER / 4] = 0;
-    if (validRing(queues[base + Q.RING_SIZE / 4]!)) queues[base + Q.STATUS / 4] = QUEUE_STATE.RUNNING;
+    words[Q.PRODUCER / 4] = 0;
+    words[Q.CONSUMER / 4] = 0;
+    if (validRing(words[Q.RING_SIZE / 4]!)) words[Q.STATUS / 4] = QUEUE_STATE.RUNNING;
     else this.fail(queue, JOB_STATUS.BAD_RING);
   }
 
   /** PRODUCER was written. A queue that does not run has no use for a doorbell and drops it. */
   doorbell(queue: number, value: number): void {
-    const base = queue * QUEUE_WORDS;
-    const { queues } = this.state;
-    if (queues[base + Q.STATUS / 4] !== QUEUE_STATE.RUNNING) return;
-    if ((value - queues[base + Q.CONSUMER / 4]!) >>> 0 > queues[base + Q.RING_SIZE / 4]!) {
+    const words = this.state.queues[queue]!;
+    if (words[Q.STATUS / 4] !== QUEUE_STATE.RUNNING) return;
+    if ((value - words[Q.CONSUMER / 4]!) >>> 0 > words[Q.RING_SIZE / 4]!) {
       this.fail(queue, JOB_STATUS.OVERRUN);
       return;
     }
-    queues[base + Q.PRODUCER / 4] = value;
+    words[Q.PRODUCER / 4] = value;
     this.kick(queue);
   }
 
@@ -79,12 +78,12 @@ export class Engine {
 
   /** May a job of this queue start? */
   mayStart(queue: number): boolean {
-    const base = queue * QUEUE_WORDS;
-    const { queues, suspended, inflight } = this.state;
+    const words = this.state.queues[queue]!;
+    const { suspended, inflight } = this.state;
     return (
       !suspended.initiator &&
-      queues[base + Q.STATUS / 4] === QUEUE_STATE.RUNNING &&
-      queues[base + Q.PRODUCER / 4] !== queues[base + Q.CONSUMER / 4] &&
+      words[Q.STATUS / 4] === QUEUE_STATE.RUNNING &&
+      words[Q.PRODUCER / 4] !== words[Q.CONSUMER / 4] &&
       inflight[queue] === undefined &&
       this.host.present()
     );
@@ -101,11 +100,11 @@ export class Engine {
   }
 
   private fetch(queue: number): void {
-    const base = queue * QUEUE_WORDS;
-    const { queues, inflight } = this.state;
-    const index = queues[base + Q.CONSUMER / 4]! & (queues[base + Q.RING_SIZE / 4]! - 1);
+    const words = this.state.queues[queue]!;
+    const { inflight } = this.state;
+    const index = words[Q.CONSUMER / 4]! & (words[Q.RING_SIZE / 4]! - 1);
     const bytes = new Uint8Array(JOB.SIZE);
-    const ring = queues[base + Q.RING_HI / 4]! * 2 ** 32 + queues[base + Q.RING_LO / 4]!;
+    const ring = words[Q.RING_HI / 4]! * 2 ** 32 + words[Q.RING_LO / 4]!;
     if (!this.dma.read(ring + index * JOB.SIZE, bytes)) {
       this.complete(queue, undefined, JOB_STATUS.FETCH);
       return;
@@ -127,28 +126,28 @@ export class Engine {
   }
 
   private complete(queue: number, job: Job | undefined, status: number): void {
-    const base = queue * QUEUE_WORDS;
-    const { queues, sequence, changes } = this.state;
+    const words = this.state.queues[queue]!;
+    const { sequence, changes } = this.state;
     const view = new DataView(new ArrayBuffer(COMPLETION.SIZE));
     view.setUint32(COMPLETION.COOKIE, job?.cookieLow ?? 0, true);
     view.setUint32(COMPLETION.COOKIE + 4, job?.cookieHigh ?? 0, true);
     view.setUint32(COMPLETION.STATUS, status, true);
     view.setUint32(COMPLETION.SEQUENCE, sequence[queue]!, true);
-    const index = queues[base + Q.CONSUMER / 4]! & (queues[base + Q.RING_SIZE / 4]! - 1);
-    const ring = queues[base + Q.CQ_HI / 4]! * 2 ** 32 + queues[base + Q.CQ_LO / 4]!;
+    const index = words[Q.CONSUMER / 4]! & (words[Q.RING_SIZE / 4]! - 1);
+    const ring = words[Q.CQ_HI / 4]! * 2 ** 32 + words[Q.CQ_LO / 4]!;
     const written = this.dma.write(ring + index * COMPLETION.SIZE, new Uint8Array(view.buffer));
     sequence[queue]! += 1;
-    queues[base + Q.CONSUMER / 4]! += 1;
+    words[Q.CONSUMER / 4]! += 1;
     count(this.state, 0, 1);
     if (changes !== undefined) changes.registers = true;
     if (!written) this.fail(queue, JOB_STATUS.COMPLETION);
     else if (status !== JOB_STATUS.OK) this.fail(queue, status);
     this.host.touch('job');
-    this.ports.interrupts.message(queues[base + Q.VECTOR / 4]!);
+    this.ports.interrupts.message(words[Q.VECTOR / 4]!);
   }
 
   private fail(queue: number, code: number): void {
-    this.state.queues[queue * QUEUE_WORDS + Q.STATUS / 4] = QUEUE_STATE.ERROR | (code << 8);
+    this.state.queues[queue]![Q.STATUS / 4] = QUEUE_STATE.ERROR | (code << 8);
     this.state.inflight[queue] = undefined;
   }
 }

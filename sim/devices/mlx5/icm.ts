@@ -73,7 +73,9 @@ export class Icm {
 
   private page(index: number): Uint8Array {
     let page = this.pages.get(index);
-    if (page === undefined) this.pages.set(index, (page = new Uint8Array(ICM_PAGE)));
+    if (page !== undefined) return page;
+    page = new Uint8Array(ICM_PAGE);
+    this.pages.set(index, page);
     return page;
   }
 }

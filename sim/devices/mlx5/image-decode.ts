@@ -17,7 +17,7 @@ import {
   RECORD_HEADER,
   REGISTERS_SIZE,
 } from './image.ts';
-import { ICM_PAGE, QUEUE_REGISTERS, QUEUE_WORDS, QUEUES } from './vf-registers.ts';
+import { ICM_PAGE, QUEUE_REGISTERS, QUEUES } from './vf-registers.ts';
 
 const { INCREMENTAL, MORE, CONTINUED } = IMAGE_FLAG;
 
@@ -38,9 +38,10 @@ export function decodeImage(bytes: Uint8Array, icmPages: number): Image | undefi
   if (bytes.length < IMAGE.SIZE || announcedLength(bytes) !== bytes.length) return undefined;
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const sum = view.getUint32(IMAGE.CHECKSUM);
-  if (sum !== checksum(bytes, IMAGE.BASE, bytes.length)) return undefined;
+  if (sum !== checksum(bytes, IMAGE.VERSION, bytes.length)) return undefined;
   const flags = view.getUint16(IMAGE.FLAGS);
-  if ((flags & ~(INCREMENTAL | MORE | CONTINUED)) !== 0 || view.getUint32(IMAGE.ICM_PAGES) !== icmPages) return undefined;
+  if ((flags & ~(INCREMENTAL | MORE | CONTINUED)) !== 0 || view.getUint32(IMAGE.ICM_PAGES) !== icmPages)
+    return undefined;
   if (!zeros(view, IMAGE.ICM_PAGES + 4, IMAGE.SIZE)) return undefined;
   const header = { flags, base: view.getUint32(IMAGE.BASE), sequence: view.getUint32(IMAGE.SEQUENCE), icmPages };
   const registers = (flags & CONTINUED) === 0 ? blankRegisters() : undefined;
@@ -88,7 +89,7 @@ function device(view: DataView, start: number, registers: ReturnType<typeof blan
 
 function queue(view: DataView, at: number, index: number, registers: ReturnType<typeof blankRegisters>): boolean {
   QUEUE_REGISTERS.forEach((register, i) => {
-    registers.queues[index * QUEUE_WORDS + register.at / 4] = view.getUint32(at + 4 * i);
+    registers.queues[index]![register.at / 4] = view.getUint32(at + 4 * i);
   });
   const last = at + 4 * QUEUE_REGISTERS.length;
   registers.sequence[index] = view.getUint32(last);

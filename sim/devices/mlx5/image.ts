@@ -6,17 +6,18 @@
 import { checksum } from './checksum.ts';
 import type { SavedPage } from './icm.ts';
 import type { SavedRegisters } from './saved-state.ts';
-import { ICM_PAGE, QUEUE_REGISTERS, QUEUE_WORDS, QUEUES, SCRATCHES } from './vf-registers.ts';
+import { ICM_PAGE, QUEUE_REGISTERS, QUEUES, SCRATCHES } from './vf-registers.ts';
+import { newQueues } from './vf-state.ts';
 
 /** Header fields. Bytes 0x20 to 0x3f are zero. */
 export const IMAGE = {
   MAGIC: 0x00,
-  VERSION: 0x04,
-  FLAGS: 0x06,
+  /** Over everything that follows it. */
+  CHECKSUM: 0x04,
+  VERSION: 0x08,
+  FLAGS: 0x0a,
   /** Bytes of the image, header included. */
-  LENGTH: 0x08,
-  /** Over [0x10, LENGTH). */
-  CHECKSUM: 0x0c,
+  LENGTH: 0x0c,
   BASE: 0x10,
   SEQUENCE: 0x14,
   RECORDS: 0x18,
@@ -46,8 +47,7 @@ export const DEVICE_LENGTH = 0x40;
 export const QUEUE_LENGTH = 0x30;
 
 /** An image with the device's registers and no page: the least that can be loaded. */
-export const REGISTERS_SIZE =
-  IMAGE.SIZE + RECORD_HEADER + DEVICE_LENGTH + QUEUES * (RECORD_HEADER + QUEUE_LENGTH);
+export const REGISTERS_SIZE = IMAGE.SIZE + RECORD_HEADER + DEVICE_LENGTH + QUEUES * (RECORD_HEADER + QUEUE_LENGTH);
 
 /** Bytes one page takes. */
 export function pageSize(page: SavedPage): number {
@@ -94,7 +94,7 @@ export function encodeImage(
     bytes.set(data, at);
     at += data.length;
   }
-  view.setUint32(IMAGE.CHECKSUM, checksum(bytes, IMAGE.BASE, length));
+  view.setUint32(IMAGE.CHECKSUM, checksum(bytes, IMAGE.VERSION, length));
   return bytes;
 }
 
@@ -116,9 +116,9 @@ function encodeRegisters(view: DataView, start: number, registers: SavedRegister
   at = end;
   for (let queue = 0; queue < QUEUES; queue++) {
     at = record(view, at, RECORD.QUEUE, queue, QUEUE_LENGTH);
-    const base = queue * QUEUE_WORDS;
+    const words = registers.queues[queue]!;
     QUEUE_REGISTERS.forEach((register, i) => {
-      view.setUint32(at + 4 * i, registers.queues[base + register.at / 4]!);
+      view.setUint32(at + 4 * i, words[register.at / 4]!);
     });
     view.setUint32(at + 4 * QUEUE_REGISTERS.length, registers.sequence[queue]!);
     at += QUEUE_LENGTH;
@@ -136,7 +136,7 @@ function record(view: DataView, at: number, type: number, index: number, length:
 /** Empty registers for a decoder to fill. */
 export function blankRegisters(): { -readonly [K in keyof SavedRegisters]: SavedRegisters[K] } {
   return {
-    queues: new Uint32Array(QUEUES * QUEUE_WORDS),
+    queues: newQueues(),
     scratch: new Uint32Array(SCRATCHES),
     counters: new Uint32Array(4),
     icmWindow: 0,

@@ -1,8 +1,8 @@
 /** What each job does. Table by opcode; the result is the status of its completion. */
 import { checksum } from './checksum.ts';
-import { ICM_PAGE, JOB_STATUS } from './vf-registers.ts';
-import type { VfDma } from './vf-dma.ts';
 import { JOB_MAX, JOB_OP, type Job } from './job.ts';
+import type { VfDma } from './vf-dma.ts';
+import { ICM_PAGE, JOB_STATUS } from './vf-registers.ts';
 import type { VfState } from './vf-state.ts';
 
 type Run = (job: Job, state: VfState, dma: VfDma) => number;

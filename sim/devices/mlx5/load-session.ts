@@ -24,8 +24,7 @@ export class LoadSession {
   /** Takes one image. Refused, it leaves no trace in the device or here. */
   load(bytes: Uint8Array, state: VfState): Refusal | undefined {
     const image = decodeImage(bytes, state.icm.pageCount);
-    if (image === undefined) return REFUSAL.BAD_IMAGE;
-    if (image.registers !== undefined && !acceptable(image.registers, state.icm.size)) return REFUSAL.BAD_IMAGE;
+    if (image === undefined || !this.fits(image, state)) return REFUSAL.BAD_IMAGE;
     if (!this.continues(image)) return REFUSAL.IMAGE_ORDER;
     const incremental = (image.header.flags & INCREMENTAL) !== 0;
     const registers = image.registers ?? this.staged!.registers;
@@ -40,6 +39,11 @@ export class LoadSession {
     this.staged = undefined;
     restore(state, { ...registers, icm: pages }, !incremental);
     return undefined;
+  }
+
+  /** Could a device like this one be in that state? */
+  private fits(image: Image, state: VfState): boolean {
+    return image.registers === undefined || acceptable(image.registers, state.icm.size);
   }
 
   /** Does the image come next? A full one always may: it starts over. */

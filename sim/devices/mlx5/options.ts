@@ -62,7 +62,8 @@ const LIMITS: Limits = { pd: 64, mkey: 256, cq: 64, qp: 128, tracker: 8, savesTr
 
 export function settle(options: ModelOptions): Settings {
   const icmBytes = options.icmBytes ?? 0x1_0000;
-  if (icmBytes % 4096 !== 0 || icmBytes <= 0 || icmBytes > 0x1000_0000) throw new Error('icmBytes: whole pages, 256 MiB');
+  if (icmBytes % 4096 !== 0 || icmBytes <= 0 || icmBytes > 0x1000_0000)
+    throw new Error('icmBytes: whole pages, 256 MiB');
   return {
     icmBytes,
     saveDelay: options.saveDelay ?? 10_000,

@@ -54,6 +54,7 @@ export class PageTracker {
     for (const range of this.ranges) {
       const from = Math.max(iova, range.start);
       const to = Math.min(iova + length, range.start + range.length);
+      if (from >= to) continue;
       for (let page = Math.floor(from / size); page * size < to; page++) this.dirty.add(page);
     }
   }

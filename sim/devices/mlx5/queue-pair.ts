@@ -38,12 +38,7 @@ export class QueuePair {
   }
 
   /** Takes a message into the next posted buffer and completes it. */
-  receive(
-    dma: DmaPort,
-    payload: Uint8Array,
-    immediate: number,
-    mkeyOf: (key: number) => Mkey | undefined,
-  ): Delivery {
+  receive(dma: DmaPort, payload: Uint8Array, immediate: number, mkeyOf: (key: number) => Mkey | undefined): Delivery {
     if (this.state !== 'RTR' && this.state !== 'RTS') return 'error';
     const word = new DataView(new ArrayBuffer(4));
     if (!dma.read(this.layout.record, new Uint8Array(word.buffer))) return 'error';
@@ -56,7 +51,8 @@ export class QueuePair {
     const mkey = mkeyOf(segment.getUint32(DATA_SEG.LKEY));
     const address = getU64(segment, DATA_SEG.ADDR);
     if (mkey === undefined || mkey.pd !== pd || !mkey.access.localWrite) return 'error';
-    if (payload.length > segment.getUint32(DATA_SEG.BYTE_COUNT) || !mkey.covers(address, payload.length)) return 'error';
+    if (payload.length > segment.getUint32(DATA_SEG.BYTE_COUNT) || !mkey.covers(address, payload.length))
+      return 'error';
     if (!mkey.transfer(dma, address, payload, true)) return 'error';
     if (!this.cq.receive(dma, this.number, this.consumer, payload.length, immediate)) return 'error';
     this.consumer = (this.consumer + 1) & 0xffff;

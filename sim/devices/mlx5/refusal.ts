@@ -59,6 +59,7 @@ export const REFUSAL = {
   // page tracker
   SECOND_TRACKER: driver('the VHCA has a tracker', S.LIM_ERR),
   REPORTING: driver('a report is running', S.RES_BUSY),
+  BAD_RANGES: world('ranges cannot be tracked', S.BAD_PARAM_ERR),
   TRACKER_ERROR: world('tracker is in error', S.BAD_RES_STATE_ERR),
 } as const satisfies Record<string, Refusal>;
 

@@ -1,16 +1,6 @@
 /** The saved state: a type of its own, derived from the classes of the live fields, and the one place that converts. */
 import type { Icm, SavedPage } from './icm.ts';
-import {
-  CONTROL_ENABLE,
-  ICM_PAGE,
-  JOB_STATUS,
-  Q,
-  QUEUE_REGISTERS,
-  QUEUE_STATE,
-  QUEUE_WORDS,
-  QUEUES,
-  RING_MAX,
-} from './vf-registers.ts';
+import { CONTROL_ENABLE, ICM_PAGE, JOB_STATUS, Q, QUEUE_REGISTERS, QUEUE_STATE, RING_MAX } from './vf-registers.ts';
 import type { CLASS, VfState } from './vf-state.ts';
 
 type SavedKey = { [K in keyof VfState]: (typeof CLASS)[K] extends 'saved' ? K : never }[keyof VfState];
@@ -35,7 +25,9 @@ export function capture(live: VfState, pages: readonly number[]): SavedState {
 
 /** Saved to live, after {@link acceptable}. `replace`: pages not listed become zero; otherwise they stay. */
 export function restore(live: VfState, saved: SavedState, replace: boolean): void {
-  live.queues.set(saved.queues);
+  live.queues.forEach((words, queue) => {
+    words.set(saved.queues[queue]!);
+  });
   live.scratch.set(saved.scratch);
   live.counters.set(saved.counters);
   live.icmWindow = saved.icmWindow;
@@ -48,21 +40,20 @@ export function restore(live: VfState, saved: SavedState, replace: boolean): voi
 /** Could these registers have come about by software and jobs? An image may hold nothing that registers refuse. */
 export function acceptable(saved: SavedRegisters, icmBytes: number): boolean {
   if (saved.icmWindow % ICM_PAGE !== 0 || saved.icmWindow >= icmBytes) return false;
-  for (let queue = 0; queue < QUEUES; queue++) if (!acceptableQueue(saved.queues, queue * QUEUE_WORDS)) return false;
-  return true;
+  return saved.queues.every(acceptableQueue);
 }
 
-function acceptableQueue(words: Uint32Array, base: number): boolean {
-  for (const { at, mask } of QUEUE_REGISTERS) if ((words[base + at / 4]! & ~mask) !== 0) return false;
-  const status = words[base + Q.STATUS / 4]!;
+function acceptableQueue(words: Uint32Array): boolean {
+  for (const { at, mask } of QUEUE_REGISTERS) if ((words[at / 4]! & ~mask) !== 0) return false;
+  const status = words[Q.STATUS / 4]!;
   const state = status & 0xff;
   const code = status >>> 8;
-  const enabled = (words[base + Q.CONTROL / 4]! & CONTROL_ENABLE) !== 0;
+  const enabled = (words[Q.CONTROL / 4]! & CONTROL_ENABLE) !== 0;
   if (!enabled) return status === QUEUE_STATE.IDLE;
   if (state === QUEUE_STATE.ERROR) return code > JOB_STATUS.OK && code <= JOB_STATUS.COMPLETION;
-  if (status !== QUEUE_STATE.RUNNING || !validRing(words[base + Q.RING_SIZE / 4]!)) return false;
-  const posted = (words[base + Q.PRODUCER / 4]! - words[base + Q.CONSUMER / 4]!) >>> 0;
-  return posted <= words[base + Q.RING_SIZE / 4]!;
+  if (status !== QUEUE_STATE.RUNNING || !validRing(words[Q.RING_SIZE / 4]!)) return false;
+  const posted = (words[Q.PRODUCER / 4]! - words[Q.CONSUMER / 4]!) >>> 0;
+  return posted <= words[Q.RING_SIZE / 4]!;
 }
 
 /** A ring has a power of two entries, up to RING_MAX. */

@@ -32,8 +32,8 @@ export interface VfHost {
   touch(what: string): void;
   /** A DMA write of the VF reached memory. */
   wrote(iova: number, length: number): void;
-  /** The VF was reset: the firmware forgets its sessions. */
-  wasReset(): void;
+  /** The VF is about to be reset: the firmware forgets its sessions. */
+  beforeReset(): void;
 }
 
 const QUEUE_END = QUEUE_BASE + QUEUES * QUEUE_STRIDE;
@@ -75,9 +75,9 @@ export class VfModel implements DeviceModel {
   }
 
   reset(_kind: ResetKind): void {
+    this.host.beforeReset();
     resetState(this.state, this.host.vhcaId);
     this.host.touch('reset');
-    this.host.wasReset();
   }
 
   /**
@@ -100,7 +100,10 @@ export class VfModel implements DeviceModel {
 
   private register(offset: number): number {
     const { state } = this;
-    if (offset >= QUEUE_BASE && offset < QUEUE_END) return state.queues[(offset - QUEUE_BASE) / 4]!;
+    if (offset >= QUEUE_BASE && offset < QUEUE_END) {
+      const within = offset - QUEUE_BASE;
+      return state.queues[Math.floor(within / QUEUE_STRIDE)]![(within % QUEUE_STRIDE) / 4]!;
+    }
     if (offset >= VF_REG.SCRATCH && offset < VF_REG.SCRATCH + 4 * SCRATCHES)
       return state.scratch[(offset - VF_REG.SCRATCH) / 4]!;
     if (offset >= VF_REG.COMPLETIONS_LO && offset <= VF_REG.BYTES_HI)
@@ -119,7 +122,7 @@ export class VfModel implements DeviceModel {
     const word = (value & register.mask) >>> 0;
     if (register.at === Q.PRODUCER) this.engine.doorbell(queue, word);
     else if (register.at === Q.CONTROL) this.engine.control(queue, word);
-    else if (this.state.queues[queue * QUEUE_WORDS + Q.CONTROL / 4] === 0) this.state.queues[offset / 4] = word;
+    else if (this.state.queues[queue]![Q.CONTROL / 4] === 0) this.state.queues[queue]![register.at / 4] = word;
   }
 
   /** A window that would start past the end of the device memory is not set. */

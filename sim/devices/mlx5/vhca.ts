@@ -109,8 +109,8 @@ export class Vhca {
     if (this.tracked === 0) this.vf.state.changes = undefined;
   }
 
-  /** The VF was reset. Its page tracker stays: that is the PF driver's. */
-  wasReset(): void {
+  /** The VF is reset. Its page tracker stays: that is the PF driver's. */
+  reset(): void {
     const { initiator, responder } = this.vf.state.suspended;
     this.disturbed ||= initiator || responder || this.tracked > 0 || this.saving || this.loading !== undefined;
     this.generation++;

@@ -12,8 +12,10 @@ const arm: Operation = {
   },
   run(tenant, { start, count, event }) {
     const fds = Array.from({ length: count! }, (_, i) => tenant.events[(event! + i) % VECTORS]!.fd);
+    // A pending message is delivered inside the call, when its vector is unmasked.
+    for (let i = 0; i < count!; i++) tenant.armed[start! + i] = (event! + i) % VECTORS;
     const result = tenant.device!.setIrqs(PCI_IRQ.MSIX, start!, fds);
-    if (result === 0) for (let i = 0; i < count!; i++) tenant.armed[start! + i] = (event! + i) % VECTORS;
+    if (result !== 0) for (let i = 0; i < count!; i++) tenant.armed[start! + i] = -1;
     return result;
   },
 };

@@ -44,10 +44,26 @@ export function follow(
   if (result !== 0 && dataFd !== -1) say(`fails with data_fd ${dataFd}`);
   if (result === 0 && dataFd >= 0) {
     const direction = target === MIG_STATE.RESUMING ? 'resume' : 'save';
-    tenant.files.push({ fd: dataFd, direction, alive: true, open: true, bytes: [], reported: undefined, ended: false });
+    tenant.files.push({
+      fd: dataFd,
+      direction,
+      alive: true,
+      open: true,
+      bytes: [],
+      reported: undefined,
+      ended: false,
+      certain: true,
+      whole: true,
+    });
   }
   tenant.state = state;
+  const held = world.monitor.inside.sessions(tenant.fn);
+  if (held > 0 && SESSIONLESS.has(state))
+    world.violate('parent-interaction scope', `the parent still tracks for a session in ${STATE_NAMES[state]}`, step);
 }
+
+/** States in which no saving session runs. */
+const SESSIONLESS = new Set<number>([MIG_STATE.RUNNING, MIG_STATE.RUNNING_P2P, MIG_STATE.STOP]);
 
 const setState: Operation = {
   name: 'set_state',
@@ -123,12 +139,14 @@ const precopyInfo: Operation = {
     if (file === undefined) return -ERRNO.EBADF;
     const answer = tenant.device!.precopyInfo(file.fd);
     const inPrecopy = tenant.state === S.PRE_COPY || tenant.state === S.PRE_COPY_P2P;
-    if (tenant.state !== undefined && tenant.pending === 0 && answer.result === 0 && (!inPrecopy || !file.alive))
-      world.violate(FSM, `PRECOPY_INFO succeeds in ${STATE_NAMES[tenant.state]}`, step);
+    const known = tenant.state !== undefined && tenant.pending === 0 && file.certain;
+    if (known && answer.result === 0 && (!inPrecopy || !file.alive))
+      world.violate(FSM, `PRECOPY_INFO succeeds in ${STATE_NAMES[tenant.state!]}`, step);
     if (answer.result === 0) {
       world.observe(tenant, answer.initial);
       world.observe(tenant, answer.dirty);
-      file.reported = answer.initial + answer.dirty;
+      // Only in PRE_COPY does the driver wait for a save under way before it answers.
+      if (tenant.state === S.PRE_COPY) file.reported = answer.initial + answer.dirty;
     }
     return answer.result;
   },
@@ -155,13 +173,14 @@ const read: Operation = {
         file.bytes.push(bytes);
       }
       if (calm) judgeRead(tenant, file, result, length!, world, step);
+      else file.whole = false;
       return result;
     });
   },
 };
 
 function judgeRead(tenant: Tenant, file: DataFile, result: number, length: number, world: World, step: number): void {
-  if (!file.alive && result !== -ERRNO.ENODEV)
+  if (!file.alive && file.certain && result !== -ERRNO.ENODEV)
     return world.violate(FSM, `reading a data file after its session answers ${result}`, step);
   if (file.reported !== undefined && result > 0) {
     file.reported -= result;
@@ -170,10 +189,13 @@ function judgeRead(tenant: Tenant, file: DataFile, result: number, length: numbe
   }
   if (result === 0 && length > 0 && tenant.state === S.STOP_COPY && file.alive && !file.ended) {
     file.ended = true;
-    tenant.stream = Buffer.concat(file.bytes);
+    if (file.whole) tenant.stream = Buffer.concat(file.bytes);
   }
   // Streams are kept small: what has been seen of a file that never ends is not worth memory.
-  if (file.bytes.length > 64) file.bytes.length = 0;
+  if (file.bytes.length > 64) {
+    file.bytes.length = 0;
+    file.whole = false;
+  }
 }
 
 const closeFile: Operation = {

@@ -41,11 +41,11 @@ const write: Operation = {
     const result = feed(tenant, file, bytes, Math.max(chunk!, Math.ceil(bytes.length / 256)));
     file.bytes.push(bytes.subarray(0, 0));
     if (tenant.pending > 0) return result;
-    if (!alive && bytes.length > 0 && result !== -ERRNO.ENODEV)
+    if (!alive && file.certain && bytes.length > 0 && result !== -ERRNO.ENODEV)
       world.violate(ROBUST, `writing a data file after its session answers ${result}`, step);
     if (alive && result < 0 && !world.profile.streamErrnos.has(-result))
       world.violate(ROBUST, `a bad stream is refused with ${errnoName(result)}, which no safeguard declares`, step);
-    if (alive && untouched && !mutate && result < 0)
+    if (alive && file.certain && untouched && !mutate && result < 0)
       world.violate(ROBUST, `a valid stream is refused with ${errnoName(result)}`, step);
     return result;
   },

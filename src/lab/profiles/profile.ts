@@ -12,6 +12,8 @@ export interface Inside {
   digest(vf: PciFunction): Uint8Array;
   /** What the parent holds on behalf of its VFs, by name; back to this when no session runs. */
   resources(): Readonly<Record<string, number>>;
+  /** Tracking contexts held for a VF's sessions; none while it has no session. */
+  sessions(vf: PciFunction): number;
   /** Commands that the firmware refused because they come at the wrong time; none from a correct driver. */
   illegal(): readonly string[];
   /** Is told of every change of a partition (`pf`, `vf0` ...). */

@@ -70,13 +70,7 @@ export function configRead(
 }
 
 /** One chunk of a write: the count, or a negated errno; a task when it starts a reset. */
-function writeChunk(
-  core: VfioPciCoreDevice,
-  caller: Process,
-  address: number,
-  position: number,
-  size: number,
-): Result {
+function writeChunk(core: VfioPciCoreDevice, caller: Process, address: number, position: number, size: number): Result {
   const { shadow } = core;
   const map = shadow.mapAt(position);
   const handler = handlerFor(position, map);

@@ -1,0 +1,6 @@
+/** The device models a machine description can name. */
+import type { ModelTable } from '../hardware.ts';
+import { edu } from './edu/model.ts';
+import { mlx5Models } from './mlx5/index.ts';
+
+export const MODELS: ModelTable = { edu, ...mlx5Models() };

@@ -1,0 +1,137 @@
+/**
+ * The command queue in the PF driver's memory: entries come and go by DMA under the PF's requester id (mlx5 PRM,
+ * "Command Interface"; include/linux/mlx5/driver.h: mlx5_cmd_layout). Two simplifications: what does not fit inline lies in
+ * one contiguous buffer instead of a chain of 576-byte mailboxes, and token and signature are not looked at.
+ */
+import type { DevicePorts } from '../../pci/model.ts';
+import { type Command, MBOX_IN } from './command.ts';
+import type { Firmware } from './firmware.ts';
+import { CMDQ, PF_VECTOR } from './init-segment.ts';
+import { DELIVERY } from './status.ts';
+import { addressable, getU64 } from './u64.ts';
+
+/** A command queue entry, 64 bytes, big-endian. */
+export const ENTRY = {
+  TYPE: 0x00,
+  INLEN: 0x04,
+  IN_PTR: 0x08,
+  IN: 0x10,
+  OUT: 0x20,
+  OUT_PTR: 0x30,
+  OUTLEN: 0x38,
+  TOKEN: 0x3c,
+  SIG: 0x3d,
+  /** Bit 0: the hardware's. Bits 7:1: delivery status. */
+  STATUS_OWN: 0x3f,
+  SIZE: 0x40,
+} as const;
+export const ENTRY_TYPE_PCI = 0x07;
+const INLINE = 16;
+/** Longest input and output: a page list for 4 GiB fits. */
+const LENGTH_MAX = 0x100_0000;
+
+/** An entry that is being executed. */
+interface Slot {
+  readonly index: number;
+  readonly view: DataView;
+  readonly bytes: Uint8Array;
+}
+
+export class CommandQueue {
+  /** Bus address of entry 0; 0: none. */
+  address = 0;
+  private readonly ports: DevicePorts;
+  private readonly firmware: Firmware;
+  /** Entries being executed, one bit each. */
+  private busy = 0;
+
+  constructor(ports: DevicePorts, firmware: Firmware) {
+    this.ports = ports;
+    this.firmware = firmware;
+  }
+
+  /** The doorbell: bit n is entry n. */
+  ring(mask: number): void {
+    for (let index = 0; index < 1 << CMDQ.LOG_SIZE; index++)
+      if ((mask >>> index) & 1 && ((this.busy >>> index) & 1) === 0) this.start(index);
+  }
+
+  reset(): void {
+    this.address = 0;
+    this.busy = 0;
+  }
+
+  private start(index: number): void {
+    const bytes = new Uint8Array(ENTRY.SIZE);
+    const slot: Slot = { index, bytes, view: new DataView(bytes.buffer) };
+    if (this.address === 0 || !this.ports.dma.read(this.address + (index << CMDQ.LOG_STRIDE), bytes)) {
+      this.firmware.logIllegal(0, undefined, 'command queue cannot be read');
+      return;
+    }
+    if ((bytes[ENTRY.STATUS_OWN]! & 1) === 0) return;
+    const inlen = slot.view.getUint32(ENTRY.INLEN);
+    const outlen = slot.view.getUint32(ENTRY.OUTLEN);
+    if (bytes[ENTRY.TYPE] !== ENTRY_TYPE_PCI) this.reject(slot, DELIVERY.CMD_DESCR_ERR);
+    else if (inlen < 8 || inlen > LENGTH_MAX) this.reject(slot, DELIVERY.IN_LENGTH_ERR);
+    else if (outlen < 8 || outlen > LENGTH_MAX) this.reject(slot, DELIVERY.OUT_LENGTH_ERR);
+    else this.execute(slot, inlen, outlen);
+  }
+
+  private execute(slot: Slot, inlen: number, outlen: number): void {
+    const input = this.input(slot, inlen);
+    if (input === undefined) {
+      this.reject(slot, DELIVERY.FW_ERR);
+      return;
+    }
+    for (let at = ENTRY.OUT; at < ENTRY.OUT + INLINE; at += 4) slot.view.setUint32(at, 0);
+    // What fits inline is read and written in place: in the copy of the entry that was fetched.
+    const output =
+      outlen <= INLINE ? new DataView(slot.bytes.buffer, ENTRY.OUT, outlen) : new DataView(new ArrayBuffer(outlen));
+    const command: Command = {
+      opcode: input.getUint16(MBOX_IN.OPCODE),
+      opMod: input.getUint16(MBOX_IN.OP_MOD),
+      in: input,
+      out: output,
+      vhca: undefined,
+    };
+    this.busy |= 1 << slot.index;
+    this.firmware.execute(command, () => this.finish(slot, output));
+  }
+
+  private input(slot: Slot, inlen: number): DataView | undefined {
+    if (inlen <= INLINE) return new DataView(slot.bytes.buffer, ENTRY.IN, inlen);
+    const bytes = new Uint8Array(inlen);
+    const pointer = getU64(slot.view, ENTRY.IN_PTR);
+    if (!addressable(pointer, inlen) || !this.ports.dma.read(pointer, bytes.subarray(INLINE))) return undefined;
+    for (let i = 0; i < INLINE; i++) bytes[i] = slot.bytes[ENTRY.IN + i]!;
+    return new DataView(bytes.buffer);
+  }
+
+  private finish(slot: Slot, output: DataView): void {
+    if (output.byteLength <= INLINE) {
+      this.giveBack(slot, DELIVERY.OK);
+      return;
+    }
+    const bytes = new Uint8Array(output.buffer);
+    for (let i = 0; i < INLINE; i++) slot.bytes[ENTRY.OUT + i] = bytes[i]!;
+    const pointer = getU64(slot.view, ENTRY.OUT_PTR);
+    if (addressable(pointer, bytes.length) && this.ports.dma.write(pointer, bytes.subarray(INLINE)))
+      this.giveBack(slot, DELIVERY.OK);
+    else this.reject(slot, DELIVERY.FW_ERR);
+  }
+
+  /** The entry could not be carried out: that is the driver's fault. */
+  private reject(slot: Slot, delivery: number): void {
+    this.firmware.logIllegal(slot.view.getUint16(ENTRY.IN), undefined, `delivery status 0x${delivery.toString(16)}`);
+    this.giveBack(slot, delivery);
+  }
+
+  private giveBack(slot: Slot, delivery: number): void {
+    this.busy &= ~(1 << slot.index);
+    slot.bytes[ENTRY.STATUS_OWN] = delivery << 1;
+    // Output and ownership in one write: whoever sees the bit clear sees the output.
+    const at = this.address + (slot.index << CMDQ.LOG_STRIDE) + ENTRY.OUT;
+    this.ports.dma.write(at, slot.bytes.subarray(ENTRY.OUT));
+    this.ports.interrupts.message(PF_VECTOR.COMMAND);
+  }
+}

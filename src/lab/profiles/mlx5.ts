@@ -1,0 +1,173 @@
+/** How the lab works a ConnectX-like VF: two queues whose jobs move memory, device memory to hide secrets in. */
+import { mlx5Machine } from '../../../sim/machines/mlx5.ts';
+import { PfModel, VfModel } from '../../../sim/devices/mlx5/index.ts';
+import { JOB } from '../../../sim/devices/mlx5/job.ts';
+import {
+  ICM_WINDOW_AT,
+  Q,
+  QUEUE_BASE,
+  QUEUE_STRIDE,
+  VF_REG,
+} from '../../../sim/devices/mlx5/vf-registers.ts';
+import { setNumber64 } from '../../client/container.ts';
+import { ERRNO } from '../../uapi/errno.ts';
+import { PCI_REGION } from '../../uapi/vfio.ts';
+import { Random } from '../random.ts';
+import { type Tenant } from '../tenant.ts';
+import { World } from '../world.ts';
+import type { DeviceProfile, Inside } from './profile.ts';
+import { mlx5 } from '../../../variants/mlx5/index.ts';
+
+/** Where rings live: IOVA and the tenant's first page. */
+const RING_IOVA = 0x10_0000;
+const ENTRIES = 16;
+const ringAt = (queue: number): number => queue * 512;
+const completionsAt = (queue: number): number => 1024 + queue * 256;
+/** Bytes of secret in each page, register and window. */
+const SECRET_BYTES = 128;
+
+const posted = new WeakMap<Tenant, number[]>();
+
+function prepare(tenant: Tenant, world: World): void {
+  const device = tenant.device!;
+  const { scratch } = tenant.client;
+  posted.set(tenant, [0, 0]);
+  if (!tenant.shadow.overlaps(RING_IOVA, 4096) && tenant.client.map(tenant.buffer, RING_IOVA, 4096) === 0)
+    tenant.shadow.insert({ start: RING_IOVA, length: 4096, vaddr: tenant.buffer, flags: 3 });
+  for (let queue = 0; queue < 2; queue++) {
+    const view = scratch.begin(24);
+    setNumber64(view, 0, RING_IOVA + completionsAt(queue));
+    view.setUint32(8, queue, true);
+    const at = QUEUE_BASE + queue * QUEUE_STRIDE;
+    device.writeRegion(0, at + Q.CQ_LO, scratch.bytes.subarray(0, 12));
+    scratch.begin(24);
+    setNumber64(view, 0, RING_IOVA + ringAt(queue));
+    view.setUint32(8, ENTRIES, true);
+    view.setUint32(Q.CONTROL, 1, true);
+    device.writeRegion(0, at + Q.RING_LO, scratch.bytes.subarray(0, 24));
+  }
+  // Secrets (of B), or plain contents (of A): in memory, in device memory, in registers.
+  const random = new Random(world.content(tenant, 0x1234));
+  const bytes = Uint8Array.from({ length: SECRET_BYTES }, () => random.bits() & 0xff);
+  for (let page = 1; page < 3; page++) tenant.process.memory.write(tenant.buffer + page * 4096, bytes);
+  device.writeRegion(0, ICM_WINDOW_AT, bytes);
+  device.writeRegion(0, VF_REG.SCRATCH, bytes.subarray(0, 32));
+}
+
+const registers = [
+  VF_REG.ID,
+  VF_REG.ICM_WINDOW,
+  ...[0, 4, 8, 28].map((at) => VF_REG.SCRATCH + at),
+  VF_REG.COMPLETIONS_LO,
+  VF_REG.BYTES_LO,
+  ...[0, 1].flatMap((queue) => Object.values(Q).map((at) => QUEUE_BASE + queue * QUEUE_STRIDE + at)),
+  // Edges: behind the registers, the MSI-X table and pending bits, the end of the BAR.
+  0x1ffc,
+  0x2000,
+  0x203c,
+  0x3000,
+  0x1_fffc,
+];
+
+/** Errnos that the declarations allow for a refused stream: the format's safeguards, and what LOAD may answer. */
+const streamErrnos = new Set([
+  ...mlx5.declaration.formats.flatMap((format) => format.safeguards.map(({ errno }) => errno)),
+  ...mlx5.declaration.safeguards.map(({ errno }) => errno),
+  ...(mlx5.declaration.parent?.interactions['load']?.errors ?? []).map(({ errno }) => ERRNO[errno]),
+]);
+
+let sample: Uint8Array | undefined;
+
+export const mlx5Profile: DeviceProfile = {
+  machine: mlx5Machine,
+  physical: '0000:01:00.0',
+  driver: 'mlx5-vfio-pci',
+  bar: PCI_REGION.BAR0,
+  registers,
+  window: { offset: ICM_WINDOW_AT, length: 0x1_0000 },
+  jobKinds: 7,
+  streamErrnos,
+  prepare,
+
+  submit(tenant, { kind, queue, source, target, length }) {
+    const counts = posted.get(tenant)!;
+    const slot = counts[queue!]! % ENTRIES;
+    const view = new DataView(new ArrayBuffer(JOB.SIZE));
+    setNumber64(view, JOB.SRC, source!);
+    setNumber64(view, JOB.DST, target!);
+    view.setUint32(JOB.LENGTH, length!, true);
+    view.setUint32(JOB.OPCODE, kind!, true);
+    view.setUint32(JOB.COOKIE, counts[queue!]!, true);
+    tenant.process.memory.write(tenant.buffer + ringAt(queue!) + slot * JOB.SIZE, new Uint8Array(view.buffer));
+    counts[queue!]!++;
+    return tenant.device!.write(0, QUEUE_BASE + queue! * QUEUE_STRIDE + Q.PRODUCER, 4, counts[queue!]!);
+  },
+
+  sample() {
+    sample ??= makeSample();
+    return sample;
+  },
+
+  inside(machine): Inside {
+    const physical = machine.kernel.bus.devices.get(mlx5Profile.physical)!.function;
+    const model = physical.model as PfModel;
+    return {
+      digest(vf) {
+        const { queues, scratch, counters, icmWindow, icm, sequence, key } = (vf.model as VfModel).state;
+        const words = [...queues, scratch, counters, sequence, key, Uint32Array.of(icmWindow)];
+        const pages = icm.nonZero().flatMap((index) => [Uint8Array.of(index), icm.saved(index).bytes!]);
+        return Buffer.concat([...words.map((w) => new Uint8Array(w.buffer)), ...pages]);
+      },
+      resources: () => ({ ...model.resources() }),
+      sessions: (vf) => model.resourcesOf(vf.vf!).savesTracked,
+      illegal: () => model.illegal.map(({ reason }) => reason),
+      onTouch: (listener) => {
+        model.partitions.onTouch = listener;
+      },
+    };
+  },
+
+  host(world, what) {
+    const physical = world.machine.kernel.bus.devices.get(mlx5Profile.physical)!;
+    if (what === 0) return physical.function.config.bytes.subarray(0, 64);
+    if (what === 1) return world.b.fn.config.bytes.subarray(0, 256);
+    if (what === 2) return Uint8Array.from([0, 4].map((at) => physical.bar(0).read(at, 4) & 0xff));
+    return Uint8Array.of(physical.numVfs, world.b.fn.present ? 1 : 0, physical.virtfns[1]!.group!.ownerCount);
+  },
+
+  conclude(world) {
+    const { a, b, seen, monitor } = world;
+    seen.B.begin(-1);
+    for (const { file } of b.events) seen.B.number(Number(file.drain()));
+    seen.B.data(b.process.memory.read(b.buffer, 3 * 4096)!);
+    if (b.device !== undefined) {
+      seen.B.number(b.device.getState().state);
+      const count = b.device.readRegion(0, ICM_WINDOW_AT, 256);
+      if (count > 0) seen.B.data(b.device.bytes(count));
+    }
+    seen.H.begin(-1);
+    for (let what = 0; what < 4; what++) seen.H.data(mlx5Profile.host(world, what));
+    // Resetting a device beside a state change confuses that device, on real hardware too; nobody else is harmed.
+    if (!world.raced)
+      for (const reason of monitor.inside.illegal())
+        world.violate('parent-interaction scope', `the firmware had to refuse a command: ${reason}`);
+    for (const tenant of [a, b]) if (tenant.device !== undefined) tenant.device.close();
+    world.settle();
+    for (const [name, count] of Object.entries(monitor.inside.resources()))
+      if (count !== world.resting[name])
+        world.violate('parent-interaction scope', `${count - world.resting[name]!} ${name} of the parent left behind`);
+  },
+};
+
+/** What a device of this kind saves after a little work. */
+function makeSample(): Uint8Array {
+  const world = new World(mlx5, mlx5Profile, { secret: 0, fill: 0 });
+  const { a } = world;
+  const answer = a.device!.setState(3);
+  const parts: Uint8Array[] = [];
+  for (;;) {
+    const count = a.process.read(answer.dataFd, a.client.scratch.address, 65536);
+    if (count <= 0) return Buffer.concat(parts);
+    parts.push(a.process.memory.read(a.client.scratch.address, count)!);
+  }
+}

@@ -1,0 +1,141 @@
+/** Export of BAR ranges as dma-bufs (vfio_pci_dmabuf.c: vfio_pci_core_feature_dma_buf). Importers are yet to come. */
+import { PAGE_SIZE } from '../../sim/memory.ts';
+import type { OpenFile } from '../kernel/file.ts';
+import type { Process } from '../kernel/process.ts';
+import { ERRNO } from '../uapi/errno.ts';
+import { layout } from '../uapi/layout.ts';
+import { FEATURE_FLAG, PCI_REGION } from '../uapi/vfio.ts';
+import { vfio_check_feature } from '../vfio/feature.ts';
+import type { VfioPciCoreDevice } from './core-device.ts';
+import { __vfio_pci_memory_enabled } from './memory-enabled.ts';
+
+export const device_feature_dma_buf = layout('vfio_device_feature_dma_buf', {
+  region_index: 'u32',
+  open_flags: 'u32',
+  flags: 'u32',
+  nr_ranges: 'u32',
+});
+export const region_dma_range = layout('vfio_region_dma_range', { offset: 'u64', length: 'u64' });
+
+/** KMALLOC_MAX_SIZE: a longer list of ranges is ENOMEM. */
+const MAX_LIST = 4 * 1024 * 1024;
+const U64 = 2n ** 64n;
+
+/** Bytes of a BAR. */
+export interface BarRange {
+  readonly offset: number;
+  readonly length: number;
+}
+
+/** One exported buffer. It outlives the device's close, revoked. */
+export class DmaBuf implements OpenFile {
+  readonly name = 'anon_inode:dmabuf';
+  readonly bar: number;
+  readonly ranges: readonly BarRange[];
+  revoked: boolean;
+  private readonly owner: DmaBufs;
+
+  constructor(owner: DmaBufs, bar: number, ranges: readonly BarRange[], revoked: boolean) {
+    this.owner = owner;
+    this.bar = bar;
+    this.ranges = ranges;
+    this.revoked = revoked;
+  }
+  release(): void {
+    this.owner.forget(this);
+  }
+}
+
+/** The dma-bufs of one device. A driver that offers them gives its device one of these. */
+export class DmaBufs {
+  private readonly all = new Set<DmaBuf>();
+
+  /** vfio_pci_dma_buf_move. */
+  move(revoked: boolean): void {
+    for (const buffer of this.all) buffer.revoked = revoked;
+  }
+
+  /** vfio_pci_dma_buf_cleanup: at close the buffers become shells. */
+  cleanup(): void {
+    this.move(true);
+    this.all.clear();
+  }
+
+  forget(buffer: DmaBuf): void {
+    this.all.delete(buffer);
+  }
+
+  add(buffer: DmaBuf): void {
+    this.all.add(buffer);
+  }
+}
+
+/** VFIO_DEVICE_FEATURE_DMA_BUF: the new descriptor is the ioctl's result. */
+export function vfio_pci_core_feature_dma_buf(
+  core: VfioPciCoreDevice,
+  caller: Process,
+  flags: number,
+  argument: number,
+  argsz: number,
+): number {
+  const { dmaBufs } = core;
+  if (dmaBufs === undefined) return -ERRNO.EOPNOTSUPP;
+  const check = vfio_check_feature(flags, argsz, FEATURE_FLAG.GET, device_feature_dma_buf.size);
+  if (check !== 1) return check;
+  const bytes = caller.memory.read(argument, device_feature_dma_buf.size);
+  if (bytes === undefined) return -ERRNO.EFAULT;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const { at } = device_feature_dma_buf;
+  const count = view.getUint32(at.nr_ranges, true);
+  if (count === 0 || view.getUint32(at.flags, true) !== 0) return -ERRNO.EINVAL;
+  const bar = view.getUint32(at.region_index, true);
+  // The BAR must be mapped: an unimplemented one is no device to export.
+  if (bar > PCI_REGION.BAR5 || core.bars.map[bar]! < 0) return -ERRNO.ENODEV;
+  const ranges = readRanges(core, caller, argument + device_feature_dma_buf.size, count, bar);
+  if (typeof ranges === 'number') return ranges;
+  const buffer = new DmaBuf(dmaBufs, bar, ranges, !__vfio_pci_memory_enabled(core));
+  const fd = caller.install(buffer);
+  if (fd >= 0) dmaBufs.add(buffer);
+  return fd;
+}
+
+/** The ranges, which nobody compares with argsz. */
+function readRanges(
+  core: VfioPciCoreDevice,
+  caller: Process,
+  address: number,
+  count: number,
+  bar: number,
+): BarRange[] | number {
+  const size = count * region_dma_range.size;
+  if (size > MAX_LIST) return -ERRNO.ENOMEM;
+  const bytes = caller.memory.read(address, size);
+  if (bytes === undefined) return -ERRNO.EFAULT;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const list = Array.from({ length: count }, (_, i) => ({
+    offset: view.getBigUint64(i * region_dma_range.size, true),
+    length: view.getBigUint64(i * region_dma_range.size + 8, true),
+  }));
+  return checkRanges(core, list, bar);
+}
+
+function checkRanges(
+  core: VfioPciCoreDevice,
+  list: readonly { offset: bigint; length: bigint }[],
+  bar: number,
+): BarRange[] | number {
+  const page = BigInt(PAGE_SIZE - 1);
+  let total = 0n;
+  for (const { offset, length } of list) {
+    if (length === 0n || (offset & page) !== 0n || (length & page) !== 0n) return -ERRNO.EINVAL;
+    total += length;
+    if (total >= U64 / 2n) return -ERRNO.EINVAL;
+  }
+  const resource = core.pdev.resources[bar]!;
+  if (resource.io) return -ERRNO.EINVAL;
+  for (const { offset, length } of list) {
+    if (BigInt(resource.start) + offset + length > U64) return -ERRNO.EOVERFLOW;
+    if (offset + length > BigInt(resource.length)) return -ERRNO.EINVAL;
+  }
+  return list.map(({ offset, length }) => ({ offset: Number(offset), length: Number(length) }));
+}

@@ -1,0 +1,68 @@
+/** VFIO_DEVICE_GET_PCI_HOT_RESET_INFO (vfio_pci_core.c: vfio_pci_ioctl_get_pci_hot_reset_info). */
+import type { PciDevice } from '../kernel/pci/device.ts';
+import type { Process } from '../kernel/process.ts';
+import { ERRNO } from '../uapi/errno.ts';
+import { pci_dependent_device, pci_hot_reset_info } from '../uapi/vfio.ts';
+import { affectedDevices, busReset } from './bus-reset.ts';
+import type { VfioPciCoreDevice } from './core-device.ts';
+
+/** Flags of the answer: the ids are iommufd's, and all of them are the caller's. */
+export const HOT_RESET_FLAG = { DEV_ID: 1, DEV_ID_OWNED: 2 } as const;
+const NOT_OWNED = -1;
+
+/** Whether this device was opened through its character device. */
+export function isCdev(core: VfioPciCoreDevice): boolean {
+  return core.vdev !== undefined && (core.registry?.cdevOpened?.(core.vdev) ?? false);
+}
+
+export function vfio_pci_ioctl_get_pci_hot_reset_info(
+  core: VfioPciCoreDevice,
+  caller: Process,
+  argument: number,
+): number {
+  const bytes = caller.memory.read(argument, pci_hot_reset_info.size);
+  if (bytes === undefined) return -ERRNO.EFAULT;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const { at, size } = pci_hot_reset_info;
+  const argsz = view.getUint32(at.argsz, true);
+  if (argsz < size) return -ERRNO.EINVAL;
+  if ((core.busReset ?? busReset).probe(core.pdev) < 0) return -ERRNO.ENODEV;
+  const devices = affectedDevices(core.pdev);
+  view.setUint32(at.flags, 0, true);
+  view.setUint32(at.count, devices.length, true);
+  if (devices.length > Math.floor((argsz - size) / pci_dependent_device.size))
+    return caller.memory.write(argument, bytes) ? -ERRNO.ENOSPC : -ERRNO.EFAULT;
+  const filled = fill(core, devices);
+  if (typeof filled === 'number') return filled;
+  view.setUint32(at.flags, filled.flags, true);
+  if (!caller.memory.write(argument + size, filled.bytes)) return -ERRNO.EFAULT;
+  return caller.memory.write(argument, bytes) ? 0 : -ERRNO.EFAULT;
+}
+
+function fill(core: VfioPciCoreDevice, devices: readonly PciDevice[]): { flags: number; bytes: Uint8Array } | number {
+  const { size, at } = pci_dependent_device;
+  const bytes = new Uint8Array(devices.length * size);
+  const view = new DataView(bytes.buffer);
+  const cdev = isCdev(core);
+  let flags = cdev ? HOT_RESET_FLAG.DEV_ID | HOT_RESET_FLAG.DEV_ID_OWNED : 0;
+  for (const [i, device] of devices.entries()) {
+    const entry = i * size;
+    let id = device.group?.id;
+    if (cdev) {
+      id = ownerId(core, device);
+      if (id === NOT_OWNED) flags &= ~HOT_RESET_FLAG.DEV_ID_OWNED;
+    }
+    if (id === undefined) return -ERRNO.EPERM;
+    view.setInt32(entry + at.group_id, id, true);
+    view.setUint16(entry + at.segment, 0, true);
+    view.setUint8(entry + at.bus, device.function.id >> 8);
+    view.setUint8(entry + at.devfn, device.function.id & 0xff);
+  }
+  return { flags, bytes };
+}
+
+/** The id of an affected device in the caller's iommufd. Outside the device set nothing is owned. */
+export function ownerId(core: VfioPciCoreDevice, device: PciDevice): number {
+  if (core.devSet?.find(device) === undefined) return NOT_OWNED;
+  return core.registry?.deviceId?.(core.vdev!, device) ?? NOT_OWNED;
+}

@@ -1,0 +1,70 @@
+/** VFIO_DEVICE_GET_INFO and _GET_IRQ_INFO (vfio_pci_core.c: vfio_pci_ioctl_get_info, _get_irq_info). */
+import type { Process } from '../kernel/process.ts';
+import { ERRNO } from '../uapi/errno.ts';
+import { DEVICE_FLAGS, device_info, INFO_CAP, IRQ_INFO, irq_info, PCI_IRQ, PCI_REGION } from '../uapi/vfio.ts';
+import { atomicCompletion } from './atomics.ts';
+import type { VfioPciCoreDevice } from './core-device.ts';
+
+/** Bytes up to num_irqs: what the first version of the struct had. */
+const MIN_INFO = 16;
+const CAP_HEADER = 8;
+
+/** Only argsz is the user's; it says how much of the struct is written back. */
+export function vfio_pci_ioctl_get_info(core: VfioPciCoreDevice, caller: Process, argument: number): number {
+  const user = caller.memory.read(argument, MIN_INFO);
+  if (user === undefined) return -ERRNO.EFAULT;
+  const argsz = new DataView(user.buffer, user.byteOffset).getUint32(0, true);
+  if (argsz < MIN_INFO) return -ERRNO.EINVAL;
+  const bytes = new Uint8Array(device_info.size);
+  const view = new DataView(bytes.buffer);
+  const { at } = device_info;
+  let flags = DEVICE_FLAGS.PCI | (core.resetWorks ? DEVICE_FLAGS.RESET : 0);
+  view.setUint32(at.argsz, argsz, true);
+  view.setUint32(at.num_regions, PCI_REGION.NUM + core.regions.length, true);
+  view.setUint32(at.num_irqs, PCI_IRQ.NUM, true);
+  const capability = atomicCapability(core);
+  if (capability !== undefined) {
+    flags |= DEVICE_FLAGS.CAPS;
+    if (argsz < device_info.size + capability.length)
+      view.setUint32(at.argsz, device_info.size + capability.length, true);
+    else {
+      if (!caller.memory.write(argument + device_info.size, capability)) return -ERRNO.EFAULT;
+      view.setUint32(at.cap_offset, device_info.size, true);
+    }
+  }
+  view.setUint32(at.flags, flags, true);
+  const written = bytes.subarray(0, Math.min(argsz, device_info.size));
+  return caller.memory.write(argument, written) ? 0 : -ERRNO.EFAULT;
+}
+
+/** The chain with its one possible capability. */
+function atomicCapability(core: VfioPciCoreDevice): Uint8Array | undefined {
+  const completion = atomicCompletion(core.pdev);
+  if (completion === 0) return undefined;
+  const bytes = new Uint8Array(CAP_HEADER + 8);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, INFO_CAP.DEVICE_PCI_ATOMIC_COMP, true);
+  view.setUint16(2, 1, true);
+  view.setUint32(CAP_HEADER, completion, true);
+  return bytes;
+}
+
+/** Flags and count of one interrupt index. */
+export function vfio_pci_ioctl_get_irq_info(core: VfioPciCoreDevice, caller: Process, argument: number): number {
+  const bytes = caller.memory.read(argument, irq_info.size);
+  if (bytes === undefined) return -ERRNO.EFAULT;
+  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const { at } = irq_info;
+  const index = view.getUint32(at.index, true);
+  if (view.getUint32(at.argsz, true) < irq_info.size || index >= PCI_IRQ.NUM) return -ERRNO.EINVAL;
+  view.setUint32(at.flags, irqFlags(core, index), true);
+  view.setUint32(at.count, core.irqs.count(index), true);
+  return caller.memory.write(argument, bytes) ? 0 : -ERRNO.EFAULT;
+}
+
+/** INTx is masked by the kernel on arrival; only MSI-X can grow, where the host can allocate vectors one by one. */
+export function irqFlags(core: VfioPciCoreDevice, index: number): number {
+  if (index === PCI_IRQ.INTX) return IRQ_INFO.EVENTFD | IRQ_INFO.MASKABLE | IRQ_INFO.AUTOMASKED;
+  if (index === PCI_IRQ.MSIX && core.hasDynMsix) return IRQ_INFO.EVENTFD;
+  return IRQ_INFO.EVENTFD | IRQ_INFO.NORESIZE;
+}

@@ -1,0 +1,65 @@
+/** A kernel consumer behind a user's eventfd (virqfd.c): the unmask eventfd, and ioeventfds. */
+import type { Scheduler } from '../../../sim/scheduler.ts';
+import { type EventFd, eventfdOf } from '../../kernel/eventfd.ts';
+import type { Process } from '../../kernel/process.ts';
+import { ERRNO } from '../../uapi/errno.ts';
+
+/** What a signal does: `handler` at once; if that returns true (or is absent), `thread` as deferred work. */
+export interface VirqfdWork {
+  readonly handler?: () => boolean;
+  readonly thread?: () => void;
+}
+
+export class Virqfd {
+  private readonly work: VirqfdWork;
+  private readonly scheduler: Scheduler;
+  private readonly unhook: () => void;
+  private dead = false;
+
+  constructor(eventfd: EventFd, scheduler: Scheduler, work: VirqfdWork) {
+    this.work = work;
+    this.scheduler = scheduler;
+    this.unhook = eventfd.listen((event) => {
+      if (event === 'released') this.disable();
+      else {
+        // Signals that come together are one: the count is taken, and the work done once.
+        eventfd.drain();
+        this.run();
+      }
+    });
+    // A count from before works once, and stays for the next reader.
+    if (eventfd.count > 0n) this.run();
+  }
+
+  /** vfio_virqfd_disable. */
+  disable(): void {
+    this.dead = true;
+    this.unhook();
+  }
+
+  get isDead(): boolean {
+    return this.dead;
+  }
+
+  private run(): void {
+    const { handler, thread } = this.work;
+    if ((handler === undefined || handler()) && thread !== undefined)
+      this.scheduler.after(0, 'virqfd', () => {
+        if (!this.dead) thread();
+      });
+  }
+}
+
+/** vfio_virqfd_enable: EBADF, EINVAL for a file that is no eventfd, then EBUSY if `present` is still in use. */
+export function enableVirqfd(
+  caller: Process,
+  fd: number,
+  scheduler: Scheduler,
+  present: Virqfd | undefined,
+  work: VirqfdWork,
+): Virqfd | number {
+  const eventfd = eventfdOf(caller, fd);
+  if (typeof eventfd === 'number') return eventfd;
+  if (present !== undefined && !present.isDead) return -ERRNO.EBUSY;
+  return new Virqfd(eventfd, scheduler, work);
+}

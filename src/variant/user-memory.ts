@@ -1,0 +1,33 @@
+/** copy_from_user for streams: what can be read of a range, in pieces of bounded size, marked untrusted. */
+import { PAGE_SIZE } from '../../sim/memory.ts';
+import type { Process } from '../kernel/process.ts';
+import { fromUser, type Untrusted } from './untrusted.ts';
+
+/** Longest piece: bounds what a user's length makes the kernel allocate. */
+const PIECE = 0x10_0000;
+
+/** The bytes before the first that cannot be read, piece by piece; the last piece says whether there was one. */
+export interface UserPiece {
+  readonly bytes: Untrusted<Uint8Array>;
+  readonly length: number;
+  /** The byte after this piece cannot be read: EFAULT once the piece is dealt with. */
+  readonly faulted: boolean;
+}
+
+/** The piece of [address, address + length) that starts at `done`. */
+export function pieceFromUser(caller: Process, address: number, length: number, done: number): UserPiece {
+  const wanted = Math.min(PIECE, length - done);
+  const bytes = caller.memory.read(address + done, wanted);
+  if (bytes !== undefined) return { bytes: fromUser(bytes), length: wanted, faulted: false };
+  let good = 0;
+  while (good < wanted) {
+    const step = Math.min(PAGE_SIZE - ((address + done + good) % PAGE_SIZE), wanted - good);
+    if (caller.memory.read(address + done + good, step) === undefined) break;
+    good += step;
+  }
+  return {
+    bytes: fromUser(caller.memory.read(address + done, good) ?? new Uint8Array(0)),
+    length: good,
+    faulted: true,
+  };
+}

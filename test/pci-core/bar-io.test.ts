@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { type Access, Bench, E, region } from './bench.ts';
+
+/** What reached the device, as `width@offset`. */
+const shape = (accesses: readonly Access[]): string => accesses.map(([, , at, width]) => `${width}@${at}`).join(' ');
+
+describe('read and write of BARs', () => {
+  // The device model takes 64 bits as two halves.
+  it.each([
+    [3, 9, '1@3 4@4 4@8'],
+    [0, 15, '4@0 4@4 4@8 2@12 1@14'],
+    [6, 4, '2@6 2@8'],
+    [4, 8, '4@4 4@8'],
+    [7, 1, '1@7'],
+  ])('split (%i, %i) at natural alignment', (offset, count, expected) => {
+    const bench = new Bench();
+    const device = bench.open('0000:01:00.0');
+    device.read(region(0, offset), count);
+    expect(shape(bench.accesses())).toBe(expected);
+    device.write(region(0, offset), '00'.repeat(count));
+    expect(shape(bench.accesses())).toBe(expected);
+  });
+
+  it('keep the MSI-X table from the user', () => {
+    const bench = new Bench();
+    const device = bench.open('0000:01:00.0');
+    expect(device.read(region(0, 0x1ff8), 16)).toBe(`${'00'.repeat(8)}${'ff'.repeat(8)}`);
+    expect(shape(bench.accesses())).toBe(`4@${0x1ff8} 4@${0x1ffc}`);
+    expect(device.read(region(0, 0x207c), 8)).toBe('ffffffff00000000');
+    expect(shape(bench.accesses())).toBe(`4@${0x2080}`);
+    const table = Buffer.from(device.core.pdev.function.msix!.bytes);
+    expect(device.write(region(0, 0x2000), '00'.repeat(16))).toBe(16);
+    expect(Buffer.from(device.core.pdev.function.msix!.bytes)).toEqual(table);
+  });
+
+  it('answer for the MSI-X table with memory disabled too', () => {
+    const device = new Bench().open('0000:01:00.0');
+    device.setConfig(4, 2, 0);
+    expect(device.read(region(0, 0x2000), 8)).toBe('ff'.repeat(8));
+    expect(device.write(region(0, 0x2000), '00'.repeat(8))).toBe(8);
+    expect(device.read(region(0, 0x1ff8), 16)).toBe(E.EIO);
+  });
+
+  it('are short at the end, and invalid beyond it', () => {
+    const device = new Bench().open('0000:01:00.0');
+    expect(device.read(region(0, 0x3ffc), 8)).toBe('00000000');
+    expect(device.read(region(0, 0x4000), 4)).toBe(E.EINVAL);
+    expect(device.write(region(0, 0x4000), '00')).toBe(E.EINVAL);
+    expect(device.read(region(3), 4)).toBe(E.EINVAL);
+    expect(device.read(region(9), 4)).toBe(E.EINVAL);
+    expect(device.read(region(8), 4)).toBe(E.EINVAL);
+  });
+
+  it('of I/O ports do not ask whether memory is enabled', () => {
+    const device = new Bench().open('0000:01:00.0');
+    device.setConfig(4, 2, 1);
+    expect(device.read(region(1), 4)).toBe('00000000');
+    expect(device.read(region(0), 4)).toBe(E.EIO);
+  });
+
+  it('fault after the side effect of a read, before that of a write', () => {
+    const bench = new Bench();
+    const { fd } = bench.open('0000:01:00.0');
+    expect(bench.user.pread(fd, 0x10, 4, region(0))).toBe(E.EFAULT);
+    expect(shape(bench.accesses())).toBe('4@0');
+    expect(bench.user.pwrite(fd, 0x10, 4, region(0))).toBe(E.EFAULT);
+    expect(bench.accesses()).toEqual([]);
+  });
+
+  it('of a ROM are read-only, need decode, and have no wider access than four bytes', () => {
+    const device = new Bench().open('0000:01:00.0');
+    expect(device.write(region(6), '00')).toBe(E.EINVAL);
+    expect(device.read(region(6), 2)).toBe('55aa');
+    expect(device.read(region(6, 0x1fe), 4)).toBe('0000ffff');
+    device.setConfig(4, 2, 0);
+    expect(device.read(region(6), 2)).toBe(E.ENOMEM);
+  });
+});

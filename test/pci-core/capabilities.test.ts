@@ -1,0 +1,218 @@
+import { describe, expect, it } from 'vitest';
+import { Bench, CONFIG, E, region } from './bench.ts';
+
+describe('power management', () => {
+  it('moves the device to D3hot and back, and takes its memory away meanwhile', () => {
+    const device = new Bench().open('0000:01:00.0');
+    const mapping = device.mmap(region(0), 4096);
+    expect(device.touch(mapping)).toBe(true);
+    expect(device.setConfig(0x44, 2, 0x8103)).toBe(2);
+    expect(device.config(0x44, 2)).toBe(0x000b);
+    expect(device.read(region(0), 4)).toBe(E.EIO);
+    expect(device.touch(mapping)).toBe(false);
+    expect(device.config(0, 2)).toBe(0x8086);
+    device.setConfig(0x44, 2, 0);
+    expect(device.config(0x44, 2)).toBe(0x0008);
+    expect(device.read(region(0), 4)).toBe('00000000');
+    expect(device.touch(mapping)).toBe(true);
+  });
+
+  it('swallows states the function does not have', () => {
+    const device = new Bench().open('0000:00:02.0');
+    for (const state of [1, 2]) {
+      expect(device.setConfig(0x44, 2, state)).toBe(2);
+      expect(device.config(0x44, 2) & 3).toBe(0);
+    }
+  });
+
+  it('restores a function that loses its registers in D3hot', () => {
+    const device = new Bench().open('0000:00:02.0');
+    const address = device.raw(0x10, 4);
+    device.setConfig(4, 2, 0x0006);
+    device.setConfig(0x44, 1, 3);
+    device.setConfig(0x44, 1, 0);
+    expect(device.raw(0x10, 4)).toBe(address);
+    expect(device.raw(4, 2) & 7).toBe(6);
+  });
+
+  it('keeps a PF awake while it has VFs', () => {
+    const bench = new Bench();
+    const core = bench.bind(bench.pdev('0000:01:00.0'));
+    const device = bench.openBound(core);
+    core.sriovListed = true;
+    expect(device.setConfig(0x44, 2, 3)).toBe(2);
+    expect(device.config(0x44, 2)).toBe(0x0008);
+  });
+});
+
+describe('MSI', () => {
+  it('cannot be enabled, nor widened, by configuration writes alone', () => {
+    const device = new Bench().open('0000:01:00.0');
+    expect(device.config(0x52, 2)).toBe(0x0086);
+    device.setConfig(0x52, 2, 0x00b7);
+    expect(device.config(0x52, 2)).toBe(0x0086);
+    expect(device.raw(0x52, 2)).toBe(0x0086);
+    // Bits that are read-only in hardware are memory in the shadow.
+    device.setConfig(0x52, 2, 0x0031);
+    expect(device.config(0x52, 2)).toBe(0x0000);
+    expect(device.raw(0x52, 2)).toBe(0x0086);
+  });
+
+  it('limits the messages to what was set up', () => {
+    const bench = new Bench();
+    const device = bench.open('0000:01:00.0');
+    const fds = [0, 1, 2].map(() => bench.eventfd().fd);
+    expect(device.setIrqs(0x24, 1, 0, 3, fds)).toBe(0);
+    expect(device.core.msiQmax).toBe(2);
+    expect(device.raw(0x52, 2)).toBe(0x00a7);
+    device.setConfig(0x52, 2, 0x00b7);
+    expect(device.config(0x52, 2)).toBe(0x00a7);
+    // While active the user can switch hardware off and on.
+    device.setConfig(0x52, 2, 0x00a6);
+    expect(device.raw(0x52, 2) & 1).toBe(0);
+  });
+
+  it.each([
+    [1, 0],
+    [2, 1],
+    [3, 2],
+    [4, 2],
+    [5, 3],
+    [8, 3],
+  ])('of %i vectors allows 2^%i messages', (vectors, qmax) => {
+    const bench = new Bench();
+    const device = bench.open('0000:01:00.0');
+    expect(device.setIrqs(0x24, 1, 0, vectors, Array(vectors).fill(-1))).toBe(0);
+    expect(device.core.msiQmax).toBe(qmax);
+  });
+
+  it("never shows the host's message, nor gives hardware the user's", () => {
+    const bench = new Bench();
+    const device = bench.open('0000:01:00.0');
+    device.setConfig(0x54, 4, 0xfee0_1000);
+    device.setConfig(0x5c, 2, 0x4041);
+    expect(device.raw(0x54, 4)).toBe(0);
+    device.setIrqs(0x24, 1, 0, 1, [bench.eventfd().fd]);
+    expect(device.config(0x54, 4)).toBe(0xfee0_1000);
+    expect(device.config(0x5c, 2)).toBe(0x4041);
+  });
+
+  it('looks at its flags again after a write of the byte before them', () => {
+    const device = new Bench().open('0000:01:00.0');
+    device.core.shadow.set(0x52, 2, 0x0087);
+    device.setConfig(0x51, 1, 0);
+    expect(device.config(0x52, 2)).toBe(0x0086);
+  });
+});
+
+describe('MSI-X', () => {
+  it('shows what the host programmed, and ignores writes', () => {
+    const bench = new Bench();
+    const device = bench.open('0000:01:00.0');
+    device.setConfig(0xa2, 2, 0xc000);
+    expect(device.config(0xa2, 2)).toBe(0x0007);
+    device.setIrqs(0x24, 2, 0, 1, [bench.eventfd().fd]);
+    expect(device.config(0xa2, 2)).toBe(0x8007);
+    device.setConfig(0xa2, 2, 0);
+    expect(device.config(0xa2, 2)).toBe(0x8007);
+  });
+});
+
+describe('PCI Express', () => {
+  it('virtualises payload and read request, and lets an allowed read request through', () => {
+    const device = new Bench().open('0000:01:00.0');
+    expect(device.raw(0x68, 2)).toBe(0x2810);
+    device.setConfig(0x68, 2, 0x50f0);
+    expect(device.config(0x68, 2)).toBe(0x50f0);
+    expect(device.raw(0x68, 2)).toBe(0x5010);
+    device.setConfig(0x68, 2, 0x6000);
+    expect(device.config(0x68, 2)).toBe(0x6000);
+    expect(device.raw(0x68, 2) & 0x7000).toBe(0x5000);
+  });
+
+  it('keeps ARI forwarding from the user', () => {
+    const device = new Bench().open('0000:01:00.0');
+    device.setConfig(0x88, 2, 0xffff);
+    expect(device.raw(0x88, 2) & 0x20).toBe(0);
+  });
+
+  it('resets the function when FLR is written, and answers the write', () => {
+    const bench = new Bench();
+    const device = bench.open('0000:01:00.0');
+    const mapping = device.mmap(region(0), 4096);
+    device.write(region(0, 0x10), '78563412');
+    expect(device.touch(mapping)).toBe(true);
+    const zapped = device.bench.hardware.scheduler.now;
+    expect(device.setConfig(0x68, 2, 0xa810)).toBe(2);
+    expect(bench.hardware.scheduler.now).toBeGreaterThan(zapped);
+    expect(device.read(region(0, 0x10), 4)).toBe('00000000');
+    expect(device.config(0x68, 2) & 0x8000).toBe(0);
+  });
+
+  it('ignores what comes of the reset', () => {
+    const device = new Bench().open('0000:01:00.0');
+    device.write(region(0, 0x10), '78563412');
+    device.core.pdev.lock.tryLock();
+    expect(device.setConfig(0x68, 2, 0xa810)).toBe(2);
+    expect(device.read(region(0, 0x10), 4)).toBe('78563412');
+    expect(device.core.memoryLock.locked).toBe(false);
+  });
+
+  it('goes on with the rest of a transfer after the reset', () => {
+    const device = new Bench().open('0000:01:00.0');
+    expect(device.write(CONFIG + 0x66, `0000${'10a8'}00000000${'0000'}`)).toBe(10);
+    expect(device.config(0x68, 2)).toBe(0x2810);
+  });
+});
+
+describe('advanced features', () => {
+  it('reset a conventional function', () => {
+    const device = new Bench().open('0000:00:02.0');
+    device.write(region(0, 0x10), '78563412');
+    expect(device.setConfig(0x74, 1, 1)).toBe(1);
+    expect(device.read(region(0, 0x10), 4)).toBe('00000000');
+    expect(device.config(0x74, 1)).toBe(0);
+  });
+});
+
+describe('vital product data', () => {
+  it('completes a read at once, and leaves the flag alone when the device does not answer', () => {
+    const device = new Bench().open('0000:01:00.0');
+    device.core.vpd.read = (at) => (at === 4 ? 0x1122_3344 : undefined);
+    device.setConfig(0xb2, 2, 0x0004);
+    expect(device.config(0xb2, 2)).toBe(0x8004);
+    expect(device.config(0xb4, 4)).toBe(0x1122_3344);
+    device.setConfig(0xb2, 2, 0x0008);
+    expect(device.config(0xb2, 2)).toBe(0x0008);
+  });
+
+  it('completes a write at once', () => {
+    const device = new Bench().open('0000:01:00.0');
+    const written: number[][] = [];
+    device.core.vpd.write = (at, value) => written.push([at, value]) > 0;
+    device.setConfig(0xb4, 4, 0xcafe_f00d);
+    device.setConfig(0xb2, 2, 0x8010);
+    expect(written).toEqual([[0x10, 0xcafe_f00d]]);
+    expect(device.config(0xb2, 2)).toBe(0x0010);
+  });
+});
+
+describe('vendor specific', () => {
+  it('is written raw', () => {
+    const device = new Bench().open('0000:01:00.0');
+    device.setConfig(0xc4, 4, 0x0bad_cafe);
+    expect(device.raw(0xc4, 4)).toBe(0x0bad_cafe);
+    expect(device.config(0xc4, 4)).toBe(0x0bad_cafe);
+  });
+});
+
+describe('advanced error reporting', () => {
+  it('lets masks through and nothing else', () => {
+    const device = new Bench().open('0000:01:00.0');
+    device.setConfig(0x108, 4, 0xffff_ffff);
+    expect(device.config(0x108, 4)).toBe(0x03ff_f030);
+    const header = device.config(0x100, 4);
+    device.setConfig(0x100, 4, 0);
+    expect(device.config(0x100, 4)).toBe(header);
+  });
+});

@@ -1,0 +1,112 @@
+import { describe, expect, it } from 'vitest';
+import type { OpenFile } from '../../src/kernel/file.ts';
+import type { IommuGroup } from '../../src/kernel/iommu-group.ts';
+import type { VfioRegistry } from '../../src/pci-core/registry.ts';
+import { VFIO } from '../../src/uapi/vfio.ts';
+import { Bench, E, region } from './bench.ts';
+
+/** Stands for a group's file. */
+class GroupFile implements OpenFile {
+  readonly name = 'group';
+  readonly group: IommuGroup;
+  constructor(group: IommuGroup) {
+    this.group = group;
+  }
+}
+
+const registry: VfioRegistry = {
+  registerDevice: () => 0,
+  *unregisterDevice() {},
+  groupOfFile: (file) => (file instanceof GroupFile ? file.group : undefined),
+};
+
+function twins(bench: Bench) {
+  const first = bench.bind(bench.pdev('0000:02:00.0'), {}, registry);
+  const device = bench.openBound(first);
+  const group = bench.user.install(new GroupFile(bench.pdev('0000:02:00.0').group!));
+  return { device, group };
+}
+
+describe('GET_PCI_HOT_RESET_INFO', () => {
+  it('lists everything on the bus with its group', () => {
+    const bench = new Bench();
+    const { device } = twins(bench);
+    const { id } = bench.pdev('0000:02:00.0').group!;
+    expect(device.ioctl(VFIO.DEVICE_GET_PCI_HOT_RESET_INFO, [100, 9, 9, ...Array(8).fill(0)])).toBe(0);
+    expect(device.words(7)).toEqual([100, 0, 2, id, 0x0002 << 16, id, (0x0102 << 16) >>> 0]);
+  });
+
+  it('says how many there are when the room is too small', () => {
+    const bench = new Bench();
+    const { device } = twins(bench);
+    expect(device.ioctl(VFIO.DEVICE_GET_PCI_HOT_RESET_INFO, [20, 9, 9, 0, 0])).toBe(E.ENOSPC);
+    expect(device.words(5)).toEqual([20, 0, 2, 0, 0]);
+    expect(device.ioctl(VFIO.DEVICE_GET_PCI_HOT_RESET_INFO, [11, 0, 0])).toBe(E.EINVAL);
+  });
+
+  it('does not exist on the root bus', () => {
+    const device = new Bench().open('0000:00:02.0');
+    expect(device.ioctl(VFIO.DEVICE_GET_PCI_HOT_RESET_INFO, [100, 0, 0])).toBe(E.ENODEV);
+    expect(device.ioctl(VFIO.DEVICE_PCI_HOT_RESET, [16, 0, 1, 0])).toBe(E.ENODEV);
+  });
+});
+
+describe('PCI_HOT_RESET', () => {
+  it('needs the groups of all affected devices, and all of them bound', () => {
+    const bench = new Bench();
+    const { device, group } = twins(bench);
+    expect(device.ioctl(VFIO.DEVICE_PCI_HOT_RESET, [16, 0, 1, group])).toBe(E.EINVAL);
+    bench.bind(bench.pdev('0000:02:00.1'), {}, registry);
+    device.write(region(0, 0x10), '78563412');
+    expect(device.ioctl(VFIO.DEVICE_PCI_HOT_RESET, [16, 0, 1, group])).toBe(0);
+    expect(device.read(region(0, 0x10), 4)).toBe('00000000');
+  });
+
+  it('checks its argument in the order of the kernel', () => {
+    const bench = new Bench();
+    const { device, group } = twins(bench);
+    bench.bind(bench.pdev('0000:02:00.1'), {}, registry);
+    expect(device.ioctl(VFIO.DEVICE_PCI_HOT_RESET, [11, 0, 1, group])).toBe(E.EINVAL);
+    expect(device.ioctl(VFIO.DEVICE_PCI_HOT_RESET, [16, 1, 1, group])).toBe(E.EINVAL);
+    expect(device.ioctl(VFIO.DEVICE_PCI_HOT_RESET, [12, 0, 0])).toBe(E.EINVAL);
+    expect(device.ioctl(VFIO.DEVICE_PCI_HOT_RESET, [16, 0, 3, group, group, group])).toBe(E.EINVAL);
+    expect(device.ioctl(VFIO.DEVICE_PCI_HOT_RESET, [16, 0, 1, 999])).toBe(E.EBADF);
+    expect(device.ioctl(VFIO.DEVICE_PCI_HOT_RESET, [16, 0, 1, device.fd])).toBe(E.EINVAL);
+    const foreign = bench.user.install(new GroupFile(bench.pdev('0000:00:02.0').group!));
+    expect(device.ioctl(VFIO.DEVICE_PCI_HOT_RESET, [16, 0, 1, foreign])).toBe(E.EINVAL);
+  });
+
+  it('is busy while another reset holds a device, and lets the others go', () => {
+    const bench = new Bench();
+    const { device, group } = twins(bench);
+    const sibling = bench.bind(bench.pdev('0000:02:00.1'), {}, registry);
+    sibling.memoryLock.tryLock();
+    expect(device.ioctl(VFIO.DEVICE_PCI_HOT_RESET, [16, 0, 1, group])).toBe(E.EBUSY);
+    expect(device.core.memoryLock.locked).toBe(false);
+  });
+
+  it('leaves the function working', () => {
+    const bench = new Bench();
+    const device = bench.openBound(bench.bind(bench.pdev('0000:01:00.0'), {}, registry));
+    const group = bench.user.install(new GroupFile(device.core.pdev.group!));
+    device.setConfig(4, 2, 6);
+    expect(device.ioctl(VFIO.DEVICE_PCI_HOT_RESET, [16, 0, 1, group])).toBe(0);
+    expect(device.config(4, 2)).toBe(6);
+    expect(device.read(region(0), 4)).toBe('00000000');
+  });
+});
+
+describe('the last close', () => {
+  it('resets the bus for devices that cannot be reset alone', () => {
+    const bench = new Bench();
+    const { device } = twins(bench);
+    bench.bind(bench.pdev('0000:02:00.1'), {}, registry);
+    expect(device.core.resetWorks).toBe(true);
+    device.core.resetWorks = false;
+    const resets: string[] = [];
+    bench.hardware.fabric.events.on('reset', ({ target, kind }) => resets.push(`${target.name} ${kind}`));
+    device.close();
+    expect(resets).toEqual(['0000:02:00.0 bus', '0000:02:00.1 bus']);
+    expect(device.core.needsReset).toBe(false);
+  });
+});

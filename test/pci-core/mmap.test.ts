@@ -1,0 +1,81 @@
+import { describe, expect, it } from 'vitest';
+import { Bench, E, region } from './bench.ts';
+
+const SHARED = { read: true, write: true, shared: true };
+
+describe('mappings of BARs', () => {
+  it('exist for memory BARs, shared, within the page-aligned length', () => {
+    const device = new Bench().open('0000:01:00.0');
+    expect(device.mmap(region(0), 0x4000)).toBeGreaterThan(0);
+    expect(device.mmap(region(0, 0x1000), 0x4000)).toBe(E.EINVAL);
+    expect(device.mmap(region(0), 0x1000, { ...SHARED, shared: false })).toBe(E.EINVAL);
+    expect(device.mmap(region(1), 0x1000)).toBe(E.EINVAL);
+    expect(device.mmap(region(3), 0x1000)).toBe(E.EINVAL);
+    for (const index of [6, 7, 8, 9]) expect(device.mmap(region(index), 0x1000)).toBe(E.EINVAL);
+  });
+
+  it('of a small BAR cover its page, the rest of which is nobody', () => {
+    const device = new Bench().open('0000:01:00.0');
+    const mapping = device.mmap(region(5), 0x1000);
+    expect(device.bench.user.memory.read(mapping + 0xfe, 4)).toEqual(Uint8Array.of(0, 0, 0xff, 0xff));
+    expect(device.mmap(region(5), 0x2000)).toBe(E.EINVAL);
+  });
+
+  it('can be made while memory is disabled, and touched once it is enabled', () => {
+    const device = new Bench().open('0000:01:00.0');
+    device.setConfig(4, 2, 0);
+    const mapping = device.mmap(region(0), 0x1000);
+    expect(mapping).toBeGreaterThan(0);
+    expect(device.touch(mapping)).toBe(false);
+    device.setConfig(4, 2, 2);
+    expect(device.touch(mapping)).toBe(true);
+  });
+
+  it('go when the user disables memory: SIGBUS, not all ones', () => {
+    const device = new Bench().open('0000:01:00.0');
+    const mapping = device.mmap(region(0), 0x1000);
+    expect(device.touch(mapping)).toBe(true);
+    device.setConfig(4, 2, 0);
+    expect(device.touch(mapping)).toBe(false);
+    expect(device.bench.user.memory.write(mapping, Uint8Array.of(1))).toBe(false);
+  });
+
+  it('of a VF fault in again although its memory bit is off', () => {
+    const bench = new Bench();
+    const device = bench.open(bench.vf());
+    const mapping = device.mmap(region(0), 0x1000);
+    expect(device.touch(mapping)).toBe(true);
+    device.setConfig(4, 2, 0);
+    expect(device.touch(mapping)).toBe(true);
+  });
+
+  it('reach the real MSI-X table', () => {
+    const bench = new Bench();
+    const device = bench.open('0000:01:00.0');
+    const mapping = device.mmap(region(0, 0x2000), 0x1000);
+    device.setIrqs(0x24, 2, 0, 1, [bench.eventfd().fd]);
+    const entry = Buffer.from(bench.user.memory.read(mapping, 16)!);
+    expect(entry.readUInt32LE(0)).toBe(0xfee0_0000);
+    expect(entry.readUInt32LE(12)).toBe(0);
+  });
+
+  it('give their bus address for DMA while memory is enabled', () => {
+    const device = new Bench().open('0000:01:00.0');
+    const { memory } = device.bench.user;
+    const mapping = device.mmap(region(0), 0x1000);
+    const bus = device.core.pdev.resources[0]!.start;
+    expect(memory.pin(mapping, 0x1000, true)).toEqual([{ physical: bus, length: 0x1000, charged: false }]);
+    device.setConfig(4, 2, 0);
+    expect(memory.pin(mapping, 0x1000, true)).toBeUndefined();
+  });
+
+  it('keep the device open after its descriptor is closed', () => {
+    const device = new Bench().open('0000:01:00.0');
+    const mapping = device.mmap(region(0), 0x1000);
+    device.close();
+    expect(device.core.isOpen).toBe(true);
+    expect(device.touch(mapping)).toBe(true);
+    device.bench.user.munmap(mapping);
+    expect(device.core.isOpen).toBe(false);
+  });
+});

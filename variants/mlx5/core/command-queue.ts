@@ -1,0 +1,157 @@
+/**
+ * The PF's command queue (drivers/net/ethernet/mellanox/mlx5/core/cmd.c): entries in the PF's DMA memory, a doorbell bit
+ * for each, an interrupt when entries come back. Input and output beyond 16 bytes lie in mailboxes, which this card
+ * takes in one piece each.
+ */
+import type { BarAccess, DmaBuffer, PciDevice } from '../../../src/kernel/pci/device.ts';
+import { type Task, WaitQueue } from '../../../src/kernel/sleep.ts';
+import { ERRNO } from '../../../src/uapi/errno.ts';
+import { type CommandOutput, outputOf, setAddress } from './command.ts';
+import { be32, ENTRY, ENTRY_TYPE, INLINE, ISEG } from './registers.ts';
+
+/** Mailboxes up to this many bytes stay with their slot for the next command. */
+const KEPT_MAILBOX = 0x1_0000;
+
+interface Slot {
+  readonly index: number;
+  busy: boolean;
+  done: boolean;
+  input: DmaBuffer | undefined;
+  output: DmaBuffer | undefined;
+  readonly waiters: WaitQueue;
+}
+
+export class CommandQueue {
+  private readonly device: PciDevice;
+  private readonly bar: BarAccess;
+  private readonly entries: DmaBuffer;
+  private readonly slots: Slot[] = [];
+  private readonly freed = new WaitQueue('mlx5 command slot');
+  private readonly entry = new Uint8Array(ENTRY.SIZE);
+  private readonly view = new DataView(this.entry.buffer);
+  private token = 0;
+  private aborted = false;
+
+  /** Tells the card where the queue is. */
+  constructor(device: PciDevice, bar: BarAccess) {
+    this.device = device;
+    this.bar = bar;
+    const size = be32(bar.read(ISEG.CMDQ_ADDR_L_SZ, 4));
+    const count = 1 << ((size >>> 4) & 0xf);
+    this.entries = device.allocateDma(count << (size & 0xf));
+    for (let index = 0; index < count; index++)
+      this.slots.push({
+        index,
+        busy: false,
+        done: false,
+        input: undefined,
+        output: undefined,
+        waiters: new WaitQueue(`mlx5 command ${index}`),
+      });
+    bar.write(ISEG.CMDQ_ADDR_H, 4, be32(Math.floor(this.entries.iova / 2 ** 32)));
+    bar.write(ISEG.CMDQ_ADDR_L_SZ, 4, be32(this.entries.iova >>> 0));
+  }
+
+  /** Carries out one command; sleeps until the card has answered. `outLength` in bytes, at least 16. */
+  *execute(input: DataView, outLength: number): Task<CommandOutput> {
+    let slot = this.slots.find((candidate) => !candidate.busy);
+    while (slot === undefined && !this.aborted) {
+      yield this.freed;
+      slot = this.slots.find((candidate) => !candidate.busy);
+    }
+    if (slot === undefined || this.aborted) return undelivered(outLength);
+    slot.busy = true;
+    slot.done = false;
+    this.post(slot, input, outLength);
+    this.bar.write(ISEG.CMD_DBELL, 4, be32((1 << slot.index) >>> 0));
+    while (!slot.done) yield slot.waiters;
+    const output = this.aborted ? undelivered(outLength) : this.collect(slot, outLength);
+    this.giveBack(slot);
+    return output;
+  }
+
+  /** The command interrupt: wakes whoever waits for an entry that came back. */
+  interrupt(): void {
+    const own = new Uint8Array(1);
+    for (const slot of this.slots) {
+      if (!slot.busy || slot.done) continue;
+      this.entries.read(slot.index * ENTRY.SIZE + ENTRY.STATUS_OWN, own);
+      if ((own[0]! & 1) === 0) this.finish(slot);
+    }
+  }
+
+  /** Ends all commands in flight with EIO (mlx5_cmd_flush); the queue takes no more. */
+  abort(): void {
+    this.aborted = true;
+    for (const slot of this.slots) if (slot.busy) this.finish(slot);
+    this.freed.wake();
+  }
+
+  /** Gives the memory back. Nothing may be in flight. */
+  free(): void {
+    for (const slot of this.slots) {
+      slot.input?.free();
+      slot.output?.free();
+    }
+    this.entries.free();
+  }
+
+  private post(slot: Slot, input: DataView, outLength: number): void {
+    const { entry, view } = this;
+    const bytes = new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
+    entry.fill(0);
+    view.setUint8(ENTRY.TYPE, ENTRY_TYPE);
+    view.setUint32(ENTRY.INLEN, bytes.length);
+    view.setUint32(ENTRY.OUTLEN, outLength);
+    entry.set(bytes.subarray(0, INLINE), ENTRY.IN);
+    if (bytes.length > INLINE) {
+      slot.input = this.mailbox(slot.input, bytes.length - INLINE);
+      slot.input.write(0, bytes.subarray(INLINE));
+      setAddress(view, ENTRY.IN_PTR, slot.input.iova);
+    }
+    if (outLength > INLINE) {
+      slot.output = this.mailbox(slot.output, outLength - INLINE);
+      slot.output.write(0, new Uint8Array(outLength - INLINE));
+      setAddress(view, ENTRY.OUT_PTR, slot.output.iova);
+    }
+    this.token = (this.token % 255) + 1;
+    view.setUint8(ENTRY.TOKEN, this.token);
+    view.setUint8(ENTRY.STATUS_OWN, 1);
+    this.entries.write(slot.index * ENTRY.SIZE, entry);
+  }
+
+  private collect(slot: Slot, outLength: number): CommandOutput {
+    const bytes = new Uint8Array(outLength);
+    const at = slot.index * ENTRY.SIZE;
+    this.entries.read(at + ENTRY.OUT, bytes.subarray(0, Math.min(outLength, INLINE)));
+    if (outLength > INLINE) slot.output!.read(0, bytes.subarray(INLINE));
+    const own = new Uint8Array(1);
+    this.entries.read(at + ENTRY.STATUS_OWN, own);
+    return own[0]! >>> 1 === 0 ? outputOf(new DataView(bytes.buffer)) : undelivered(outLength);
+  }
+
+  private finish(slot: Slot): void {
+    slot.done = true;
+    slot.waiters.wake();
+  }
+
+  private giveBack(slot: Slot): void {
+    if ((slot.input?.length ?? 0) > KEPT_MAILBOX) {
+      slot.input!.free();
+      slot.input = undefined;
+    }
+    slot.busy = false;
+    this.freed.wake();
+  }
+
+  private mailbox(old: DmaBuffer | undefined, length: number): DmaBuffer {
+    if (old !== undefined && old.length >= length) return old;
+    old?.free();
+    return this.device.allocateDma(length);
+  }
+}
+
+/** The entry itself could not be carried out, or never came back. */
+function undelivered(outLength: number): CommandOutput {
+  return { status: 0xff, errno: -ERRNO.EIO, view: new DataView(new ArrayBuffer(outLength)) };
+}

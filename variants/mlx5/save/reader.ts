@@ -1,0 +1,98 @@
+/** Reading a save file (drivers/vfio/pci/mlx5/main.c: mlx5vf_save_read, mlx5vf_save_poll). */
+import { type OpenFile, POLL, type Result } from '../../../src/kernel/file.ts';
+import type { Process } from '../../../src/kernel/process.ts';
+import type { Task } from '../../../src/kernel/sleep.ts';
+import { ERRNO } from '../../../src/uapi/errno.ts';
+import { PAGE } from '../core/object-commands.ts';
+import { SAFEGUARDS } from '../safeguards.ts';
+import type { Piece, SaveSession } from './session.ts';
+
+/** Poll bits beside those of {@link POLL} (include/uapi/asm-generic/poll.h). */
+const RDNORM = 0x40;
+const RDHUP = 0x2000;
+/** Bytes copied in one go. */
+const COPY = 0x4_0000;
+
+// No file lock is modelled: nothing here sleeps between looking at the session and moving its position.
+export class SaveReader {
+  private readonly session: SaveSession;
+  constructor(session: SaveSession) {
+    this.session = session;
+  }
+
+  read(caller: Process, address: number, length: number): Result {
+    return this.ready() || this.nonblocking ? this.take(caller, address, length) : this.wait(caller, address, length);
+  }
+
+  poll(): number {
+    const { state, pieces } = this.session;
+    if (state === 'ERROR') return POLL.IN | RDNORM | RDHUP;
+    return pieces.length > 0 || state === 'COMPLETE' ? POLL.IN | RDNORM : 0;
+  }
+
+  /** Is there anything to answer with? Not while an image is being written. */
+  ready(): boolean {
+    const { state, pieces, inFlight } = this.session;
+    if (pieces.length > 0) return true;
+    return state === 'PRE_COPY' ? inFlight === 0 : state !== 'NONE' && state !== 'SAVING';
+  }
+
+  /** What an empty stream answers: more may come (ENOMSG), will come (EAGAIN), or nothing will (0). */
+  empty(): number {
+    const { state } = this.session;
+    if (state === 'PRE_COPY' || state === 'PRE_COPY_ERROR') return -ERRNO.ENOMSG;
+    return state !== 'COMPLETE' && this.nonblocking ? -ERRNO.EAGAIN : 0;
+  }
+
+  /** O_NONBLOCK of the open file. */
+  private get nonblocking(): boolean {
+    const file: OpenFile = this.session.file;
+    return file.nonblock ?? false;
+  }
+
+  private *wait(caller: Process, address: number, length: number): Task<number> {
+    while (!this.ready()) if ((yield this.session.readable) === 'interrupted') return -ERRNO.EINTR;
+    return this.take(caller, address, length);
+  }
+
+  private take(caller: Process, address: number, length: number): number {
+    const { session } = this;
+    if (!SAFEGUARDS.FILE_ENABLED.holds(session.state, undefined)) return -ERRNO.ENODEV;
+    if (length > 0 && session.pieces.length === 0) return this.empty();
+    let done = 0;
+    while (done < length) {
+      const piece = session.pieces[0];
+      if (piece === undefined) break;
+      const count = Math.min(piece.start + piece.length - session.position, length - done, COPY);
+      if (count <= 0) {
+        // An empty image at the head: the position is in no part, and never will be.
+        session.state = 'ERROR';
+        return -ERRNO.EINVAL;
+      }
+      if (!this.copy(caller, address + done, piece, count)) return -ERRNO.EFAULT;
+      done += count;
+      if (session.position >= piece.start + piece.length) session.consumed(piece);
+    }
+    return done;
+  }
+
+  /** Copies to the user and moves on; whole pages before a fault count as read, as in the kernel's loop by pages. */
+  private copy(caller: Process, address: number, piece: Piece, count: number): boolean {
+    const { session } = this;
+    const offset = session.position - piece.start;
+    let bytes: Uint8Array;
+    if (piece.source instanceof Uint8Array) bytes = piece.source.subarray(offset, offset + count);
+    else piece.source.read(offset, (bytes = new Uint8Array(count)));
+    if (caller.memory.write(address, bytes)) {
+      session.position += count;
+      return true;
+    }
+    for (let at = 0; at < count; ) {
+      const part = Math.min(PAGE - ((offset + at) % PAGE), count - at);
+      if (!caller.memory.write(address + at, bytes.subarray(at, at + part))) break;
+      session.position += part;
+      at += part;
+    }
+    return false;
+  }
+}
