@@ -2,7 +2,7 @@
 import { Fabric } from './fabric.ts';
 import { InterruptController } from './interrupts.ts';
 import { Iommu } from './iommu/iommu.ts';
-import { PhysicalMemory } from './memory.ts';
+import { type PagePool, PhysicalMemory } from './memory.ts';
 import type { FunctionDescription, MachineDescription, SlotDescription } from './pci/description.ts';
 import { type Place, PciFunction } from './pci/function.ts';
 import { inert, type ModelFactory } from './pci/model.ts';
@@ -32,10 +32,10 @@ export class Hardware {
   /** VFs once built stay the same silicon: switching them off and on again resets them. */
   private readonly dormant = new Map<PciFunction, PciFunction[]>();
 
-  constructor(description: MachineDescription, models: ModelTable, fill = 0) {
+  constructor(description: MachineDescription, models: ModelTable, fill = 0, pool?: PagePool) {
     this.description = description;
     this.models = models;
-    this.memory = new PhysicalMemory(fill);
+    this.memory = new PhysicalMemory(fill, pool);
     const iommu = new Iommu(description.iommu);
     const interrupts = new InterruptController(description.iommu.interruptRemapping ?? true);
     this.fabric = new Fabric(this.memory, iommu, interrupts, this.topology);

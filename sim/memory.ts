@@ -12,6 +12,21 @@ export interface Extent {
   readonly fill: number;
 }
 
+/** Pages that can be used again: building a machine then costs no allocation. A pool belongs to whoever builds machines. */
+export class PagePool {
+  private readonly pages: Uint8Array[] = [];
+  /** A page whose bytes are all `fill`. */
+  take(fill: number): Uint8Array {
+    const page = this.pages.pop();
+    if (page !== undefined) return page.fill(fill);
+    const fresh = new Uint8Array(PAGE_SIZE);
+    return fill === 0 ? fresh : fresh.fill(fill);
+  }
+  give(page: Uint8Array): void {
+    if (this.pages.length < 1024) this.pages.push(page);
+  }
+}
+
 /**
  * Sparse physical memory. Every page belongs to exactly one extent and so has one owner, which is what the confinement
  * checks compare with; pages come into being when first written, and read as the fill byte until then.
@@ -23,10 +38,19 @@ export class PhysicalMemory {
   private readonly pages = new Map<number, Uint8Array>();
   private next = PhysicalMemory.BASE;
   private readonly fill: number;
+  private readonly pool: PagePool;
 
   /** `fill` is what never-written kernel memory reads as; two runs with different fills show residual-data leaks. */
-  constructor(fill = 0) {
+  constructor(fill = 0, pool = new PagePool()) {
     this.fill = fill;
+    this.pool = pool;
+  }
+
+  /** The machine is no longer used: its pages go back to the pool. */
+  dispose(): void {
+    for (const page of this.pages.values()) this.pool.give(page);
+    this.pages.clear();
+    this.extents.clear();
   }
 
   /**
@@ -45,8 +69,12 @@ export class PhysicalMemory {
   free(extent: Extent): void {
     if (!this.extents.remove(extent)) throw new Error('physical memory freed twice');
     if (this.pages.size === 0) return;
-    for (let page = extent.start / PAGE_SIZE; page < (extent.start + extent.length) / PAGE_SIZE; page++)
-      this.pages.delete(page);
+    for (let number = extent.start / PAGE_SIZE; number < (extent.start + extent.length) / PAGE_SIZE; number++) {
+      const page = this.pages.get(number);
+      if (page === undefined) continue;
+      this.pool.give(page);
+      this.pages.delete(number);
+    }
   }
 
   /** Who owns the page at `address`; undefined: nobody. */
@@ -98,8 +126,7 @@ export class PhysicalMemory {
   private page(number: number, fill: number): Uint8Array {
     let page = this.pages.get(number);
     if (page === undefined) {
-      page = new Uint8Array(PAGE_SIZE);
-      if (fill !== 0) page.fill(fill);
+      page = this.pool.take(fill);
       this.pages.set(number, page);
     }
     return page;

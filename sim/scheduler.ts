@@ -50,13 +50,21 @@ class Slot implements Thread {
 /** Threads waiting for an event. Waking moves every sleeper to the run queue; each re-checks its own condition. */
 export class WaitQueue {
   readonly name: string;
-  readonly sleepers: Slot[] = [];
+  private waiting: Slot[] | undefined;
   constructor(name: string) {
     this.name = name;
   }
+  /** The threads asleep here, longest first. */
+  get sleepers(): Slot[] {
+    this.waiting ??= [];
+    return this.waiting;
+  }
   /** Wakes all sleepers (wake_up_all). */
   wake(): void {
-    for (const slot of this.sleepers.splice(0)) {
+    const slots = this.waiting;
+    if (slots === undefined || slots.length === 0) return;
+    this.waiting = undefined;
+    for (const slot of slots) {
       slot.state = 'runnable';
       slot.waiting = undefined;
       slot.wake = 'woken';

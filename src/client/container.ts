@@ -30,8 +30,7 @@ export class ContainerClient {
   /** GET_DEVICE_FD; `name` is `0000:bb:dd.f`, optionally with ` vf_token=...`. */
   openDevice(groupFd: number, name: string): DeviceClient | number {
     const bytes = Buffer.from(`${name}\0`);
-    this.scratch.bytes.set(bytes);
-    const fd = this.process.ioctl(groupFd, VFIO.GROUP_GET_DEVICE_FD, this.scratch.put(bytes.length));
+    const fd = this.process.ioctl(groupFd, VFIO.GROUP_GET_DEVICE_FD, this.scratch.load(bytes));
     return fd < 0 ? fd : new DeviceClient(this.process, fd, this.scratch);
   }
 

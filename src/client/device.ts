@@ -117,8 +117,7 @@ export class DeviceClient {
   }
 
   writeRegion(index: number, offset: number, bytes: Uint8Array): number {
-    this.scratch.bytes.set(bytes);
-    return this.process.pwrite(this.fd, this.scratch.put(bytes.length), bytes.length, regionOffset(index) + offset);
+    return this.process.pwrite(this.fd, this.scratch.load(bytes), bytes.length, regionOffset(index) + offset);
   }
 
   /** SET_IRQS with eventfds; an empty list with DATA_NONE and TRIGGER disables the index. */

@@ -6,22 +6,27 @@ export class Scratch {
   /** Address of the scratch memory. */
   readonly address: number;
   readonly size: number;
-  /** A local copy to build arguments in; `put` copies it out. */
-  readonly bytes: Uint8Array;
-  readonly view: DataView;
+  /** A local copy to build arguments in; `put` copies it out. Grows as needed: take it anew after `begin` and `load`. */
+  bytes = new Uint8Array(256);
+  view = new DataView(this.bytes.buffer);
 
   constructor(process: Process, size = 16384) {
     this.process = process;
     this.size = size;
     this.address = process.memory.allocate(size);
-    this.bytes = new Uint8Array(size);
-    this.view = new DataView(this.bytes.buffer);
   }
 
   /** Clears `length` bytes of the local copy for a new argument. */
   begin(length: number): DataView {
+    this.reserve(length);
     this.bytes.fill(0, 0, length);
     return this.view;
+  }
+
+  /** Copies bytes into the process and returns their address. */
+  load(bytes: Uint8Array): number {
+    this.process.memory.write(this.address, bytes);
+    return this.address;
   }
 
   /** Copies the first `length` bytes into the process and returns their address. */
@@ -32,7 +37,14 @@ export class Scratch {
 
   /** Reads back what the kernel left there. */
   take(length: number): DataView {
+    this.reserve(length);
     this.process.memory.readInto(this.address, this.bytes.subarray(0, length));
     return this.view;
+  }
+
+  private reserve(length: number): void {
+    if (length <= this.bytes.length) return;
+    this.bytes = new Uint8Array(Math.max(length, this.bytes.length * 4));
+    this.view = new DataView(this.bytes.buffer);
   }
 }

@@ -1,6 +1,6 @@
 /** What one observer saw, as bytes: two runs are compared with one memory comparison, and a difference names its step. */
 export class Recorder {
-  private bytes = new Uint8Array(4096);
+  private bytes = new Uint8Array(512);
   private view = new DataView(this.bytes.buffer);
   private length = 0;
   /** Start of each step's observations, and the step's number. */

@@ -100,6 +100,7 @@ function execute(subject: Subject, variation: Variation, choices: Choices, skip:
     if (world.a.pending > 0) for (let i = 0; i < turns; i++) world.machine.kernel.scheduler.step();
   }
   finish(world);
+  world.machine.dispose();
   return { world, steps, schedule, calls, errors };
 }
 

@@ -34,6 +34,8 @@ export interface DataFile {
 
 /** The tenant's memory: this many bytes, IOVA space chosen by its own calls. */
 export const BUFFER_BYTES = 8 * 4096;
+/** Room for the arguments of one call. */
+const SCRATCH_BYTES = 128 * 1024;
 /** Vectors the lab arms at most. */
 export const VECTORS = 4;
 
@@ -45,8 +47,12 @@ export class Tenant {
   readonly bdf: string;
   readonly fn: PciFunction;
   readonly buffer: number;
-  /** Memory for calls that are under way while others are made. */
-  readonly spare: Scratch;
+  /** Memory for calls that are under way while others are made; made when first needed. */
+  get spare(): Scratch {
+    this.spareMemory ??= new Scratch(this.process, SCRATCH_BYTES);
+    return this.spareMemory;
+  }
+  private spareMemory: Scratch | undefined;
   device: DeviceClient | undefined;
   readonly shadow = new Intervals<ShadowMapping>();
   readonly files: DataFile[] = [];
@@ -68,8 +74,7 @@ export class Tenant {
     this.process = process;
     this.bdf = bdf;
     this.fn = fn;
-    this.client = new ContainerClient(process, new Scratch(process, 128 * 1024));
-    this.spare = new Scratch(process, 128 * 1024);
+    this.client = new ContainerClient(process, new Scratch(process, SCRATCH_BYTES));
     this.groupFd = this.client.addGroup(group);
     this.buffer = process.memory.allocate(BUFFER_BYTES);
     for (let i = 0; i < VECTORS; i++) {

@@ -1,5 +1,6 @@
 /** One run of a scenario: a fresh machine, two tenants and an administrator, and what each of them observes. */
 import { HangError } from '../../sim/hang.ts';
+import { PagePool } from '../../sim/memory.ts';
 import type { Task } from '../../sim/scheduler.ts';
 import { DeviceClient } from '../client/device.ts';
 import type { Process } from '../kernel/process.ts';
@@ -23,6 +24,8 @@ export interface Variation {
 
 /** Mappings a tenant may have: small, so that the limit is met. */
 const DMA_ENTRY_LIMIT = 6;
+/** Pages go from machine to machine; each is filled before it is used again. */
+const PAGES = new PagePool();
 
 export class World {
   readonly variant: VariantModule;
@@ -54,6 +57,7 @@ export class World {
     this.machine = new Machine(profile.machine, {
       variants: [variant],
       fill: variation.fill,
+      pool: PAGES,
       parameters: { dmaEntryLimit: DMA_ENTRY_LIMIT },
     });
     this.host = this.machine.process('host');

@@ -1,6 +1,7 @@
 /** A machine that runs: hardware from a description, a kernel on it, the VFIO core, and the drivers loaded. */
 import { MODELS } from '../../sim/devices/index.ts';
 import { Hardware } from '../../sim/hardware.ts';
+import type { PagePool } from '../../sim/memory.ts';
 import type { MachineDescription } from '../../sim/pci/description.ts';
 import type { ModelTable } from '../../sim/hardware.ts';
 import { Kernel } from '../kernel/kernel.ts';
@@ -28,6 +29,8 @@ export interface MachineOptions {
   readonly parameters?: Partial<VfioParameters>;
   /** What memory that the kernel does not clear reads as. */
   readonly fill?: number;
+  /** Where memory pages come from and go back to; a campaign passes one from machine to machine. */
+  readonly pool?: PagePool;
   /** Device models beside the built-in ones. */
   readonly models?: ModelTable;
 }
@@ -45,12 +48,17 @@ export class Machine {
   constructor(description: MachineDescription, options: MachineOptions = {}) {
     this.description = description;
     const models = options.models === undefined ? MODELS : { ...MODELS, ...options.models };
-    this.hardware = new Hardware(description, models, options.fill ?? 0);
+    this.hardware = new Hardware(description, models, options.fill ?? 0, options.pool);
     this.kernel = new Kernel(this.hardware);
     const parameters = { ...PARAMETERS, ...options.parameters };
     this.vfio = new VfioCore({ devfs: this.kernel.devfs, scheduler: this.kernel.scheduler, parameters });
     for (const module of options.variants ?? []) this.loadVariant(module);
     for (const driver of [...NATIVE_DRIVERS, new VfioPci(this.vfio, { enable_sriov: true }).driver]) this.load(driver);
+  }
+
+  /** The machine is no longer used. Nothing of it may be called after this. */
+  dispose(): void {
+    this.hardware.memory.dispose();
   }
 
   /** Loads a driver; devices it matches are bound. */

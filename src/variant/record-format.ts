@@ -148,7 +148,11 @@ function fieldRows(part: string, fields: Fields): FormatRow[] {
 }
 
 function rowsOf<H extends Fields, K extends Records>(definition: RecordFormatDefinition<H, K>): FormatRow[] {
-  const rows = fieldRows('header', definition.header);
+  const whole = definition.headerSafeguards as readonly unknown[] as readonly AnySafeguard[];
+  // Checks of the whole header stand with the field they are mostly about.
+  const rows = fieldRows('header', definition.header).map((row) =>
+    row.name === definition.tagField ? { ...row, safeguards: [...row.safeguards, ...whole] } : row,
+  );
   for (const [kind, { payload }] of Object.entries(definition.records)) {
     if (payload.kind === 'fields') rows.push(...fieldRows(kind, payload.fields));
     else {

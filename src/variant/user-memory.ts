@@ -1,8 +1,9 @@
 /** copy_from_user for streams: what can be read of a range, in pieces of bounded size, marked untrusted. */
-import { PAGE_SIZE } from '../../sim/memory.ts';
 import type { Process } from '../kernel/process.ts';
 import { fromUser, type Untrusted } from './untrusted.ts';
 
+/** Copies stop at the first page that is not there. */
+const PAGE_SIZE = 4096;
 /** Longest piece: bounds what a user's length makes the kernel allocate. */
 const PIECE = 0x10_0000;
 

@@ -32,7 +32,7 @@ function decode(stream: Uint8Array, cuts: readonly number[] = [stream.length || 
         parts.push((bytes as unknown as Uint8Array).slice());
         return 0;
       },
-      *end() {
+      end: () => {
         seen.images.push(join(parts));
         return 0;
       },

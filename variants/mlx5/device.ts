@@ -1,6 +1,6 @@
 /** One VF under mlx5-vfio-pci (drivers/vfio/pci/mlx5/cmd.h: mlx5vf_pci_core_device), and its deferred reset. */
 import { Mutex, type Task } from '../../src/kernel/sleep.ts';
-import type { VfioPciCoreDevice } from '../../src/pci-core/core-device.ts';
+import type { VfioPciCoreDevice } from '../../src/pci-core/index.ts';
 import { ERRNO } from '../../src/uapi/errno.ts';
 import { MIG_STATE, type MigState } from '../../src/uapi/vfio.ts';
 import type { Parent } from '../../src/variant/interaction.ts';

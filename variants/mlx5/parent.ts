@@ -228,8 +228,10 @@ export const MLX5_PARENT = defineParent({
       summary: 'Asks for the dirty pages of a range; they come as messages.',
       arguments: {
         tracker: TRACKER,
-        start: userDerived<bigint>('u64', 'iova of DMA_LOGGING_REPORT', [SAFEGUARDS.TRACKING_STARTED]),
-        length: userDerived<bigint>('u64', 'length of DMA_LOGGING_REPORT', [SAFEGUARDS.TRACKING_STARTED]),
+        start: userDerived<bigint>('u64', 'iova of DMA_LOGGING_REPORT, which the VFIO core has checked for overflow', [
+          SAFEGUARDS.TRACKING_STARTED,
+        ]),
+        length: userDerived<bigint>('u64', 'length of DMA_LOGGING_REPORT, likewise', [SAFEGUARDS.TRACKING_STARTED]),
       },
       returns: ERRNO,
       scope: ['this VF', 'PF: page trackers'],

@@ -44,17 +44,10 @@ const oddIrqs: Operation = {
   run(tenant, { index, flags, start, count }, world, step) {
     const { scratch } = tenant.client;
     const length = irq_set.size + 32;
-    const view = scratch.begin(length);
     const { at } = irq_set;
-    view.setUint32(at.argsz, length, true);
-    view.setUint32(at.flags, flags!, true);
-    view.setUint32(at.index, index!, true);
-    view.setUint32(at.start, start!, true);
-    view.setUint32(at.count, count!, true);
     const known = tenant.device!.irqInfo(index!);
     const limit = typeof known === 'number' ? 0 : known.count;
-    // Info used the same memory: build the argument again.
-    scratch.begin(length);
+    const view = scratch.begin(length);
     view.setUint32(at.argsz, length, true);
     view.setUint32(at.flags, flags!, true);
     view.setUint32(at.index, index!, true);

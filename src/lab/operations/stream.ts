@@ -14,8 +14,7 @@ function feed(tenant: Tenant, file: DataFile, bytes: Uint8Array, chunk: number):
   const { scratch } = tenant.client;
   for (let at = 0; at < bytes.length; ) {
     const part = bytes.subarray(at, Math.min(at + chunk, bytes.length, at + scratch.size));
-    scratch.bytes.set(part);
-    const result = tenant.process.write(file.fd, scratch.put(part.length), part.length);
+    const result = tenant.process.write(file.fd, scratch.load(part), part.length);
     if (result < 0) return result;
     if (result === 0) return -ERRNO.EIO;
     at += result;

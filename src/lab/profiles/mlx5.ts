@@ -35,16 +35,16 @@ function prepare(tenant: Tenant, world: World): void {
   if (!tenant.shadow.overlaps(RING_IOVA, 4096) && tenant.client.map(tenant.buffer, RING_IOVA, 4096) === 0)
     tenant.shadow.insert({ start: RING_IOVA, length: 4096, vaddr: tenant.buffer, flags: 3 });
   for (let queue = 0; queue < 2; queue++) {
-    const view = scratch.begin(24);
+    const view = scratch.begin(64);
     setNumber64(view, 0, RING_IOVA + completionsAt(queue));
     view.setUint32(8, queue, true);
     const at = QUEUE_BASE + queue * QUEUE_STRIDE;
-    device.writeRegion(0, at + Q.CQ_LO, scratch.bytes.subarray(0, 12));
-    scratch.begin(24);
+    device.writeRegion(0, at + Q.CQ_LO, scratch.bytes.slice(0, 12));
+    scratch.begin(64);
     setNumber64(view, 0, RING_IOVA + ringAt(queue));
     view.setUint32(8, ENTRIES, true);
     view.setUint32(Q.CONTROL, 1, true);
-    device.writeRegion(0, at + Q.RING_LO, scratch.bytes.subarray(0, 24));
+    device.writeRegion(0, at + Q.RING_LO, scratch.bytes.slice(0, 24));
   }
   // Secrets (of B), or plain contents (of A): in memory, in device memory, in registers.
   const random = new Random(world.content(tenant, 0x1234));

@@ -111,7 +111,6 @@ export class CommandQueue {
     }
     if (outLength > INLINE) {
       slot.output = this.mailbox(slot.output, outLength - INLINE);
-      slot.output.write(0, new Uint8Array(outLength - INLINE));
       setAddress(view, ENTRY.OUT_PTR, slot.output.iova);
     }
     this.token = (this.token % 255) + 1;

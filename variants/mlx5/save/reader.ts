@@ -80,9 +80,7 @@ export class SaveReader {
   private copy(caller: Process, address: number, piece: Piece, count: number): boolean {
     const { session } = this;
     const offset = session.position - piece.start;
-    let bytes: Uint8Array;
-    if (piece.source instanceof Uint8Array) bytes = piece.source.subarray(offset, offset + count);
-    else piece.source.read(offset, (bytes = new Uint8Array(count)));
+    const bytes = bytesOf(piece, offset, count);
     if (caller.memory.write(address, bytes)) {
       session.position += count;
       return true;
@@ -95,4 +93,11 @@ export class SaveReader {
     }
     return false;
   }
+}
+
+function bytesOf({ source }: Piece, offset: number, count: number): Uint8Array {
+  if (source instanceof Uint8Array) return source.subarray(offset, offset + count);
+  const bytes = new Uint8Array(count);
+  source.read(offset, bytes);
+  return bytes;
 }

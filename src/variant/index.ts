@@ -1,0 +1,63 @@
+/**
+ * What a variant driver is written with: untrusted values and safeguards, the declared parent, the declared migration
+ * format, and the dossier that follows from them.
+ * @module
+ */
+export {
+  type Argument,
+  type Arguments,
+  device,
+  type Given,
+  kernel,
+  opaque,
+  type Received,
+  type Source,
+  userDerived,
+} from './argument.ts';
+export { allSafeguards, type Dossier, dossierOf } from './dossier.ts';
+export { dossierMarkdown, dossierText } from './dossier-render.ts';
+export {
+  boundaryValues,
+  type CheckedValues,
+  type FieldDeclaration,
+  type Fields,
+  type FieldType,
+  type FieldValues,
+} from './field.ts';
+export type { Choose, FormatRow, MigrationFormat, Mutation } from './format.ts';
+export {
+  defineParent,
+  type Interaction,
+  type Interactions,
+  Parent,
+  type ParentDeclaration,
+  type ParentEvent,
+  type ParentImplementation,
+  type ParentObserver,
+  type ParentObservers,
+  returns,
+  type Scope,
+} from './interaction.ts';
+export type { RecordDeclaration, RecordFormatDefinition, RecordHandlers, Records } from './record-declaration.ts';
+export { RecordDecoder } from './record-decoder.ts';
+export { RecordFormat, recordFormat } from './record-format.ts';
+export {
+  type AnySafeguard,
+  defineSafeguards,
+  type Safeguard,
+  type Safeguards,
+  withoutSafeguard,
+} from './safeguard.ts';
+export { fromUser, passes, type Untrusted } from './untrusted.ts';
+export { type ByteSink, byteLength, cut, store } from './untrusted-bytes.ts';
+export { pieceFromUser, type UserPiece } from './user-memory.ts';
+export {
+  parentData,
+  type RegionChange,
+  type SriovControl,
+  type TrustedInput,
+  type VariantDeclaration,
+  type VariantDependencies,
+  type VariantDrivers,
+  type VariantModule,
+} from './variant.ts';
