@@ -3,6 +3,7 @@
  * IOMMU; a confinement monitor listens here and needs to listen nowhere else. Nobody listening costs nothing.
  */
 import { EventEmitter } from 'eventemitter3';
+import { bytesOf, viewOf, zeroedView } from './bytes.ts';
 import type { InterruptController, Vector } from './interrupts.ts';
 import { type Iommu, MSI_WINDOW } from './iommu/iommu.ts';
 import type { PhysicalMemory } from './memory.ts';
@@ -54,6 +55,10 @@ export interface FabricEvents {
   reset: [ResetEvent];
 }
 
+function inMsiWindow(address: number): boolean {
+  return address >= MSI_WINDOW.start && address < MSI_WINDOW.start + MSI_WINDOW.length;
+}
+
 export class Fabric {
   readonly events = new EventEmitter<FabricEvents>();
   readonly memory: PhysicalMemory;
@@ -72,7 +77,8 @@ export class Fabric {
   read(requester: PciFunction, iova: number, into: Uint8Array, pasid?: number): boolean {
     let done = 0;
     while (done < into.length) {
-      const count = this.run(requester, iova + done, into.length - done, false, into.subarray(done), pasid);
+      const rest = done === 0 ? into : into.subarray(done);
+      const count = this.run(requester, iova + done, rest.length, false, rest, pasid);
       if (count === 0) {
         into.fill(0xff, done);
         return false;
@@ -86,7 +92,8 @@ export class Fabric {
   write(requester: PciFunction, iova: number, bytes: Uint8Array, pasid?: number): boolean {
     let done = 0;
     while (done < bytes.length) {
-      const count = this.run(requester, iova + done, bytes.length - done, true, bytes.subarray(done), pasid);
+      const rest = done === 0 ? bytes : bytes.subarray(done);
+      const count = this.run(requester, iova + done, rest.length, true, rest, pasid);
       if (count === 0) return false;
       done += count;
     }
@@ -102,8 +109,10 @@ export class Fabric {
     bytes: Uint8Array,
     pasid?: number,
   ): number {
-    if (address >= MSI_WINDOW.start && address < MSI_WINDOW.start + MSI_WINDOW.length && pasid === undefined)
-      return this.message(requester, address, length, write, bytes);
+    if (inMsiWindow(address) && pasid === undefined) {
+      if (!write || length !== 4) return this.fault(requester, address, write, 'interrupt');
+      return this.interrupt(requester, address, viewOf(bytes).getUint32(0, true));
+    }
     const peer = this.topology.directPeer(requester, address);
     if (peer !== undefined) return this.peer(requester, peer, Math.min(length, peer.length), write, bytes);
     const domain = this.iommu.domainOf(requester.aliasId, pasid);
@@ -128,11 +137,20 @@ export class Fabric {
     return count;
   }
 
-  private message(requester: PciFunction, address: number, length: number, write: boolean, bytes: Uint8Array): number {
-    if (!write || length !== 4) return this.fault(requester, address, write, 'interrupt');
-    const data = new DataView(bytes.buffer, bytes.byteOffset, 4).getUint32(0, true);
+  /** A message as a function sends it: a write of four bytes, and an interrupt if the address says so. */
+  message(requester: PciFunction, address: number, data: number): void {
+    if (inMsiWindow(address)) {
+      this.interrupt(requester, address, data);
+      return;
+    }
+    const view = zeroedView(4);
+    view.setUint32(0, data, true);
+    this.write(requester, address, bytesOf(view));
+  }
+
+  private interrupt(requester: PciFunction, address: number, data: number): number {
     const vector = this.interrupts.lookup(requester.aliasId, data);
-    if (vector === undefined) return this.fault(requester, address, write, 'interrupt');
+    if (vector === undefined) return this.fault(requester, address, true, 'interrupt');
     if (this.events.listenerCount('interrupt') > 0) this.events.emit('interrupt', { requester, vector });
     vector.handler();
     return 4;

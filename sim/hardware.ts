@@ -4,7 +4,7 @@ import { InterruptController } from './interrupts.ts';
 import { Iommu } from './iommu/iommu.ts';
 import { type PagePool, PhysicalMemory } from './memory.ts';
 import type { FunctionDescription, MachineDescription, SlotDescription } from './pci/description.ts';
-import { type Place, PciFunction } from './pci/function.ts';
+import { PciFunction, type Place } from './pci/function.ts';
 import { inert, type ModelFactory } from './pci/model.ts';
 import { ACS_BITS, EXT_CAP, PCI, SRIOV } from './pci/registers.ts';
 import { templateOf } from './pci/template.ts';

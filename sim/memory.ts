@@ -10,6 +10,8 @@ export interface Extent {
   readonly owner: string;
   /** What bytes that were never written read as. */
   readonly fill: number;
+  /** Pages that have been written, by their number within the extent. */
+  readonly pages: (Uint8Array | undefined)[];
 }
 
 /** Pages that can be used again: building a machine then costs no allocation. A pool belongs to whoever builds machines. */
@@ -35,7 +37,6 @@ export class PhysicalMemory {
   /** The first address handed out: above the legacy area and the 32-bit MMIO window, as on a PC. */
   static readonly BASE = 0x1_0000_0000;
   readonly extents = new Intervals<Extent>();
-  private readonly pages = new Map<number, Uint8Array>();
   private next = PhysicalMemory.BASE;
   private readonly fill: number;
   private readonly pool: PagePool;
@@ -48,8 +49,7 @@ export class PhysicalMemory {
 
   /** The machine is no longer used: its pages go back to the pool. */
   dispose(): void {
-    for (const page of this.pages.values()) this.pool.give(page);
-    this.pages.clear();
+    for (const extent of this.extents.items) this.recycle(extent);
     this.extents.clear();
   }
 
@@ -60,7 +60,7 @@ export class PhysicalMemory {
   allocate(owner: string, length: number, align = PAGE_SIZE, zeroed = true): Extent {
     const size = Math.ceil(length / PAGE_SIZE) * PAGE_SIZE;
     const start = Math.ceil(this.next / align) * align;
-    const extent: Extent = { start, length: size, owner, fill: zeroed ? 0 : this.fill };
+    const extent: Extent = { start, length: size, owner, fill: zeroed ? 0 : this.fill, pages: [] };
     this.extents.items.push(extent); // addresses only grow, so the order holds
     this.next = start + size + PAGE_SIZE;
     return extent;
@@ -68,13 +68,7 @@ export class PhysicalMemory {
 
   free(extent: Extent): void {
     if (!this.extents.remove(extent)) throw new Error('physical memory freed twice');
-    if (this.pages.size === 0) return;
-    for (let number = extent.start / PAGE_SIZE; number < (extent.start + extent.length) / PAGE_SIZE; number++) {
-      const page = this.pages.get(number);
-      if (page === undefined) continue;
-      this.pool.give(page);
-      this.pages.delete(number);
-    }
+    this.recycle(extent);
   }
 
   /** Who owns the page at `address`; undefined: nobody. */
@@ -88,10 +82,10 @@ export class PhysicalMemory {
     if (extent === undefined) return false;
     let done = 0;
     while (done < into.length) {
-      const at = address + done;
+      const at = address + done - extent.start;
       const offset = at % PAGE_SIZE;
       const count = Math.min(PAGE_SIZE - offset, into.length - done);
-      const page = this.pages.get((at - offset) / PAGE_SIZE);
+      const page = extent.pages[(at - offset) / PAGE_SIZE];
       if (page === undefined) into.fill(extent.fill, done, done + count);
       else if (count === PAGE_SIZE) into.set(page, done);
       else if (count >= 64) into.set(page.subarray(offset, offset + count), done);
@@ -107,10 +101,10 @@ export class PhysicalMemory {
     if (extent === undefined) return false;
     let done = 0;
     while (done < bytes.length) {
-      const at = address + done;
+      const at = address + done - extent.start;
       const offset = at % PAGE_SIZE;
       const count = Math.min(PAGE_SIZE - offset, bytes.length - done);
-      const page = this.page((at - offset) / PAGE_SIZE, extent.fill);
+      const page = this.page(extent, (at - offset) / PAGE_SIZE);
       if (count < 64) for (let i = 0; i < count; i++) page[offset + i] = bytes[done + i]!;
       else page.set(done === 0 && count === bytes.length ? bytes : bytes.subarray(done, done + count), offset);
       done += count;
@@ -123,12 +117,19 @@ export class PhysicalMemory {
     return extent !== undefined && address + length <= extent.start + extent.length ? extent : undefined;
   }
 
-  private page(number: number, fill: number): Uint8Array {
-    let page = this.pages.get(number);
+  private page(extent: Extent, number: number): Uint8Array {
+    let page = extent.pages[number];
     if (page === undefined) {
-      page = this.pool.take(fill);
-      this.pages.set(number, page);
+      page = this.pool.take(extent.fill);
+      extent.pages[number] = page;
     }
     return page;
+  }
+
+  private recycle(extent: Extent): void {
+    extent.pages.forEach((page) => {
+      if (page !== undefined) this.pool.give(page);
+    });
+    extent.pages.length = 0;
   }
 }

@@ -2,5 +2,6 @@
 import type { ModelTable } from '../hardware.ts';
 import { edu } from './edu/model.ts';
 import { mlx5Models } from './mlx5/index.ts';
+import { sample } from './sample/model.ts';
 
-export const MODELS: ModelTable = { edu, ...mlx5Models() };
+export const MODELS: ModelTable = { edu, ...mlx5Models(), sample };

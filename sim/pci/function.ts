@@ -46,6 +46,8 @@ export interface Place {
 export class PciFunction {
   readonly template: FunctionTemplate;
   readonly id: RequesterId;
+  /** The name Linux gives. */
+  readonly name: string;
   readonly aliasId: RequesterId;
   readonly config: ConfigSpace;
   readonly msix: MsixTable | undefined;
@@ -79,6 +81,7 @@ export class PciFunction {
   constructor(template: FunctionTemplate, place: Place, model: ModelFactory, fabric: Fabric, scheduler: Scheduler) {
     this.template = template;
     this.id = place.id;
+    this.name = bdf(place.id);
     this.aliasId = place.aliasId;
     this.physical = place.physical;
     this.vf = place.vf;
@@ -132,11 +135,6 @@ export class PciFunction {
       },
     };
     this.model = model(ports, place.physical?.model);
-  }
-
-  /** The name Linux gives. */
-  get name(): string {
-    return bdf(this.id);
   }
 
   /** A VF exists while its PF has VF Enable set. */
@@ -290,9 +288,7 @@ export class PciFunction {
   }
 
   private send(address: number, data: number): void {
-    const bytes = new Uint8Array(4);
-    new DataView(bytes.buffer).setUint32(0, data, true);
-    this.fabric.write(this, address, bytes);
+    this.fabric.message(this, address, data);
   }
 
   private flushPending(): void {

@@ -121,7 +121,15 @@ export const PM = { PMC: 2, CTRL: 4, SIZEOF: 8 } as const;
 export const PM_CTRL = { STATE_MASK: 0x3, NO_SOFT_RESET: 0x8, PME_ENABLE: 0x100, PME_STATUS: 0x8000 } as const;
 
 /** MSI capability (7.7.1). */
-export const MSI = { FLAGS: 2, ADDRESS_LO: 4, ADDRESS_HI: 8, DATA_32: 8, DATA_64: 12, MASK_32: 12, MASK_64: 16 } as const;
+export const MSI = {
+  FLAGS: 2,
+  ADDRESS_LO: 4,
+  ADDRESS_HI: 8,
+  DATA_32: 8,
+  DATA_64: 12,
+  MASK_32: 12,
+  MASK_64: 16,
+} as const;
 export const MSI_FLAGS = { ENABLE: 0x1, QMASK: 0x0e, QSIZE: 0x70, X64BIT: 0x80, MASKBIT: 0x100 } as const;
 
 /** MSI-X capability and table (7.7.2). */

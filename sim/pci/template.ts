@@ -124,7 +124,8 @@ function place(
   const view = new DataView(reset.buffer);
   const placed = caps.map((c) => {
     const kind = KINDS.get(c.kind) ?? (c.extended ? KINDS.get(`x${c.kind}`) : undefined);
-    if (kind === undefined && typeof c.kind === 'string') throw new Error(`${d.name}: no capability is called ${c.kind}`);
+    if (kind === undefined && typeof c.kind === 'string')
+      throw new Error(`${d.name}: no capability is called ${c.kind}`);
     const extended = c.extended ?? kind?.extended ?? false;
     const id = kind?.id ?? (c.kind as number);
     const body = Buffer.from(c.body ?? '', 'hex');

@@ -41,7 +41,12 @@ export function checkCommand(program: Command, deps: CheckDependencies): void {
     });
 }
 
-async function check(deps: CheckDependencies, name: string, options: CheckOptions, milliseconds: number): Promise<void> {
+async function check(
+  deps: CheckDependencies,
+  name: string,
+  options: CheckOptions,
+  milliseconds: number,
+): Promise<void> {
   const subject = deps.subject(name);
   if (subject === undefined)
     throw new UsageError(`There is no variant called ${name}; there is ${deps.variants.join(', ')}.`);
@@ -68,7 +73,12 @@ interface Found {
   readonly path: string;
 }
 
-async function settleFailure(subject: Subject, failure: CaseResult, options: CheckOptions, live: boolean): Promise<Found> {
+async function settleFailure(
+  subject: Subject,
+  failure: CaseResult,
+  options: CheckOptions,
+  live: boolean,
+): Promise<Found> {
   const [{ shrink }, { store }] = await Promise.all([import('../lab/shrink.ts'), import('../lab/counterexample.ts')]);
   const smallest = shrink(subject, failure, (steps, attempts) => {
     if (live) process.stdout.write(`\r\x1b[Kshrinking: ${steps} steps after ${attempts} runs`);
@@ -91,7 +101,7 @@ function liveLine(name: string): (so: CampaignCounts) => void {
 }
 
 function verdictOf(property: string, result: CampaignResult, found: Found | undefined): 'held' | 'violated' | 'fault' {
-  if (found?.smallest.violations[0]!.property === property) return 'violated';
+  if (found !== undefined && found.smallest.violations[0]!.property === property) return 'violated';
   return result.fault ? 'fault' : 'held';
 }
 

@@ -13,7 +13,9 @@ export function report(error: unknown): void {
     process.exitCode = EXIT.USAGE;
     return;
   }
-  process.stderr.write(`Fault of the emulator: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+  process.stderr.write(
+    `Fault of the emulator: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
+  );
   process.exitCode = EXIT.FAULT;
 }
 

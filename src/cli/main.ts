@@ -11,12 +11,16 @@ const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = 
       import('../lab/subject.ts'),
       import('../machine/variants.ts'),
     ]);
-    checkCommand(program, { subject: subjectNamed, variants: VARIANTS.map(({ name }) => name) });
+    const variants = VARIANTS.map(({ name }) => name).filter((name) => subjectNamed(name) !== undefined);
+    checkCommand(program, { subject: subjectNamed, variants });
   },
   play: (program) => registerPlay(program),
   record: (program) => registerPlay(program),
   replay: async (program) => {
-    const [{ replayCommand }, { subjectNamed }] = await Promise.all([import('./replay.ts'), import('../lab/subject.ts')]);
+    const [{ replayCommand }, { subjectNamed }] = await Promise.all([
+      import('./replay.ts'),
+      import('../lab/subject.ts'),
+    ]);
     replayCommand(program, { subject: subjectNamed });
   },
   list: async (program) => {

@@ -23,17 +23,24 @@ export function replayCommand(program: Command, deps: { subject(name: string): S
     });
 }
 
-function replay(find: (name: string) => Subject | undefined, path: string, options: { seed?: number; json?: boolean }): void {
+function replay(
+  find: (name: string) => Subject | undefined,
+  path: string,
+  options: { seed?: number; json?: boolean },
+): void {
   const file = load(path);
   const subject = find(file.variant);
-  if (subject === undefined) throw new UsageError(`${path} is about a variant called ${file.variant}, which is not here.`);
+  if (subject === undefined)
+    throw new UsageError(`${path} is about a variant called ${file.variant}, which is not here.`);
   const { variant, twin, steps, schedule } = file;
   const result = rerun(subject, { variant, seed: options.seed ?? file.seed, twin, steps, schedule });
   const again = result.violations.find((violation) => violation.property === file.property);
   process.exitCode = again ? EXIT.VIOLATED : EXIT.HELD;
   if (options.json) {
     const verdict = again ? 'violated' : 'held';
-    process.stdout.write(`${JSON.stringify({ file: path, property: file.property, verdict, message: again?.message })}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ file: path, property: file.property, verdict, message: again?.message })}\n`,
+    );
     return;
   }
   steps.forEach((step, index) => {

@@ -1,4 +1,5 @@
 /** An open VFIO device for programs. Values are results or negated errnos, as at the door. */
+import { bytesOf } from '../kernel/bytes.ts';
 import type { Result } from '../kernel/file.ts';
 import type { Process } from '../kernel/process.ts';
 import {
@@ -131,7 +132,7 @@ export class DeviceClient {
     view.setUint32(at.index, index, true);
     view.setUint32(at.start, start, true);
     view.setUint32(at.count, eventfds.length, true);
-    eventfds.forEach((fd, i) => view.setInt32(irq_set.size + 4 * i, fd, true));
+    for (const [i, fd] of eventfds.entries()) view.setInt32(irq_set.size + 4 * i, fd, true);
     return this.process.ioctl(this.fd, VFIO.DEVICE_SET_IRQS, this.scratch.put(length));
   }
 
@@ -170,7 +171,11 @@ export class DeviceClient {
   /** Decodes what a MIG_DEVICE_STATE call left behind. */
   stateAnswer(result: number): StateAnswer {
     const view = this.scratch.take(device_feature.size + device_feature_mig_state.size);
-    return { result, state: view.getUint32(device_feature.size, true), dataFd: view.getInt32(device_feature.size + 4, true) };
+    return {
+      result,
+      state: view.getUint32(device_feature.size, true),
+      dataFd: view.getInt32(device_feature.size + 4, true),
+    };
   }
 
   /** MIG_DATA_SIZE: bytes, or an errno. */
@@ -200,7 +205,7 @@ export class DeviceClient {
     const range = new DataView(new ArrayBuffer(16));
     setNumber64(range, 0, iova);
     setNumber64(range, 8, length);
-    this.process.memory.write(ranges, new Uint8Array(range.buffer));
+    this.process.memory.write(ranges, bytesOf(range));
     const result = this.feature(FEATURE.DMA_LOGGING_START | FEATURE_FLAG.SET, size, (view, base) => {
       setNumber64(view, base + at.page_size, pageSize);
       view.setUint32(base + at.num_ranges, 1, true);

@@ -1,4 +1,5 @@
 /** Arguments of system calls as bytes in the process's own memory, with room that is reused from call to call. */
+import { viewOf } from '../kernel/bytes.ts';
 import type { Process } from '../kernel/process.ts';
 
 export class Scratch {
@@ -8,7 +9,7 @@ export class Scratch {
   readonly size: number;
   /** A local copy to build arguments in; `put` copies it out. Grows as needed: take it anew after `begin` and `load`. */
   bytes = new Uint8Array(256);
-  view = new DataView(this.bytes.buffer);
+  view = viewOf(this.bytes);
 
   constructor(process: Process, size = 16384) {
     this.process = process;
@@ -45,6 +46,6 @@ export class Scratch {
   private reserve(length: number): void {
     if (length <= this.bytes.length) return;
     this.bytes = new Uint8Array(Math.max(length, this.bytes.length * 4));
-    this.view = new DataView(this.bytes.buffer);
+    this.view = viewOf(this.bytes);
   }
 }

@@ -1,4 +1,5 @@
 /** A process's memory: disjoint mappings, each with a backing. Access copies; it never hands out the bytes behind. */
+import { zeroedBytes } from '../../sim/bytes.ts';
 import { type Interval, Intervals } from '../../sim/intervals.ts';
 import { type Extent, PAGE_SIZE, type PhysicalMemory } from '../../sim/memory.ts';
 import type { Backing } from './file.ts';
@@ -98,6 +99,12 @@ export class AddressSpace {
   /** copy_from_user: the bytes at `address`, or undefined if any of them cannot be read. */
   read(address: number, length: number): Uint8Array | undefined {
     const into = new Uint8Array(length);
+    return this.readInto(address, into) ? into : undefined;
+  }
+
+  /** As {@link read}, for the kernel's own short-lived copies: the bytes are a piece of a slab (see sim/bytes.ts). */
+  copyIn(address: number, length: number): Uint8Array | undefined {
+    const into = zeroedBytes(length);
     return this.readInto(address, into) ? into : undefined;
   }
 

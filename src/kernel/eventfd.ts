@@ -1,6 +1,8 @@
 /** eventfd(2): a 64-bit counter. The kernel signals it; readers take the count (fs/eventfd.c). */
+
 import { type Task, WaitQueue } from '../../sim/scheduler.ts';
 import { ERRNO } from '../uapi/errno.ts';
+import { viewOf } from './bytes.ts';
 import { type OpenFile, POLL, type Result } from './file.ts';
 import type { Process } from './process.ts';
 
@@ -46,9 +48,9 @@ export class EventFd implements OpenFile {
 
   write(caller: Process, address: number, length: number): Result {
     if (length < 8) return -ERRNO.EINVAL;
-    const bytes = caller.memory.read(address, 8);
+    const bytes = caller.memory.copyIn(address, 8);
     if (bytes === undefined) return -ERRNO.EFAULT;
-    const value = new DataView(bytes.buffer).getBigUint64(0, true);
+    const value = viewOf(bytes).getBigUint64(0, true);
     if (value > MAX) return -ERRNO.EINVAL;
     if (value > MAX - this.count) return -ERRNO.EAGAIN;
     this.signal(value);
@@ -70,7 +72,7 @@ export class EventFd implements OpenFile {
 
   private take(caller: Process, address: number): number {
     const bytes = new Uint8Array(8);
-    new DataView(bytes.buffer).setBigUint64(0, this.count, true);
+    viewOf(bytes).setBigUint64(0, this.count, true);
     this.count = 0n;
     return caller.memory.write(address, bytes) ? 8 : -ERRNO.EFAULT;
   }

@@ -79,9 +79,11 @@ function firstFault(file: Partial<CounterexampleFile>): string | undefined {
   for (const name of ['variant', 'machine', 'property', 'message'] as const)
     if (typeof file[name] !== 'string') return `${name} is missing`;
   if (!Number.isInteger(file.seed)) return 'seed is missing';
-  if (file.twin !== 'integrity' && file.twin !== 'confidentiality') return 'twin is neither integrity nor confidentiality';
+  if (file.twin !== 'integrity' && file.twin !== 'confidentiality')
+    return 'twin is neither integrity nor confidentiality';
   if (!Array.isArray(file.steps) || !Array.isArray(file.schedule)) return 'steps or schedule is missing';
-  if (!file.schedule.every((turns) => Number.isInteger(turns) && turns >= 0 && turns < 1000)) return 'the schedule holds no counts';
+  if (!file.schedule.every((turns) => Number.isInteger(turns) && turns >= 0 && turns < 1000))
+    return 'the schedule holds no counts';
   const bad = file.steps.findIndex((step) => !isStep(step));
   return bad < 0 ? undefined : `step ${bad + 1} is none that this program knows`;
 }

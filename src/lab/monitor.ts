@@ -53,28 +53,43 @@ export class Monitor {
   }
 
   private owner(fn: PciFunction): Tenant | undefined {
-    return this.world.tenants.find((tenant) => tenant.fn === fn);
+    const { a, b } = this.world;
+    return a.fn === fn ? a : b.fn === fn ? b : undefined;
   }
+
+  /** Whose memory a host driver's device may use. */
+  private kernelOwner(fn: PciFunction): string {
+    if (this.lastHost !== fn) {
+      this.lastHost = fn;
+      this.lastOwner = `kernel:${fn.name}`;
+    }
+    return this.lastOwner;
+  }
+  private lastHost: PciFunction | undefined;
+  private lastOwner = '';
 
   private onDma({ requester, iova, physical, length, write }: DmaEvent): void {
     const tenant = this.owner(requester);
-    const what = `${requester.name} ${write ? 'writes' : 'reads'} ${length} bytes at IOVA ${iova.toString(16)}`;
+    // The words are made only when they are needed: this runs for every memory request.
+    const say = (text: string): void => {
+      const what = `${requester.name} ${write ? 'writes' : 'reads'} ${length} bytes at IOVA ${iova.toString(16)}`;
+      this.world.violate('DMA confinement', `${what}${text}`);
+    };
     if (tenant === undefined) {
       const owner = this.world.machine.hardware.memory.owner(physical);
-      if (owner !== `kernel:${requester.name}`) this.world.violate('DMA confinement', `${what}: memory of ${owner}`);
+      if (owner !== this.kernelOwner(requester)) say(`: memory of ${owner}`);
       return;
     }
     let at = iova;
     while (at < iova + length) {
       const mapping = tenant.shadow.at(at);
       if (mapping === undefined || !(mapping.flags & (write ? 2 : 1)))
-        return this.world.violate('DMA confinement', `${what}, which tenant ${tenant.name} has not mapped for that`);
+        return say(`, which tenant ${tenant.name} has not mapped for that`);
       at = mapping.start + mapping.length;
     }
     const expected = tenant.shadow.at(iova)!;
     const run = tenant.process.memory.pin(expected.vaddr + iova - expected.start, 1, false)?.[0];
-    if (run?.physical !== physical)
-      this.world.violate('DMA confinement', `${what}: another page than tenant ${tenant.name} mapped`);
+    if (run?.physical !== physical) say(`: another page than tenant ${tenant.name} mapped`);
     if (write && this.dirty.has(tenant))
       for (let page = iova - (iova % PAGE_SIZE); page < iova + length; page += PAGE_SIZE)
         this.dirty.get(tenant)!.add(page);

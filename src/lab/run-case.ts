@@ -6,8 +6,8 @@ import type { Task } from '../../sim/scheduler.ts';
 import type { VariantModule } from '../variant/variant.ts';
 import { type Choices, replaying } from './generate.ts';
 import { OPERATION_BY_NAME } from './operations/index.ts';
-import { Recorder } from './recorder.ts';
 import type { DeviceProfile } from './profiles/profile.ts';
+import { Recorder } from './recorder.ts';
 import type { Scenario, Step, Twin, Violation } from './scenario.ts';
 import type { Tenant } from './tenant.ts';
 import { type Variation, World } from './world.ts';
@@ -60,7 +60,11 @@ function runTwin(subject: Subject, scenario: Scenario, base: World): Violation[]
       scenario.twin === 'integrity'
         ? `${observer === 'B' ? 'tenant B' : 'the host'} observes what tenant A does`
         : "tenant A's observations depend on tenant B's secret or on uncleared memory";
-    violations.push({ property: scenario.twin, message: `${what}: ${shorten(difference.left)} or ${shorten(difference.right)}`, at: difference.step });
+    violations.push({
+      property: scenario.twin,
+      message: `${what}: ${shorten(difference.left)} or ${shorten(difference.right)}`,
+      at: difference.step,
+    });
   }
   return violations;
 }

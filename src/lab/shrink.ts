@@ -6,7 +6,12 @@ import type { Scenario, Step } from './scenario.ts';
 export type Progress = (steps: number, attempts: number) => void;
 
 /** The smallest scenario found that still breaks `property`; at most `budget` runs. */
-export function shrink(subject: Subject, failing: CaseResult, progress: Progress = () => {}, budget = 2000): CaseResult {
+export function shrink(
+  subject: Subject,
+  failing: CaseResult,
+  progress: Progress = () => {},
+  budget = 2000,
+): CaseResult {
   const property = failing.violations[0]!.property;
   let best = failing;
   let attempts = 0;
@@ -51,7 +56,8 @@ function simplify(current: () => Scenario, attempt: (scenario: Scenario) => bool
   let changed = false;
   for (let index = 0; index < current().steps.length; index++) {
     const step = current().steps[index]!;
-    if (step.spawn) changed = attempt(replace(current(), index, { by: step.by, op: step.op, args: step.args })) || changed;
+    if (step.spawn)
+      changed = attempt(replace(current(), index, { by: step.by, op: step.op, args: step.args })) || changed;
     for (const [name, value] of Object.entries(current().steps[index]!.args)) {
       for (const plainer of plainerThan(value)) {
         const now = current().steps[index]!;

@@ -8,9 +8,9 @@ import { Machine } from '../machine/machine.ts';
 import { IRQ_SET, MIG_STATE } from '../uapi/vfio.ts';
 import type { VariantModule } from '../variant/variant.ts';
 import { Monitor } from './monitor.ts';
-import { STATE_NAMES } from './reference/arcs.ts';
-import { Recorder } from './recorder.ts';
 import type { DeviceProfile } from './profiles/profile.ts';
+import { Recorder } from './recorder.ts';
+import { STATE_NAMES } from './reference/arcs.ts';
 import type { Actor, Violation } from './scenario.ts';
 import { Tenant } from './tenant.ts';
 

@@ -1,13 +1,13 @@
 /** A machine that runs: hardware from a description, a kernel on it, the VFIO core, and the drivers loaded. */
 import { MODELS } from '../../sim/devices/index.ts';
+import type { ModelTable } from '../../sim/hardware.ts';
 import { Hardware } from '../../sim/hardware.ts';
 import type { PagePool } from '../../sim/memory.ts';
 import type { MachineDescription } from '../../sim/pci/description.ts';
-import type { ModelTable } from '../../sim/hardware.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import type { PciDriver } from '../kernel/pci/driver.ts';
 import { disableSriov, enableSriov } from '../kernel/pci/sriov.ts';
-import { type Capability, type Process } from '../kernel/process.ts';
+import type { Capability, Process } from '../kernel/process.ts';
 import { VfioPci } from '../pci-core/vfio-pci.ts';
 import type { ParentObservers } from '../variant/interaction.ts';
 import type { VariantModule } from '../variant/variant.ts';

@@ -1,9 +1,10 @@
 /** Host drivers that only matter for being there: they own their device's DMA and hand out VFs. */
-import { disableSriov, enableSriov } from '../kernel/pci/sriov.ts';
+
+import { COMMAND, PCI } from '../../sim/pci/registers.ts';
 import type { PciDevice } from '../kernel/pci/device.ts';
 import type { PciDriver } from '../kernel/pci/driver.ts';
-import { type Task } from '../kernel/sleep.ts';
-import { COMMAND, PCI } from '../../sim/pci/registers.ts';
+import { disableSriov, enableSriov } from '../kernel/pci/sriov.ts';
+import type { Task } from '../kernel/sleep.ts';
 
 function native(name: string, vendor: number, device: number): PciDriver {
   return {

@@ -1,8 +1,9 @@
 /** The variant drivers that come with the emulator. */
 import { mlx5 } from '../../variants/mlx5/index.ts';
+import { sample } from '../../variants/sample/index.ts';
 import type { VariantModule } from '../variant/variant.ts';
 
-export const VARIANTS: readonly VariantModule[] = [mlx5];
+export const VARIANTS: readonly VariantModule[] = [mlx5, sample];
 
 export function variantNamed(name: string): VariantModule | undefined {
   return VARIANTS.find((variant) => variant.name === name);

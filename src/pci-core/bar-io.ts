@@ -1,4 +1,5 @@
 /** Programmed access to device memory (vfio_pci_rdwr.c): one locked access, and transfers split into accesses. */
+import { viewOf } from '../kernel/bytes.ts';
 import type { BarAccess } from '../kernel/pci/device.ts';
 import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
@@ -9,7 +10,7 @@ import { __vfio_pci_memory_enabled } from './memory-enabled.ts';
 export type Width = 1 | 2 | 4 | 8;
 
 const bytes = new Uint8Array(8);
-const view = new DataView(bytes.buffer);
+const view = viewOf(bytes);
 /** The scratch bytes, by length. */
 const piece = new Map([1, 2, 4, 8].map((width) => [width, bytes.subarray(0, width)] as const));
 

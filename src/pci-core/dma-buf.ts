@@ -82,7 +82,7 @@ export function vfio_pci_core_feature_dma_buf(
   if (dmaBufs === undefined) return -ERRNO.EOPNOTSUPP;
   const check = vfio_check_feature(flags, argsz, FEATURE_FLAG.GET, device_feature_dma_buf.size);
   if (check !== 1) return check;
-  const bytes = caller.memory.read(argument, device_feature_dma_buf.size);
+  const bytes = caller.memory.copyIn(argument, device_feature_dma_buf.size);
   if (bytes === undefined) return -ERRNO.EFAULT;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const { at } = device_feature_dma_buf;
@@ -109,7 +109,7 @@ function readRanges(
 ): BarRange[] | number {
   const size = count * region_dma_range.size;
   if (size > MAX_LIST) return -ERRNO.ENOMEM;
-  const bytes = caller.memory.read(address, size);
+  const bytes = caller.memory.copyIn(address, size);
   if (bytes === undefined) return -ERRNO.EFAULT;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const list = Array.from({ length: count }, (_, i) => ({

@@ -1,4 +1,5 @@
 /** VFIO_DEVICE_GET_PCI_HOT_RESET_INFO (vfio_pci_core.c: vfio_pci_ioctl_get_pci_hot_reset_info). */
+import { viewOf } from '../kernel/bytes.ts';
 import type { PciDevice } from '../kernel/pci/device.ts';
 import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
@@ -20,7 +21,7 @@ export function vfio_pci_ioctl_get_pci_hot_reset_info(
   caller: Process,
   argument: number,
 ): number {
-  const bytes = caller.memory.read(argument, pci_hot_reset_info.size);
+  const bytes = caller.memory.copyIn(argument, pci_hot_reset_info.size);
   if (bytes === undefined) return -ERRNO.EFAULT;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const { at, size } = pci_hot_reset_info;
@@ -42,7 +43,7 @@ export function vfio_pci_ioctl_get_pci_hot_reset_info(
 function fill(core: VfioPciCoreDevice, devices: readonly PciDevice[]): { flags: number; bytes: Uint8Array } | number {
   const { size, at } = pci_dependent_device;
   const bytes = new Uint8Array(devices.length * size);
-  const view = new DataView(bytes.buffer);
+  const view = viewOf(bytes);
   const cdev = isCdev(core);
   let flags = cdev ? HOT_RESET_FLAG.DEV_ID | HOT_RESET_FLAG.DEV_ID_OWNED : 0;
   for (const [i, device] of devices.entries()) {

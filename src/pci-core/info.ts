@@ -1,4 +1,5 @@
 /** VFIO_DEVICE_GET_INFO and _GET_IRQ_INFO (vfio_pci_core.c: vfio_pci_ioctl_get_info, _get_irq_info). */
+import { viewOf } from '../kernel/bytes.ts';
 import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { DEVICE_FLAGS, device_info, INFO_CAP, IRQ_INFO, irq_info, PCI_IRQ, PCI_REGION } from '../uapi/vfio.ts';
@@ -11,12 +12,12 @@ const CAP_HEADER = 8;
 
 /** Only argsz is the user's; it says how much of the struct is written back. */
 export function vfio_pci_ioctl_get_info(core: VfioPciCoreDevice, caller: Process, argument: number): number {
-  const user = caller.memory.read(argument, MIN_INFO);
+  const user = caller.memory.copyIn(argument, MIN_INFO);
   if (user === undefined) return -ERRNO.EFAULT;
   const argsz = new DataView(user.buffer, user.byteOffset).getUint32(0, true);
   if (argsz < MIN_INFO) return -ERRNO.EINVAL;
   const bytes = new Uint8Array(device_info.size);
-  const view = new DataView(bytes.buffer);
+  const view = viewOf(bytes);
   const { at } = device_info;
   let flags = DEVICE_FLAGS.PCI | (core.resetWorks ? DEVICE_FLAGS.RESET : 0);
   view.setUint32(at.argsz, argsz, true);
@@ -42,7 +43,7 @@ function atomicCapability(core: VfioPciCoreDevice): Uint8Array | undefined {
   const completion = atomicCompletion(core.pdev);
   if (completion === 0) return undefined;
   const bytes = new Uint8Array(CAP_HEADER + 8);
-  const view = new DataView(bytes.buffer);
+  const view = viewOf(bytes);
   view.setUint16(0, INFO_CAP.DEVICE_PCI_ATOMIC_COMP, true);
   view.setUint16(2, 1, true);
   view.setUint32(CAP_HEADER, completion, true);
@@ -51,7 +52,7 @@ function atomicCapability(core: VfioPciCoreDevice): Uint8Array | undefined {
 
 /** Flags and count of one interrupt index. */
 export function vfio_pci_ioctl_get_irq_info(core: VfioPciCoreDevice, caller: Process, argument: number): number {
-  const bytes = caller.memory.read(argument, irq_info.size);
+  const bytes = caller.memory.copyIn(argument, irq_info.size);
   if (bytes === undefined) return -ERRNO.EFAULT;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const { at } = irq_info;

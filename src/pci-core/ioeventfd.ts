@@ -38,7 +38,7 @@ export class IoEventFds {
 
   /** VFIO_DEVICE_IOEVENTFD. */
   ioctl(caller: Process, argument: number): number {
-    const bytes = caller.memory.read(argument, MIN_SIZE);
+    const bytes = caller.memory.copyIn(argument, MIN_SIZE);
     if (bytes === undefined) return -ERRNO.EFAULT;
     const view = new DataView(bytes.buffer, bytes.byteOffset);
     const { at } = device_ioeventfd;

@@ -1,4 +1,5 @@
 /** What GET_REGION_INFO says of each region (vfio_pci_core.c: vfio_pci_ioctl_get_region_info). */
+import { viewOf } from '../kernel/bytes.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { INFO_CAP, PCI_REGION, REGION_INFO_FLAG } from '../uapi/vfio.ts';
 import type { RegionInfo } from '../vfio/device.ts';
@@ -57,7 +58,7 @@ function fillDeviceRegion(core: VfioPciCoreDevice, index: number, info: RegionIn
   info.size = BigInt(region.size);
   info.flags = region.flags;
   const payload = new Uint8Array(8);
-  const view = new DataView(payload.buffer);
+  const view = viewOf(payload);
   view.setUint32(0, region.type, true);
   view.setUint32(4, region.subtype, true);
   info.caps.push({ id: INFO_CAP.REGION_TYPE, version: 1, payload });

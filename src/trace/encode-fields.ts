@@ -1,4 +1,5 @@
 /** Turns the fields of a step into the bytes of a struct. */
+import { viewOf } from '../kernel/bytes.ts';
 import { type ByteRange, fromHex } from './bytes.ts';
 import type { FieldToken, FieldType } from './step.ts';
 import type { Variables } from './variables.ts';
@@ -36,6 +37,6 @@ function encode({ type, text }: FieldToken, variables: Variables): Uint8Array {
   if (type === 'ff') return new Uint8Array(Number(variables.number(text))).fill(0xff);
   const value = type === 'fd' ? BigInt(variables.descriptor(text)) : variables.number(text);
   const whole = new Uint8Array(8);
-  new DataView(whole.buffer).setBigUint64(0, BigInt.asUintN(64, value), true);
+  viewOf(whole).setBigUint64(0, BigInt.asUintN(64, value), true);
   return whole.subarray(0, WIDTH[type]!);
 }

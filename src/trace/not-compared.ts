@@ -2,6 +2,7 @@
  * What of an answer is not compared. Each rule speaks about a kind of value that a machine is free to choose, or that
  * changes by itself; none knows a script or a line.
  */
+import { viewOf } from '../kernel/bytes.ts';
 import { pci_dependent_device, pci_hot_reset_info, VFIO } from '../uapi/vfio.ts';
 import { fromHex } from './bytes.ts';
 import { bitsWithoutAddresses } from './config-addresses.ts';
@@ -53,7 +54,7 @@ const groupNumbers: Rule = ({ handle, request }, { out }, machine) => {
   if (handle?.kind !== 'device' || request !== VFIO.DEVICE_GET_PCI_HOT_RESET_INFO || out === undefined)
     return undefined;
   const bytes = fromHex(out);
-  const view = new DataView(bytes.buffer);
+  const view = viewOf(bytes);
   const { size: header, at } = pci_hot_reset_info;
   if (bytes.length < header || (view.getUint32(at.flags, true) & HOT_RESET_DEV_ID) !== 0) return undefined;
   const compared = new Uint8Array(bytes.length).fill(0xff);

@@ -1,4 +1,5 @@
 /** eventfds, variables, and time. */
+import { viewOf } from '../kernel/bytes.ts';
 import { EventFd } from '../kernel/eventfd.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { MILLISECOND, pass, waitFor } from './call.ts';
@@ -25,12 +26,12 @@ function efdread(run: Run, step: Step): Outcome {
   });
   if (ret < 0) return { count: 0, errno: answerNow(ret).errno! };
   const bytes = run.scratch.read(8);
-  return { count: Number(new DataView(bytes.buffer).getBigUint64(0, true)) };
+  return { count: Number(viewOf(bytes).getBigUint64(0, true)) };
 }
 
 function efdwrite(run: Run, step: Step): Outcome {
   const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt.asUintN(64, run.variables.number(step.words[1]!)), true);
+  viewOf(bytes).setBigUint64(0, BigInt.asUintN(64, run.variables.number(step.words[1]!)), true);
   return answer(run.finish(run.door.writeCall(run.descriptor(step, 0), run.scratch.place(bytes), 8, undefined)));
 }
 

@@ -1,4 +1,5 @@
 /** Memory of the process: buffers, mappings of files, and looking at both. */
+import { viewOf } from '../kernel/bytes.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { toHex } from './bytes.ts';
 import { encodeFields } from './encode-fields.ts';
@@ -63,7 +64,7 @@ function peek(run: Run, step: Step): Outcome {
 function poke(run: Run, step: Step): Outcome {
   const [offset, width] = [run.number(step, 1), run.number(step, 2)];
   const bytes = new Uint8Array(8);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt.asUintN(64, run.variables.number(step.words[3]!)), true);
+  viewOf(bytes).setBigUint64(0, BigInt.asUintN(64, run.variables.number(step.words[3]!)), true);
   const fine = run.door.memory.write(access(run, step, offset), bytes.subarray(0, width));
   return fine ? { ret: 0 } : fault(run, addressOf(run, step) + offset);
 }

@@ -38,6 +38,7 @@ export {
   returns,
   type Scope,
 } from './interaction.ts';
+export { type ParentlessVariant, parentlessVariant } from './parentless.ts';
 export type { RecordDeclaration, RecordFormatDefinition, RecordHandlers, Records } from './record-declaration.ts';
 export { RecordDecoder } from './record-decoder.ts';
 export { RecordFormat, recordFormat } from './record-format.ts';

@@ -112,10 +112,11 @@ export class Parent<I extends Interactions> {
   }
 
   private *observed<R>(interaction: string, args: Readonly<Record<string, unknown>>, task: Task<R>): Task<R> {
-    const event = { parent: this.declaration.name, subject: this.subject, interaction, args };
-    this.observers.observer?.({ ...event, phase: 'enter', result: undefined });
+    const parent = this.declaration.name;
+    const { subject, observers } = this;
+    observers.observer?.({ parent, subject, interaction, args, phase: 'enter', result: undefined });
     const outcome = yield* task;
-    this.observers.observer?.({ ...event, phase: 'leave', result: outcome });
+    observers.observer?.({ parent, subject, interaction, args, phase: 'leave', result: outcome });
     return outcome;
   }
 }

@@ -2,6 +2,7 @@
  * The incremental decoder of a record stream: bytes arrive in any segmentation, checked fields and untrusted payload
  * leave. A violation poisons the stream: nothing after it is looked at. Payload is handed on in views, never copied.
  */
+import { viewOf } from '../kernel/bytes.ts';
 import type { Task } from '../kernel/sleep.ts';
 import { type CheckedValues, type FieldDeclaration, type Fields, fieldsSize, readField } from './field.ts';
 import type {
@@ -61,7 +62,7 @@ export class RecordDecoder<H extends Fields, K extends Records> {
     this.plan = plan;
     this.handlers = handlers;
     this.scratch = new Uint8Array(plan.scratch);
-    this.view = new DataView(this.scratch.buffer);
+    this.view = viewOf(this.scratch);
   }
 
   /** Whether the stream so far ends at the end of a record. */

@@ -1,4 +1,5 @@
 /** A record format from its declaration: encoder, decoder, documentation, generator and mutator. */
+import { viewOf } from '../kernel/bytes.ts';
 import { FIELD_WIDTH, type Fields, type FieldValues, fieldsSize, writeField } from './field.ts';
 import type { Choose, FormatRow, MigrationFormat, Mutation } from './format.ts';
 import {
@@ -50,7 +51,7 @@ export class RecordFormat<H extends Fields, K extends Records> implements Migrat
     const { records, header, littleEndian, lengthField, tagField, optionalFlag } = this.definition;
     const record = records[kind]!;
     const bytes = new Uint8Array(this.headerSize);
-    const view = new DataView(bytes.buffer);
+    const view = viewOf(bytes);
     writeField(view, 0, header[lengthField]!, length, littleEndian);
     writeField(view, 0, header[tagField]!, record.tag, littleEndian);
     if (record.presence === 'optional')
@@ -70,7 +71,7 @@ export class RecordFormat<H extends Fields, K extends Records> implements Migrat
   ): Uint8Array {
     const { fields } = this.definition.records[kind]!.payload as FieldsPayload;
     const payload = new Uint8Array(fieldsSize(fields));
-    const view = new DataView(payload.buffer);
+    const view = viewOf(payload);
     for (const [name, field] of Object.entries(fields))
       writeField(view, 0, field, (values as Record<string, number | bigint>)[name]!, this.definition.littleEndian);
     return this.record(kind, payload);

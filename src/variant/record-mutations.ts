@@ -2,6 +2,7 @@
  * Structure-aware changes of a record stream, as a table: cut it, lengthen it, bend a header field, swap, drop, repeat
  * or splice records, change a tag, flip payload bits. Pure functions of the stream and the choices.
  */
+import { viewOf } from '../kernel/bytes.ts';
 import { boundaryValues, type Fields, writeField } from './field.ts';
 import type { Choose, Mutation } from './format.ts';
 import type { Records } from './record-declaration.ts';
@@ -22,7 +23,7 @@ function replaced(split: SplitStream, index: number, records: readonly Uint8Arra
 
 function withField(plan: Plan, record: Uint8Array, name: string, value: bigint): Uint8Array {
   const copy = record.slice();
-  const view = new DataView(copy.buffer);
+  const view = viewOf(copy);
   writeField(view, 0, plan.definition.header[name]!, value, plan.definition.littleEndian);
   return copy;
 }

@@ -1,6 +1,8 @@
 /** The device fd (vfio_main.c: vfio_device_fops): what the core decides before a driver is asked. */
+
 import { PAGE_SIZE } from '../../sim/memory.ts';
 import type { Task } from '../../sim/scheduler.ts';
+import { viewOf } from '../kernel/bytes.ts';
 import type { Backing, MmapRequest, OpenFile, Result } from '../kernel/file.ts';
 import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
@@ -158,15 +160,15 @@ export class VfioDeviceFile<D> implements OpenFile {
  * EFAULT, EINVAL, or E2BIG for an unknown non-zero tail.
  */
 function readBindRequest(caller: Process, argument: number): BindRequest | number {
-  const size = caller.memory.read(argument, 4);
+  const size = caller.memory.copyIn(argument, 4);
   if (size === undefined) return -ERRNO.EFAULT;
-  const argsz = new DataView(size.buffer).getUint32(0, true);
+  const argsz = viewOf(size).getUint32(0, true);
   if (argsz < MIN_SIZE) return -ERRNO.EINVAL;
   const tail = checkZeroTail(caller, argument + BIND.size, argument + argsz);
   if (tail < 0) return tail;
   const bytes = new Uint8Array(BIND.size);
   if (!caller.memory.readInto(argument, bytes.subarray(0, Math.min(argsz, BIND.size)))) return -ERRNO.EFAULT;
-  const view = new DataView(bytes.buffer);
+  const view = viewOf(bytes);
   const flags = view.getUint32(BIND.at.flags, true);
   const iommufd = view.getInt32(BIND.at.iommufd, true);
   if (iommufd < 0 || (flags & ~FLAG_TOKEN) !== 0) return -ERRNO.EINVAL;
@@ -179,7 +181,7 @@ function readBindRequest(caller: Process, argument: number): BindRequest | numbe
 function checkZeroTail(caller: Process, from: number, to: number): number {
   for (let at = from; at < to; ) {
     const length = Math.min(PAGE_SIZE - (at % PAGE_SIZE), to - at);
-    const bytes = caller.memory.read(at, length);
+    const bytes = caller.memory.copyIn(at, length);
     if (bytes === undefined) return -ERRNO.EFAULT;
     if (bytes.some((byte) => byte !== 0)) return -ERRNO.E2BIG;
     at += length;

@@ -1,4 +1,5 @@
 /** VFIO_DEVICE_FEATURE: the front end and the features the core answers itself (vfio_main.c: vfio_ioctl_device_feature). */
+import { viewOf } from '../kernel/bytes.ts';
 import type { Result } from '../kernel/file.ts';
 import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
@@ -53,7 +54,7 @@ const byIndex = new Map(CORE_FEATURES.map((entry) => [entry.feature, entry]));
 export function vfio_ioctl_device_feature<D>(device: VfioDevice<D>, caller: Process, argument: number): Result {
   const header = new Uint8Array(HEADER);
   if (!caller.memory.readInto(argument, header)) return -ERRNO.EFAULT;
-  const view = new DataView(header.buffer);
+  const view = viewOf(header);
   const argsz = view.getUint32(device_feature.at.argsz, true);
   const flags = view.getUint32(device_feature.at.flags, true);
   if (argsz < HEADER) return -ERRNO.EINVAL;

@@ -1,8 +1,10 @@
 /** The file of a VFIO group, /dev/vfio/N (group.c:vfio_group_fops): what its ioctls read, and in which order. */
+
 import { PAGE_SIZE } from '../../sim/memory.ts';
 import type { Mutex } from '../../sim/mutex.ts';
 import type { Task } from '../../sim/scheduler.ts';
 import type { AddressSpace } from '../kernel/address-space.ts';
+import { viewOf } from '../kernel/bytes.ts';
 import type { OpenFile, Result } from '../kernel/file.ts';
 import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
@@ -34,9 +36,9 @@ export class VfioGroupFile implements OpenFile {
   }
 
   getStatus(caller: Process, argument: number): Result {
-    const bytes = caller.memory.read(argument, group_status.size);
+    const bytes = caller.memory.copyIn(argument, group_status.size);
     if (bytes === undefined) return -ERRNO.EFAULT;
-    const view = new DataView(bytes.buffer);
+    const view = viewOf(bytes);
     if (view.getUint32(group_status.at.argsz, true) < group_status.size) return -ERRNO.EINVAL;
     return this.locked(() => {
       const flags = this.group.status();
@@ -47,9 +49,9 @@ export class VfioGroupFile implements OpenFile {
   }
 
   setContainer(caller: Process, argument: number): Result {
-    const bytes = caller.memory.read(argument, 4);
+    const bytes = caller.memory.copyIn(argument, 4);
     if (bytes === undefined) return -ERRNO.EFAULT;
-    const file = caller.file(new DataView(bytes.buffer).getInt32(0, true))?.file;
+    const file = caller.file(viewOf(bytes).getInt32(0, true))?.file;
     if (file === undefined) return -ERRNO.EBADF;
     return this.locked(() => this.group.setContainer(file, caller));
   }
@@ -99,7 +101,7 @@ function readString(memory: AddressSpace, address: number): string | number {
   while (text.length < PAGE_SIZE) {
     const at = address + text.length;
     const count = Math.min(64, PAGE_SIZE - text.length, PAGE_SIZE - (at % PAGE_SIZE));
-    const bytes = memory.read(at, count);
+    const bytes = memory.copyIn(at, count);
     if (bytes === undefined) return -ERRNO.EFAULT;
     const end = bytes.indexOf(0);
     text += String.fromCharCode(...(end < 0 ? bytes : bytes.subarray(0, end)));

@@ -2,6 +2,7 @@
  * Capability chains behind info structs (vfio_main.c: vfio_info_cap_add, vfio_info_cap_shift). A header's `next` counts
  * from the start of the info struct, 0 ends the chain, and every capability starts 8-byte aligned.
  */
+import { viewOf } from '../kernel/bytes.ts';
 import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { info_cap_header } from '../uapi/vfio.ts';
@@ -28,7 +29,7 @@ export function infoCapsSize(caps: readonly InfoCap[]): number {
 /** The chain as it stands `base` bytes behind the start of the info struct. */
 export function encodeInfoCaps(caps: readonly InfoCap[], base: number): Uint8Array {
   const bytes = new Uint8Array(infoCapsSize(caps));
-  const view = new DataView(bytes.buffer);
+  const view = viewOf(bytes);
   let at = 0;
   for (const cap of caps) {
     const end = at + sizeOf(cap);

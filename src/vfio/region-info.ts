@@ -1,4 +1,5 @@
 /** VFIO_DEVICE_GET_REGION_INFO: the part every driver shares (vfio_main.c: vfio_get_region_info). */
+import { viewOf } from '../kernel/bytes.ts';
 import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { REGION_INFO_FLAG, region_info } from '../uapi/vfio.ts';
@@ -17,7 +18,7 @@ export function vfio_get_region_info<D>(device: VfioDevice<D>, caller: Process, 
   if (ops.get_region_info_caps === undefined) return -ERRNO.EINVAL;
   const bytes = new Uint8Array(SIZE);
   if (!caller.memory.readInto(argument, bytes)) return -ERRNO.EFAULT;
-  const view = new DataView(bytes.buffer);
+  const view = viewOf(bytes);
   const argsz = view.getUint32(at.argsz, true);
   if (argsz < SIZE) return -ERRNO.EINVAL;
 

@@ -33,7 +33,16 @@ export class Probe implements DeviceModel {
 export const EXP_BODY = '02000080001000000000';
 
 /** Where a card's structures are. */
-export const CARD = { PM: 0x40, MSI: 0x50, EXP: 0x60, MSIX: 0xa0, AER: 0x100, SRIOV: 0x180, TABLE: 0x2000, PBA: 0x3000 };
+export const CARD = {
+  PM: 0x40,
+  MSI: 0x50,
+  EXP: 0x70,
+  MSIX: 0xb0,
+  AER: 0x100,
+  SRIOV: 0x180,
+  TABLE: 0x2000,
+  PBA: 0x3000,
+};
 
 export const cardVf: FunctionDescription = {
   name: 'card VF',
@@ -86,13 +95,19 @@ export const simple = (name: string, more: Partial<FunctionDescription> = {}): F
 });
 
 export const ROOT_PORT = { kind: 'root-port', acs: 0x1d, ariForwarding: true } as const;
-const ONE_CARD: readonly SlotDescription[] = [{ ...ROOT_PORT, devfn: '01.0', below: [{ devfn: '00.0', function: card }] }];
+const ONE_CARD: readonly SlotDescription[] = [
+  { ...ROOT_PORT, devfn: '01.0', below: [{ devfn: '00.0', function: card }] },
+];
 
 export class Bare {
   readonly hardware: Hardware;
 
   constructor(root: readonly SlotDescription[] = ONE_CARD, iommu: Partial<IommuDescription> = {}) {
-    const description = { name: 'bare', iommu: { aperture: [0, 2 ** 48 - 1] as const, pageSizes: [4096], ...iommu }, root };
+    const description = {
+      name: 'bare',
+      iommu: { aperture: [0, 2 ** 48 - 1] as const, pageSizes: [4096], ...iommu },
+      root,
+    };
     this.hardware = new Hardware(description, { probe: (ports) => new Probe(ports) });
   }
 

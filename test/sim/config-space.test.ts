@@ -15,7 +15,7 @@ describe('BAR sizing: all ones are answered with the size, and the address comes
   ])('%s', (_what, registers, sizes) => {
     const fn = new Bare().fn();
     const before = registers.map((at) => fn.configRead(at, 4));
-    expect(before[0]! & ~0xf).not.toBe(registers.length === 1 || before[0]! >>> 4 ? 0 : -1);
+    expect(before.some((register) => register >>> 4 !== 0)).toBe(true);
     for (const at of registers) fn.configWrite(at, 4, 0xffff_ffff);
     expect(registers.map((at) => fn.configRead(at, 4))).toEqual(sizes);
     registers.forEach((at, i) => {

@@ -43,7 +43,11 @@ test('the same choices give the same run, and other choices another one', () => 
 test('sleepers wake in the order of their timers, and the clock shows when', () => {
   const scheduler = new Scheduler();
   const log: [string, number][] = [];
-  for (const [name, delay] of [['late', 300], ['early', 100], ['middle', 200]] as const)
+  for (const [name, delay] of [
+    ['late', 300],
+    ['early', 100],
+    ['middle', 200],
+  ] as const)
     scheduler.after(delay, name, () => log.push([name, scheduler.now]));
   scheduler.settle();
   expect(log).toEqual([

@@ -25,7 +25,15 @@ export const igbVf: FunctionDescription = {
     { index: 3, kind: 'mem64', size: 0x4000, prefetch: true },
   ],
   capabilities: [
-    { ...EXP, writable: [[0x08, 2, 0x8000], [0x10, 2, 0], [0x28, 2, 0x8000], [0x30, 2, 0]] },
+    {
+      ...EXP,
+      writable: [
+        [0x08, 2, 0x8000],
+        [0x10, 2, 0],
+        [0x28, 2, 0x8000],
+        [0x30, 2, 0],
+      ],
+    },
     { kind: 'msix', at: 0x70, body: '02000300000003200000' },
     AER,
     { kind: 'ari', at: 0x150 },
@@ -57,7 +65,15 @@ export const igb: FunctionDescription = {
     { kind: 'pm', at: 0x40, body: '22000000' },
     { kind: 'msi', at: 0x50, body: '8001' },
     { kind: 'msix', at: 0x70, body: '09000300000003200000' },
-    { ...EXP, writable: [[0x08, 2, 0x800f], [0x10, 2, 0], [0x28, 2, 0x8000], [0x30, 2, 0]] },
+    {
+      ...EXP,
+      writable: [
+        [0x08, 2, 0x800f],
+        [0x10, 2, 0],
+        [0x28, 2, 0x8000],
+        [0x30, 2, 0],
+      ],
+    },
     AER,
     { kind: 'ari', at: 0x150 },
     { kind: 'sriov', at: 0x160, body: '0000000010000000' },

@@ -3,6 +3,7 @@
  * "Command Interface"; include/linux/mlx5/driver.h: mlx5_cmd_layout). Two simplifications: what does not fit inline lies in
  * one contiguous buffer instead of a chain of 576-byte mailboxes, and token and signature are not looked at.
  */
+import { bytesOf, viewOf, zeroedBytes, zeroedView } from '../../bytes.ts';
 import type { DevicePorts } from '../../pci/model.ts';
 import { type Command, MBOX_IN } from './command.ts';
 import type { Firmware } from './firmware.ts';
@@ -62,8 +63,8 @@ export class CommandQueue {
   }
 
   private start(index: number): void {
-    const bytes = new Uint8Array(ENTRY.SIZE);
-    const slot: Slot = { index, bytes, view: new DataView(bytes.buffer) };
+    const bytes = zeroedBytes(ENTRY.SIZE);
+    const slot: Slot = { index, bytes, view: viewOf(bytes) };
     if (this.address === 0 || !this.ports.dma.read(this.address + (index << CMDQ.LOG_STRIDE), bytes)) {
       this.firmware.logIllegal(0, undefined, 'command queue cannot be read');
       return;
@@ -85,8 +86,7 @@ export class CommandQueue {
     }
     for (let at = ENTRY.OUT; at < ENTRY.OUT + INLINE; at += 4) slot.view.setUint32(at, 0);
     // What fits inline is read and written in place: in the copy of the entry that was fetched.
-    const output =
-      outlen <= INLINE ? new DataView(slot.bytes.buffer, ENTRY.OUT, outlen) : new DataView(new ArrayBuffer(outlen));
+    const output = outlen <= INLINE ? viewOf(slot.bytes.subarray(ENTRY.OUT, ENTRY.OUT + outlen)) : zeroedView(outlen);
     const command: Command = {
       opcode: input.getUint16(MBOX_IN.OPCODE),
       opMod: input.getUint16(MBOX_IN.OP_MOD),
@@ -99,12 +99,12 @@ export class CommandQueue {
   }
 
   private input(slot: Slot, inlen: number): DataView | undefined {
-    if (inlen <= INLINE) return new DataView(slot.bytes.buffer, ENTRY.IN, inlen);
-    const bytes = new Uint8Array(inlen);
+    if (inlen <= INLINE) return viewOf(slot.bytes.subarray(ENTRY.IN, ENTRY.IN + inlen));
+    const bytes = zeroedBytes(inlen);
     const pointer = getU64(slot.view, ENTRY.IN_PTR);
     if (!addressable(pointer, inlen) || !this.ports.dma.read(pointer, bytes.subarray(INLINE))) return undefined;
     for (let i = 0; i < INLINE; i++) bytes[i] = slot.bytes[ENTRY.IN + i]!;
-    return new DataView(bytes.buffer);
+    return viewOf(bytes);
   }
 
   private finish(slot: Slot, output: DataView): void {
@@ -112,7 +112,7 @@ export class CommandQueue {
       this.giveBack(slot, DELIVERY.OK);
       return;
     }
-    const bytes = new Uint8Array(output.buffer);
+    const bytes = bytesOf(output);
     for (let i = 0; i < INLINE; i++) slot.bytes[ENTRY.OUT + i] = bytes[i]!;
     const pointer = getU64(slot.view, ENTRY.OUT_PTR);
     if (addressable(pointer, bytes.length) && this.ports.dma.write(pointer, bytes.subarray(INLINE)))

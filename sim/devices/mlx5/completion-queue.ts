@@ -1,4 +1,5 @@
 /** A completion queue in the PF driver's memory (mlx5 PRM; include/linux/mlx5/device.h: mlx5_cqe64). */
+import { bytesOf } from '../../bytes.ts';
 import type { DmaPort } from '../../pci/model.ts';
 import type { PageList } from './mkey.ts';
 
@@ -47,7 +48,7 @@ export class CompletionQueue {
     view.setUint8(CQE.OP_OWN, (CQE_OPCODE.RESP_SEND_IMM << 4) | owner);
     const at = (this.producer & (this.entries - 1)) * CQE.SIZE;
     const page = this.pages.addresses[Math.floor(at / this.pages.pageBytes)]!;
-    if (!dma.write(page + (at % this.pages.pageBytes), new Uint8Array(view.buffer))) return false;
+    if (!dma.write(page + (at % this.pages.pageBytes), bytesOf(view))) return false;
     this.producer = (this.producer + 1) & 0xff_ffff;
     return true;
   }

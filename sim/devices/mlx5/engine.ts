@@ -2,6 +2,7 @@
  * The VF's four queues at work. A job is fetched, and executed and completed some time later; between the two it is in
  * flight. Nothing starts while the initiator is suspended, and suspending it completes what is in flight first.
  */
+import { bytesOf } from '../../bytes.ts';
 import type { DevicePorts } from '../../pci/model.ts';
 import { COMPLETION, decodeJob, JOB, type Job } from './job.ts';
 import { runJob } from './jobs.ts';
@@ -135,7 +136,7 @@ export class Engine {
     view.setUint32(COMPLETION.SEQUENCE, sequence[queue]!, true);
     const index = words[Q.CONSUMER / 4]! & (words[Q.RING_SIZE / 4]! - 1);
     const ring = words[Q.CQ_HI / 4]! * 2 ** 32 + words[Q.CQ_LO / 4]!;
-    const written = this.dma.write(ring + index * COMPLETION.SIZE, new Uint8Array(view.buffer));
+    const written = this.dma.write(ring + index * COMPLETION.SIZE, bytesOf(view));
     sequence[queue]! += 1;
     words[Q.CONSUMER / 4]! += 1;
     count(this.state, 0, 1);

@@ -3,6 +3,7 @@
  * nothing in it names a VHCA. One image is a header and records; a large one may be cut into parts, each an image itself.
  * A stream of images starts with a full one; each following one has BASE = that one's checksum, and the next SEQUENCE.
  */
+import { viewOf } from '../../bytes.ts';
 import { checksum } from './checksum.ts';
 import type { SavedPage } from './icm.ts';
 import type { SavedRegisters } from './saved-state.ts';
@@ -78,7 +79,7 @@ export function encodeImage(
   let length = registers === undefined ? IMAGE.SIZE : REGISTERS_SIZE;
   for (const page of pages) length += pageSize(page);
   const bytes = new Uint8Array(length);
-  const view = new DataView(bytes.buffer);
+  const view = viewOf(bytes);
   view.setUint32(IMAGE.MAGIC, IMAGE_MAGIC);
   view.setUint16(IMAGE.VERSION, IMAGE_VERSION);
   view.setUint16(IMAGE.FLAGS, header.flags);

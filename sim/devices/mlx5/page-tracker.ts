@@ -2,6 +2,7 @@
  * A page tracker: remembers which pages of its ranges one VHCA wrote, and reports them as messages through a queue pair
  * into the PF driver's memory (include/linux/mlx5/mlx5_ifc.h: page_track; drivers/vfio/pci/mlx5/cmd.c reads them).
  */
+import { bytesOf } from '../../bytes.ts';
 import type { Vhca } from './vhca.ts';
 
 export const TRACKER_STATE = { TRACKING: 0, REPORTING: 1, ERROR: 2 } as const;
@@ -84,6 +85,6 @@ export class PageTracker {
       view.setUint32(i * DIRTY_ENTRY, Math.floor(address / 2 ** 32));
       view.setUint32(i * DIRTY_ENTRY + 4, address >>> 0);
     }
-    return { payload: new Uint8Array(view.buffer), entries, last: report.sent + entries === report.pages.length };
+    return { payload: bytesOf(view), entries, last: report.sent + entries === report.pages.length };
   }
 }

@@ -27,7 +27,8 @@ export class PciBus {
   /** Loads a driver: it is offered every device that has none. */
   *registerDriver(driver: PciDriver): Task<void> {
     this.drivers.set(driver.name, driver);
-    for (const device of [...this.devices.values()]) if (!device.driver && matches(driver, device)) yield* probe(driver, device);
+    for (const device of [...this.devices.values()])
+      if (!device.driver && matches(driver, device)) yield* probe(driver, device);
   }
 
   /** A VF appeared (pci_iov_add_virtfn). drivers_autoprobe 0 leaves it alone unless an override names a driver. */

@@ -184,7 +184,13 @@ function readResources(fn: PciFunction): Resource[] {
   });
   const rom = fn.template.description.rom;
   if (rom && fn.vf === undefined)
-    list[ROM_RESOURCE] = { start: fn.windows[ROM_RESOURCE] ?? 0, length: rom.size, io: false, prefetch: false, wide: false };
+    list[ROM_RESOURCE] = {
+      start: fn.windows[ROM_RESOURCE] ?? 0,
+      length: rom.size,
+      io: false,
+      prefetch: false,
+      wide: false,
+    };
   return list;
 }
 

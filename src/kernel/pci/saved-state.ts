@@ -1,15 +1,5 @@
 /** pci_save_state and pci_restore_state (drivers/pci/pci.c of Linux 7.3): what of a function survives a reset. */
-import {
-  AER_REGISTERS,
-  CAP,
-  EXP,
-  EXT_CAP,
-  MSI,
-  MSI_FLAGS,
-  MSIX,
-  MSIX_FLAGS,
-  PCI,
-} from '../../../sim/pci/registers.ts';
+import { AER_REGISTERS, CAP, EXP, EXT_CAP, MSI, MSI_FLAGS, MSIX, MSIX_FLAGS, PCI } from '../../../sim/pci/registers.ts';
 import type { PciDevice } from './device.ts';
 
 /** What {@link saveState} keeps. */

@@ -65,7 +65,7 @@ export function openNode(node: Node, path: string, how: OpenFlags): OpenFile | n
       return bytes.length;
     },
     write(caller: Process, address: number, length: number, at: number | undefined): Result {
-      const bytes = caller.memory.read(address, length);
+      const bytes = caller.memory.copyIn(address, length);
       if (bytes === undefined) return -ERRNO.EFAULT;
       if (node.kind === 'binary') {
         const done = node.write === undefined ? -ERRNO.EIO : node.write(at ?? position, bytes);

@@ -77,8 +77,7 @@ function sriovEntries(device: PciDevice): Record<string, () => Node | undefined>
     sriov_stride: () => value(() => device.function.template.description.sriov!.stride),
     sriov_vf_device: () => value(() => device.function.template.description.sriov!.vf.device.toString(16)),
   };
-  for (const vf of device.virtfns)
-    entries[`virtfn${vf.vfId}`] = () => ({ kind: 'link', target: devicePath(vf.name) });
+  for (const vf of device.virtfns) entries[`virtfn${vf.vfId}`] = () => ({ kind: 'link', target: devicePath(vf.name) });
   return entries;
 }
 

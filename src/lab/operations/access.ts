@@ -7,7 +7,9 @@ const WIDTHS = [1, 2, 4] as const;
 type Width = (typeof WIDTHS)[number];
 
 /** Offsets where fields meet: the interesting places of a header and of capabilities. */
-const CONFIG_SPOTS = [0, 2, 3, 4, 5, 6, 0x0c, 0x10, 0x14, 0x30, 0x34, 0x3c, 0x3e, 0x40, 0x70, 0x72, 0xa8, 0xff, 0x100, 0x150, 0xffe];
+const CONFIG_SPOTS = [
+  0, 2, 3, 4, 5, 6, 0x0c, 0x10, 0x14, 0x30, 0x34, 0x3c, 0x3e, 0x40, 0x70, 0x72, 0xa8, 0xff, 0x100, 0x150, 0xffe,
+];
 
 const configRead: Operation = {
   name: 'config_read',
@@ -28,8 +30,7 @@ const configWrite: Operation = {
     width: random.pick(WIDTHS),
     value: random.bits(),
   }),
-  run: (tenant, { offset, width, value }) =>
-    tenant.device!.write(PCI_REGION.CONFIG, offset!, width as Width, value!),
+  run: (tenant, { offset, width, value }) => tenant.device!.write(PCI_REGION.CONFIG, offset!, width as Width, value!),
 };
 
 const barRead: Operation = {
@@ -62,7 +63,9 @@ const barWrite: Operation = {
 };
 
 /** Numbers at which arithmetic goes wrong. */
-export const BOUNDARY = [0, 1, 2, 3, 4, 8, 0xff, 0xfff, 0x1000, 0x1001, 0x7fff_ffff, 0x8000_0000, 0xffff_f000, 0xffff_ffff];
+export const BOUNDARY = [
+  0, 1, 2, 3, 4, 8, 0xff, 0xfff, 0x1000, 0x1001, 0x7fff_ffff, 0x8000_0000, 0xffff_f000, 0xffff_ffff,
+];
 
 const info: Operation = {
   name: 'info',

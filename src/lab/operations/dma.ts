@@ -1,8 +1,8 @@
 /** DMA mappings, and work that makes the device use them. */
 import { MSI_WINDOW } from '../../../sim/iommu/iommu.ts';
 import { PAGE_SIZE } from '../../../sim/memory.ts';
-import { BUFFER_BYTES, type Tenant } from '../tenant.ts';
 import type { Random } from '../random.ts';
+import { BUFFER_BYTES, type Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import { type Args, type Operation, whileOpen } from './operation.ts';
 

@@ -21,4 +21,4 @@ export const OPERATIONS: readonly Operation[] = [
 /** By name, as counterexample files refer to them. */
 export const OPERATION_BY_NAME: ReadonlyMap<string, Operation> = new Map(OPERATIONS.map((op) => [op.name, op]));
 
-export { type Args, type Operation } from './operation.ts';
+export type { Args, Operation } from './operation.ts';

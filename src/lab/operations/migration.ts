@@ -210,11 +210,4 @@ const closeFile: Operation = {
   },
 };
 
-export const MIGRATION_OPERATIONS: readonly Operation[] = [
-  setState,
-  getState,
-  dataSize,
-  precopyInfo,
-  read,
-  closeFile,
-];
+export const MIGRATION_OPERATIONS: readonly Operation[] = [setState, getState, dataSize, precopyInfo, read, closeFile];

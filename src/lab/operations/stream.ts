@@ -27,14 +27,20 @@ const write: Operation = {
   weights: [1, 1, 1, 1, 18, 1, 1, 1],
   generate(random, tenant) {
     if (!tenant.files.some((file) => file.open && file.direction === 'resume')) return undefined;
-    return { mutate: random.chance(65) ? 1 : 0, salt: random.bits(), chunk: random.chance(50) ? 65536 : 1 + random.below(48) };
+    return {
+      mutate: random.chance(65) ? 1 : 0,
+      salt: random.bits(),
+      chunk: random.chance(50) ? 65536 : 1 + random.below(48),
+    };
   },
   run(tenant, { mutate, salt, chunk }, world, step) {
     const file = tenant.file('resume') ?? tenant.file('resume', false);
     if (file === undefined) return -ERRNO.EBADF;
     const valid = tenant.stream ?? world.profile.sample(world);
     const random = new Random(salt!);
-    const bytes = mutate ? world.variant.declaration.formats[0]!.mutations(valid, (n: number) => random.below(n)) : valid;
+    const bytes = mutate
+      ? world.variant.declaration.formats[0]!.mutations(valid, (n: number) => random.below(n))
+      : valid;
     const alive = file.alive;
     const untouched = file.bytes.length === 0;
     const result = feed(tenant, file, bytes, Math.max(chunk!, Math.ceil(bytes.length / 256)));
@@ -54,8 +60,7 @@ const write: Operation = {
 const roundTrip: Operation = {
   name: 'round_trip',
   weights: [0, 3, 2, 0, 0, 1, 0, 0],
-  generate: (random, tenant) =>
-    tenant.pending > 0 ? undefined : { out: chunkSize(random), into: chunkSize(random) },
+  generate: (random, tenant) => (tenant.pending > 0 ? undefined : { out: chunkSize(random), into: chunkSize(random) }),
   run(tenant, { out, into }, world, step) {
     const first = saveAll(tenant, world, step, out!);
     if (typeof first === 'number') return first;

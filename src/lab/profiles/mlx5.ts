@@ -1,22 +1,17 @@
 /** How the lab works a ConnectX-like VF: two queues whose jobs move memory, device memory to hide secrets in. */
-import { mlx5Machine } from '../../../sim/machines/mlx5.ts';
-import { PfModel, VfModel } from '../../../sim/devices/mlx5/index.ts';
+
+import type { PfModel, VfModel } from '../../../sim/devices/mlx5/index.ts';
 import { JOB } from '../../../sim/devices/mlx5/job.ts';
-import {
-  ICM_WINDOW_AT,
-  Q,
-  QUEUE_BASE,
-  QUEUE_STRIDE,
-  VF_REG,
-} from '../../../sim/devices/mlx5/vf-registers.ts';
+import { ICM_WINDOW_AT, Q, QUEUE_BASE, QUEUE_STRIDE, VF_REG } from '../../../sim/devices/mlx5/vf-registers.ts';
+import { mlx5Machine } from '../../../sim/machines/mlx5.ts';
+import { mlx5 } from '../../../variants/mlx5/index.ts';
 import { setNumber64 } from '../../client/container.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import { PCI_REGION } from '../../uapi/vfio.ts';
 import { Random } from '../random.ts';
-import { type Tenant } from '../tenant.ts';
+import type { Tenant } from '../tenant.ts';
 import { World } from '../world.ts';
 import type { DeviceProfile, Inside } from './profile.ts';
-import { mlx5 } from '../../../variants/mlx5/index.ts';
 
 /** Where rings live: IOVA and the tenant's first page. */
 const RING_IOVA = 0x10_0000;
@@ -47,11 +42,23 @@ function prepare(tenant: Tenant, world: World): void {
     device.writeRegion(0, at + Q.RING_LO, scratch.bytes.slice(0, 24));
   }
   // Secrets (of B), or plain contents (of A): in memory, in device memory, in registers.
-  const random = new Random(world.content(tenant, 0x1234));
-  const bytes = Uint8Array.from({ length: SECRET_BYTES }, () => random.bits() & 0xff);
+  const bytes = secretBytes(world.content(tenant, 0x1234));
   for (let page = 1; page < 3; page++) tenant.process.memory.write(tenant.buffer + page * 4096, bytes);
-  device.writeRegion(0, ICM_WINDOW_AT, bytes);
-  device.writeRegion(0, VF_REG.SCRATCH, bytes.subarray(0, 32));
+  device.writeRegion(0, ICM_WINDOW_AT, bytes.subarray(0, 32));
+  device.writeRegion(0, VF_REG.SCRATCH, bytes.subarray(0, 8));
+}
+
+const secrets = new Map<number, Uint8Array>();
+
+/** The bytes that stand for a secret. */
+function secretBytes(secret: number): Uint8Array {
+  let bytes = secrets.get(secret);
+  if (bytes === undefined) {
+    const random = new Random(secret);
+    bytes = Uint8Array.from({ length: SECRET_BYTES }, () => random.bits() & 0xff);
+    secrets.set(secret, bytes);
+  }
+  return bytes;
 }
 
 const registers = [
@@ -139,7 +146,7 @@ export const mlx5Profile: DeviceProfile = {
     const { a, b, seen, monitor } = world;
     seen.B.begin(-1);
     for (const { file } of b.events) seen.B.number(Number(file.drain()));
-    seen.B.data(b.process.memory.read(b.buffer, 3 * 4096)!);
+    for (let page = 0; page < 3; page++) seen.B.data(b.process.memory.read(b.buffer + page * 4096, 2048)!);
     if (b.device !== undefined) {
       seen.B.number(b.device.getState().state);
       const count = b.device.readRegion(0, ICM_WINDOW_AT, 256);

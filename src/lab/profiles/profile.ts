@@ -1,6 +1,7 @@
 /** What the lab must know of a device to make it work and to look inside: one for each family of hardware. */
-import type { PciFunction } from '../../../sim/pci/function.ts';
+
 import type { MachineDescription } from '../../../sim/pci/description.ts';
+import type { PciFunction } from '../../../sim/pci/function.ts';
 import type { Machine } from '../../machine/machine.ts';
 import type { Args } from '../operations/operation.ts';
 import type { Tenant } from '../tenant.ts';

@@ -7,7 +7,13 @@ import { MIG_STATE } from '../../uapi/vfio.ts';
 
 /** Rows: current state. Cells: first step towards the column state; `.` no step, `x` refused. */
 const TABLES: Readonly<Record<number, readonly string[]>> = {
-  1: ['to: STOP RUN SC RES', 'STOP: . RUN SC RES', 'RUN: STOP . STOP STOP', 'SC: STOP STOP . STOP', 'RES: STOP STOP STOP .'],
+  1: [
+    'to: STOP RUN SC RES',
+    'STOP: . RUN SC RES',
+    'RUN: STOP . STOP STOP',
+    'SC: STOP STOP . STOP',
+    'RES: STOP STOP STOP .',
+  ],
   3: [
     'to: STOP RUN SC RES RP2P',
     'STOP: . RP2P SC RES RP2P',

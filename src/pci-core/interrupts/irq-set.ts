@@ -23,7 +23,7 @@ const DATA_SIZE = new Map<number, number>([
 
 /** Copies and checks the request; `limit` is the number of interrupts of an index. A negated errno if it is refused. */
 export function readIrqSet(caller: Process, argument: number, limit: (index: number) => number): IrqSet | number {
-  const bytes = caller.memory.read(argument, irq_set.size);
+  const bytes = caller.memory.copyIn(argument, irq_set.size);
   if (bytes === undefined) return -ERRNO.EFAULT;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const field = (name: keyof typeof irq_set.at): number => view.getUint32(irq_set.at[name], true);
@@ -31,7 +31,7 @@ export function readIrqSet(caller: Process, argument: number, limit: (index: num
   const size = dataSize(field('argsz'), set, limit(set.index));
   if (size < 0) return size;
   if (size === 0) return { ...set, data: undefined };
-  const data = caller.memory.read(argument + irq_set.size, size);
+  const data = caller.memory.copyIn(argument + irq_set.size, size);
   if (data === undefined) return -ERRNO.EFAULT;
   return { ...set, data: new DataView(data.buffer, data.byteOffset, size) };
 }

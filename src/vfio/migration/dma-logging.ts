@@ -2,6 +2,7 @@
 
 import { PAGE_SIZE } from '../../../sim/memory.ts';
 import type { Task } from '../../../sim/scheduler.ts';
+import { viewOf } from '../../kernel/bytes.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import {
@@ -30,9 +31,9 @@ const U64_END = 2n ** 64n;
  * if that faults tracking stops again.
  */
 export function* loggingStart(device: VfioDevice, caller: Process, _flags: number, argument: number): Task<number> {
-  const bytes = caller.memory.read(argument, CONTROL.size);
+  const bytes = caller.memory.copyIn(argument, CONTROL.size);
   if (bytes === undefined) return -ERRNO.EFAULT;
-  const control = new DataView(bytes.buffer);
+  const control = viewOf(bytes);
   const count = control.getUint32(CONTROL.at.num_ranges, true);
   if (count === 0) return -ERRNO.EINVAL;
   if (count > MAX_RANGES) return -ERRNO.E2BIG;
@@ -53,7 +54,7 @@ export function* loggingStart(device: VfioDevice, caller: Process, _flags: numbe
 function readRanges(caller: Process, address: number, count: number, pageSize: bigint): LogRange[] | number {
   const ranges: LogRange[] = [];
   const bytes = new Uint8Array(RANGE.size);
-  const view = new DataView(bytes.buffer);
+  const view = viewOf(bytes);
   const offsetMask = BigInt.asUintN(64, pageSize - 1n);
   for (let i = 0; i < count; i++) {
     if (!caller.memory.readInto(address + i * RANGE.size, bytes)) return -ERRNO.EFAULT;
@@ -75,9 +76,9 @@ export function loggingStop(device: VfioDevice): Task<number> {
 
 /** vfio_ioctl_device_feature_logging_report: the driver is asked once for the whole range, into the user's bitmap. */
 export function* loggingReport(device: VfioDevice, caller: Process, _flags: number, argument: number): Task<number> {
-  const bytes = caller.memory.read(argument, REPORT.size);
+  const bytes = caller.memory.copyIn(argument, REPORT.size);
   if (bytes === undefined) return -ERRNO.EFAULT;
-  const report = new DataView(bytes.buffer);
+  const report = viewOf(bytes);
   const pageSize = report.getBigUint64(REPORT.at.page_size, true);
   if (pageSize < MIN_REPORT_PAGE || (pageSize & (pageSize - 1n)) !== 0n) return -ERRNO.EINVAL;
   const iova = report.getBigUint64(REPORT.at.iova, true);

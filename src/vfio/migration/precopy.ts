@@ -1,4 +1,5 @@
 /** VFIO_MIG_GET_PRECOPY_INFO on a saving data file: what all drivers share (linux/vfio.h: vfio_check_precopy_ioctl). */
+import { viewOf } from '../../kernel/bytes.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import { precopy_info, VFIO } from '../../uapi/vfio.ts';
@@ -29,9 +30,9 @@ export function vfio_check_precopy_ioctl(
   device: { readonly precopyInfoV2: boolean },
 ): PrecopyInfo | number {
   if (command !== VFIO.MIG_GET_PRECOPY_INFO) return -ERRNO.ENOTTY;
-  const bytes = caller.memory.read(argument, SIZE);
+  const bytes = caller.memory.copyIn(argument, SIZE);
   if (bytes === undefined) return -ERRNO.EFAULT;
-  const view = new DataView(bytes.buffer);
+  const view = viewOf(bytes);
   const argsz = view.getUint32(at.argsz, true);
   if (argsz < SIZE) return -ERRNO.EINVAL;
   return {
@@ -45,7 +46,7 @@ export function vfio_check_precopy_ioctl(
 /** Copies the answer back: 0, or EFAULT. */
 export function writePrecopyInfo(caller: Process, argument: number, info: PrecopyInfo): number {
   const bytes = new Uint8Array(SIZE);
-  const view = new DataView(bytes.buffer);
+  const view = viewOf(bytes);
   view.setUint32(at.argsz, info.argsz, true);
   view.setUint32(at.flags, info.flags, true);
   view.setBigUint64(at.initial_bytes, info.initial_bytes, true);

@@ -1,5 +1,7 @@
 /** The migration features of the core: MIGRATION, MIG_DEVICE_STATE, MIG_DATA_SIZE, MIG_PRECOPY_INFOv2 (vfio_main.c). */
+
 import type { Task } from '../../../sim/scheduler.ts';
+import { bytesOf, viewOf } from '../../kernel/bytes.ts';
 import type { OpenFile } from '../../kernel/file.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
@@ -49,7 +51,7 @@ export function* migrationDeviceState(
 ): Task<number> {
   const bytes = new Uint8Array(MIG_SIZE);
   if (!caller.memory.readInto(argument, bytes)) return -ERRNO.EFAULT;
-  const mig = new DataView(bytes.buffer);
+  const mig = viewOf(bytes);
   let error = 0;
   if ((flags & FEATURE_FLAG.GET) !== 0) {
     const state = yield* device.migOps!.migration_get_state(device.data);
@@ -76,7 +78,7 @@ function* returnDataFile(caller: Process, file: OpenFile, argument: number, mig:
     return fd;
   }
   mig.setInt32(MIG.data_fd, fd, true);
-  if (caller.memory.write(argument, new Uint8Array(mig.buffer))) return 0;
+  if (caller.memory.write(argument, bytesOf(mig))) return 0;
   const closed = caller.closeCall(fd);
   if (typeof closed !== 'number') yield* closed;
   return -ERRNO.EFAULT;
@@ -85,6 +87,6 @@ function* returnDataFile(caller: Process, file: OpenFile, argument: number, mig:
 /** copy_to_user of a struct that is one u64. */
 function writeU64(caller: Process, address: number, size: number, value: number): number {
   const bytes = new Uint8Array(size);
-  new DataView(bytes.buffer).setBigUint64(0, BigInt(value), true);
+  viewOf(bytes).setBigUint64(0, BigInt(value), true);
   return caller.memory.write(address, bytes) ? 0 : -ERRNO.EFAULT;
 }

@@ -18,12 +18,12 @@ export function* dropFile(file: OpenFile): Task<void> {
 /**
  * Steps from the current state to `target`, the user's unchecked number, and returns the file of the last arc. The state
  * stays at the last one reached when an arc fails. Already there is success, whatever the state machine thinks of the
- * target. The caller holds its state mutex; `step` does one arc, `commit` records it as done.
+ * target. The caller holds its state mutex; `step` does one arc (a task if it may sleep), `commit` records it as done.
  */
 export function* walkMigration(
   flags: number,
   current: () => MigState,
-  step: (from: MigState, to: ReachableState) => Task<SetStateResult>,
+  step: (from: MigState, to: ReachableState) => SetStateResult | Task<SetStateResult>,
   commit: (to: ReachableState) => void,
   target: number,
 ): Task<SetStateResult> {
@@ -32,7 +32,8 @@ export function* walkMigration(
     if (steps === STEP_BUDGET) return yield* spin();
     const next = migrationFsm.next(flags, current(), target);
     if (next === MIG_REFUSED) return next;
-    const result = yield* step(current(), next);
+    const call = step(current(), next);
+    const result = isTask(call) ? yield* call : call;
     if (typeof result === 'number') return result;
     commit(next);
     if (result !== undefined && current() !== target) {
@@ -43,6 +44,10 @@ export function* walkMigration(
     file = result;
   }
   return file;
+}
+
+function isTask(call: SetStateResult | Task<SetStateResult>): call is Task<SetStateResult> {
+  return typeof call === 'object' && 'next' in call;
 }
 
 /** A state machine that makes no progress is a kernel thread that spins and hears no signal: the call never ends. */

@@ -4,6 +4,7 @@
  * tracking stops and show up in later answers; so the words are reproduced here, and only those that differ from their
  * neighbours take memory.
  */
+import { viewOf } from '../../kernel/bytes.ts';
 
 /** Bits of a word. */
 const WORD = 64;
@@ -77,7 +78,7 @@ export class DirtyBitmap {
   copyOut(shifted: number, write: (offset: number, bytes: Uint8Array) => boolean): boolean {
     const total = this.limit(shifted) * 8;
     const buffer = new Uint8Array(Math.min(total, CHUNK));
-    const view = new DataView(buffer.buffer);
+    const view = viewOf(buffer);
     for (let offset = 0; offset < total; offset += CHUNK) {
       const length = Math.min(CHUNK, total - offset);
       const wholeBytes = Math.max(0, Math.min(length, this.whole * 8 - offset));

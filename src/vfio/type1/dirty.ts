@@ -2,6 +2,7 @@
  * Dirty pages of a container: VFIO_IOMMU_DIRTY_PAGES, and the bitmap of UNMAP_DMA. The IOMMU reports nothing here: a
  * group that can write any mapped page makes all of them dirty, always; groups that only pin pages narrow it down.
  */
+import { viewOf } from '../../kernel/bytes.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import {
@@ -40,9 +41,9 @@ export class DirtyPages {
 
   ioctl(caller: Process, argument: number): number {
     if (!this.state.v2) return -ERRNO.EACCES;
-    const bytes = caller.memory.read(argument, header.size);
+    const bytes = caller.memory.copyIn(argument, header.size);
     if (bytes === undefined) return -ERRNO.EFAULT;
-    const view = new DataView(bytes.buffer);
+    const view = viewOf(bytes);
     const argsz = view.getUint32(header.at.argsz, true);
     if (argsz < header.size) return -ERRNO.EINVAL;
     const flags = view.getUint32(header.at.flags, true);
@@ -124,9 +125,9 @@ export class DirtyPages {
     const target = address + ((first - shift) / 64) * 8;
     if (shift > 0) {
       bits.shift(shift);
-      const before = caller.memory.read(target, 8);
+      const before = caller.memory.copyIn(target, 8);
       if (before === undefined) return -ERRNO.EFAULT;
-      bits.merge(new DataView(before.buffer).getBigUint64(0, true));
+      bits.merge(viewOf(before).getBigUint64(0, true));
     }
     const copied = bits.copyOut(shift, (offset, bytes) => caller.memory.write(target + offset, bytes));
     return copied ? 0 : -ERRNO.EFAULT;
@@ -134,9 +135,9 @@ export class DirtyPages {
 
   private getBitmap(caller: Process, argument: number, length: number): number {
     if (length < range.size) return -ERRNO.EINVAL;
-    const bytes = caller.memory.read(argument, range.size);
+    const bytes = caller.memory.copyIn(argument, range.size);
     if (bytes === undefined) return -ERRNO.EFAULT;
-    const view = new DataView(bytes.buffer);
+    const view = viewOf(bytes);
     const iova = view.getBigUint64(range.at.iova, true);
     const size = view.getBigUint64(range.at.size, true);
     if (size === 0n) return -ERRNO.EINVAL;

@@ -1,4 +1,5 @@
 /** VFIO_IOMMU_GET_INFO (vfio_iommu_type1_get_info): page sizes, and what else a user must know before mapping. */
+import { bytesOf, viewOf } from '../../kernel/bytes.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import { INFO_CAP, IOMMU_INFO, iommu_type1_info } from '../../uapi/vfio.ts';
@@ -18,9 +19,9 @@ export class Type1Info {
   }
 
   ioctl(caller: Process, argument: number): number {
-    const given = caller.memory.read(argument, MINIMUM);
+    const given = caller.memory.copyIn(argument, MINIMUM);
     if (given === undefined) return -ERRNO.EFAULT;
-    const argsz = new DataView(given.buffer).getUint32(at.argsz, true);
+    const argsz = viewOf(given).getUint32(at.argsz, true);
     if (argsz < MINIMUM) return -ERRNO.EINVAL;
     const placed = placeInfoCaps(caller, argument, argsz, STRUCT, this.capabilities());
     if (typeof placed === 'number') return placed;
@@ -39,13 +40,13 @@ export class Type1Info {
     const view = new DataView(new ArrayBuffer(24));
     view.setBigUint64(8, BigInt(this.state.pageSize), true);
     view.setBigUint64(16, BigInt(BITMAP_SIZE_MAX), true);
-    return { id: INFO_CAP.TYPE1_MIGRATION, version: 1, payload: new Uint8Array(view.buffer) };
+    return { id: INFO_CAP.TYPE1_MIGRATION, version: 1, payload: bytesOf(view) };
   }
 
   private dmaAvailable(): InfoCap {
     const view = new DataView(new ArrayBuffer(8));
     view.setUint32(0, this.state.mappings.available, true);
-    return { id: INFO_CAP.TYPE1_DMA_AVAIL, version: 1, payload: new Uint8Array(view.buffer) };
+    return { id: INFO_CAP.TYPE1_DMA_AVAIL, version: 1, payload: bytesOf(view) };
   }
 
   private iovaRanges(): InfoCap {
@@ -56,12 +57,12 @@ export class Type1Info {
       view.setBigUint64(8 + 16 * index, BigInt(start), true);
       view.setBigUint64(16 + 16 * index, BigInt(end) - 1n, true);
     }
-    return { id: INFO_CAP.TYPE1_IOVA_RANGE, version: 1, payload: new Uint8Array(view.buffer) };
+    return { id: INFO_CAP.TYPE1_IOVA_RANGE, version: 1, payload: bytesOf(view) };
   }
 
   private encode(argsz: number, capOffset: number): Uint8Array {
     const bytes = new Uint8Array(STRUCT);
-    const view = new DataView(bytes.buffer);
+    const view = viewOf(bytes);
     view.setUint32(at.argsz, argsz, true);
     view.setUint32(at.flags, IOMMU_INFO.PGSIZES | IOMMU_INFO.CAPS, true);
     view.setBigUint64(at.iova_pgsizes, this.state.pageSizes, true);

@@ -1,4 +1,5 @@
 /** VFIO_IOMMU_UNMAP_DMA (vfio_iommu_type1_unmap_dma, vfio_dma_do_unmap). */
+import { viewOf } from '../../kernel/bytes.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import { bitmap as bitmap_struct, DMA_UNMAP_FLAG, iommu_type1_dma_unmap } from '../../uapi/vfio.ts';
@@ -29,7 +30,7 @@ export class UnmapDma {
   private readonly dirty: DirtyPages;
   private readonly vaddrs: VaddrUpdate;
   private readonly bytes = new Uint8Array(iommu_type1_dma_unmap.size);
-  private readonly view = new DataView(this.bytes.buffer);
+  private readonly view = viewOf(this.bytes);
 
   constructor(state: Type1State, pinning: Pinning, dirty: DirtyPages, vaddrs: VaddrUpdate) {
     this.state = state;
@@ -139,9 +140,9 @@ export class UnmapDma {
 
   private readBitmap(caller: Process, argument: number, { argsz, size }: UnmapRequest): BitmapRequest | number {
     if (argsz < iommu_type1_dma_unmap.size + bitmap_struct.size) return -ERRNO.EINVAL;
-    const bytes = caller.memory.read(argument + iommu_type1_dma_unmap.size, bitmap_struct.size);
+    const bytes = caller.memory.copyIn(argument + iommu_type1_dma_unmap.size, bitmap_struct.size);
     if (bytes === undefined) return -ERRNO.EFAULT;
-    return this.dirty.checkBitmap(new DataView(bytes.buffer), 0, size);
+    return this.dirty.checkBitmap(viewOf(bytes), 0, size);
   }
 
   private decode(): UnmapRequest {

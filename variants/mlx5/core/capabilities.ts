@@ -86,7 +86,7 @@ function* queryGroup(queue: CommandQueue, group: number, functionId: number | un
   const input = command(OPCODE.QUERY_HCA_CAP, 16, (group << 1) | CURRENT);
   if (functionId !== undefined) input.setUint32(0x08, (0x8000_0000 | functionId) >>> 0);
   const { errno, view } = yield* queue.execute(input, OUT_LENGTH);
-  return errno < 0 ? errno : new DataView(view.buffer, CAPABILITY);
+  return errno < 0 ? errno : new DataView(view.buffer, view.byteOffset + CAPABILITY, view.byteLength - CAPABILITY);
 }
 
 function bit(view: DataView, index: number): boolean {

@@ -3,6 +3,7 @@
  * for each, an interrupt when entries come back. Input and output beyond 16 bytes lie in mailboxes, which this card
  * takes in one piece each.
  */
+import { bytesOf, viewOf, zeroedBytes } from '../../../src/kernel/bytes.ts';
 import type { BarAccess, DmaBuffer, PciDevice } from '../../../src/kernel/pci/device.ts';
 import { type Task, WaitQueue } from '../../../src/kernel/sleep.ts';
 import { ERRNO } from '../../../src/uapi/errno.ts';
@@ -28,7 +29,8 @@ export class CommandQueue {
   private readonly slots: Slot[] = [];
   private readonly freed = new WaitQueue('mlx5 command slot');
   private readonly entry = new Uint8Array(ENTRY.SIZE);
-  private readonly view = new DataView(this.entry.buffer);
+  private readonly view = viewOf(this.entry);
+  private readonly ownership = new Uint8Array(1);
   private token = 0;
   private aborted = false;
 
@@ -72,7 +74,7 @@ export class CommandQueue {
 
   /** The command interrupt: wakes whoever waits for an entry that came back. */
   interrupt(): void {
-    const own = new Uint8Array(1);
+    const own = this.ownership;
     for (const slot of this.slots) {
       if (!slot.busy || slot.done) continue;
       this.entries.read(slot.index * ENTRY.SIZE + ENTRY.STATUS_OWN, own);
@@ -98,7 +100,7 @@ export class CommandQueue {
 
   private post(slot: Slot, input: DataView, outLength: number): void {
     const { entry, view } = this;
-    const bytes = new Uint8Array(input.buffer, input.byteOffset, input.byteLength);
+    const bytes = bytesOf(input);
     entry.fill(0);
     view.setUint8(ENTRY.TYPE, ENTRY_TYPE);
     view.setUint32(ENTRY.INLEN, bytes.length);
@@ -120,13 +122,13 @@ export class CommandQueue {
   }
 
   private collect(slot: Slot, outLength: number): CommandOutput {
-    const bytes = new Uint8Array(outLength);
+    const bytes = zeroedBytes(outLength);
     const at = slot.index * ENTRY.SIZE;
     this.entries.read(at + ENTRY.OUT, bytes.subarray(0, Math.min(outLength, INLINE)));
     if (outLength > INLINE) slot.output!.read(0, bytes.subarray(INLINE));
-    const own = new Uint8Array(1);
+    const own = this.ownership;
     this.entries.read(at + ENTRY.STATUS_OWN, own);
-    return own[0]! >>> 1 === 0 ? outputOf(new DataView(bytes.buffer)) : undelivered(outLength);
+    return own[0]! >>> 1 === 0 ? outputOf(viewOf(bytes)) : undelivered(outLength);
   }
 
   private finish(slot: Slot): void {

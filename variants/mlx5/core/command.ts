@@ -1,4 +1,5 @@
 /** Commands as bytes: big-endian, with the fields that every input and output begins with (mlx5_ifc.h: mbox_in, mbox_out). */
+import { zeroedView } from '../../../src/kernel/bytes.ts';
 import { statusErrno } from './status.ts';
 
 /** Opcodes (include/linux/mlx5/mlx5_ifc.h: MLX5_CMD_OP_*). */
@@ -31,7 +32,7 @@ export const PLAIN = 16;
 
 /** A zeroed input of `length` bytes. */
 export function command(opcode: number, length: number = PLAIN, opMod = 0): DataView {
-  const view = new DataView(new ArrayBuffer(length));
+  const view = zeroedView(length);
   view.setUint16(0x00, opcode);
   view.setUint16(0x06, opMod);
   return view;

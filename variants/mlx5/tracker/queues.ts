@@ -2,6 +2,7 @@
  * The connection over which the card reports dirty pages: a completion queue, a receiving queue pair with its buffers,
  * and the card's end (drivers/vfio/pci/mlx5/cmd.c: mlx5vf_create_cq, mlx5vf_create_rc_qp, mlx5vf_activate_qp).
  */
+import { viewOf } from '../../../src/kernel/bytes.ts';
 import type { DmaBuffer } from '../../../src/kernel/pci/device.ts';
 import type { Task } from '../../../src/kernel/sleep.ts';
 import { PAGE } from '../core/object-commands.ts';
@@ -93,7 +94,7 @@ export class TrackerQueues {
     if (opcode === OPCODE.INVALID || (bytes[CQE.OP_OWN]! & 1) !== owner) return 'empty';
     this.consumed = (this.consumed + 1) & 0xff_ffff;
     if (opcode !== OPCODE.RESP_SEND_IMM) return 'error';
-    const view = new DataView(bytes.buffer);
+    const view = viewOf(bytes);
     return {
       index: view.getUint16(CQE.WQE_COUNTER) & (entries - 1),
       length: view.getUint32(CQE.BYTE_CNT),
@@ -106,7 +107,7 @@ export class TrackerQueues {
     if (length > this.messageBytes) return undefined;
     const bytes = new Uint8Array(length);
     if (length > 0) this.receive!.read(index * this.messageBytes, bytes);
-    return new DataView(bytes.buffer);
+    return viewOf(bytes);
   }
 
   /** Gives the buffer of a message that was read back to the card. */

@@ -1,0 +1,55 @@
+/**
+ * The hardware: memory, PCI functions from descriptions, topology, IOMMU, interrupts, the fabric between them, virtual
+ * time, and the device models that come with it. Nothing in here has heard of VFIO.
+ * @module
+ */
+export { edu } from './devices/edu/description.ts';
+export { igb } from './devices/igb/description.ts';
+export { MODELS } from './devices/index.ts';
+export { mlx5Models, mlx5Slot } from './devices/mlx5/index.ts';
+export { SAMPLE_DESCRIPTION } from './devices/sample/description.ts';
+export {
+  type DmaEvent,
+  Fabric,
+  type FabricEvents,
+  type FaultEvent,
+  type InterruptEvent,
+  type PeerEvent,
+  type ResetEvent,
+} from './fabric.ts';
+export { HangError } from './hang.ts';
+export { Hardware, type ModelTable } from './hardware.ts';
+export { InterruptController, type Vector } from './interrupts.ts';
+export { type Interval, Intervals } from './intervals.ts';
+export { Domain, type IovaMapping } from './iommu/domain.ts';
+export { Iommu, MSI_WINDOW } from './iommu/iommu.ts';
+export { mlx5Machine } from './machines/mlx5.ts';
+export { recorded, vtd } from './machines/recorded.ts';
+export { sampleMachine } from './machines/sample.ts';
+export { type Extent, PAGE_SIZE, PhysicalMemory } from './memory.ts';
+export { Mutex } from './mutex.ts';
+export { ConfigSpace } from './pci/config-space.ts';
+export type {
+  BarDescription,
+  BridgeDescription,
+  CapabilityDescription,
+  FunctionDescription,
+  IommuDescription,
+  MachineDescription,
+  SlotDescription,
+  SriovDescription,
+} from './pci/description.ts';
+export { bdf, PciFunction, type Place, type RequesterId } from './pci/function.ts';
+export {
+  type DeviceModel,
+  type DevicePorts,
+  type DmaPort,
+  type InterruptPort,
+  inert,
+  type ModelFactory,
+  type ResetKind,
+} from './pci/model.ts';
+export { MsixTable } from './pci/msix-table.ts';
+export { type FunctionTemplate, type PlacedCapability, templateOf } from './pci/template.ts';
+export { type Bridge, type Hit, Topology } from './pci/topology.ts';
+export { type Choose, HANG, Scheduler, type Task, type Thread, type Wait, WaitQueue, type Wake } from './scheduler.ts';

@@ -1,0 +1,17 @@
+/**
+ * The kernel: processes and their one door, open files, the PCI bus and its drivers, and what a driver may sleep on.
+ * @module
+ */
+export { AddressSpace } from './address-space.ts';
+export { Devfs } from './devfs.ts';
+export { EventFd } from './eventfd.ts';
+export { type Backing, FileReference, type MmapRequest, type OpenFile, POLL, type Result } from './file.ts';
+export { IommuGroup } from './iommu-group.ts';
+export { ALL_CAPABILITIES, Kernel } from './kernel.ts';
+export { PciBus } from './pci/bus.ts';
+export { type BarAccess, type DmaBuffer, PciDevice, type Resource } from './pci/device.ts';
+export { ANY_ID, type PciDriver, type PciId } from './pci/driver.ts';
+export { RESET_METHODS, type ResetMethod, resetMethods } from './pci/reset.ts';
+export { disableSriov, enableSriov } from './pci/sriov.ts';
+export { type Capability, type MmapFlags, type OpenFlags, type PathLookup, Process } from './process.ts';
+export { Completion, Mutex, type Task, type Wait, WaitQueue, type Wake } from './sleep.ts';

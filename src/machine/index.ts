@@ -1,0 +1,7 @@
+/**
+ * Machines that run: hardware, a kernel, VFIO and drivers put together, and those that come with the emulator.
+ * @module
+ */
+export { Machine, type MachineOptions, type VfioParameters } from './machine.ts';
+export { MACHINES, machineNamed } from './machines.ts';
+export { VARIANTS, variantNamed } from './variants.ts';

@@ -1,0 +1,94 @@
+import { describe, expect, test } from 'vitest';
+import type { BridgeDescription, SlotDescription } from '../../sim/pci/description.ts';
+import { card, ROOT_PORT, simple } from '../sim/bare.ts';
+import { configureVfs, driver, Rig } from './rig.ts';
+
+const ALL = 0x1d;
+const fn = (devfn: string, more = {}): SlotDescription => ({ devfn, function: simple(devfn, more) });
+const port = (
+  kind: BridgeDescription['kind'],
+  devfn: string,
+  acs: number,
+  ...below: SlotDescription[]
+): SlotDescription => ({
+  kind,
+  devfn,
+  acs,
+  below,
+});
+const ACS = [{ kind: 'acs', at: 0x140 }];
+
+/** Names of the devices of each group, in the order of the groups' numbers. */
+function groups(...root: SlotDescription[]): string[] {
+  const rig = new Rig(root);
+  return [...rig.kernel.bus.groups.values()].map(({ devices }) => devices.map(({ name }) => name.slice(5)).join(' '));
+}
+
+describe('isolation by ACS', () => {
+  test('endpoints below root ports with ACS have a group each', () => {
+    expect(groups(port('root-port', '01.0', ALL, fn('00.0')), port('root-port', '02.0', ALL, fn('00.0')))).toEqual([
+      '01:00.0',
+      '02:00.0',
+    ]);
+  });
+
+  test.each([
+    ['everything', 0, ['03:00.0 04:00.0']],
+    ['source validation', ALL & ~0x01, ['03:00.0 04:00.0']],
+    ['request redirection', ALL & ~0x04, ['03:00.0 04:00.0']],
+    ['completion redirection', ALL & ~0x08, ['03:00.0 04:00.0']],
+    ['upstream forwarding', ALL & ~0x10, ['03:00.0 04:00.0']],
+    ['nothing', ALL, ['03:00.0', '04:00.0']],
+  ])('two endpoints below a switch whose ports lack %s', (_what, acs, expected) => {
+    const down = (devfn: string): SlotDescription => port('downstream-port', devfn, acs, fn('00.0'));
+    const upstream = port('upstream-port', '00.0', ALL, down('00.0'), down('01.0'));
+    expect(groups(port('root-port', '01.0', ALL, upstream))).toEqual(expected);
+  });
+
+  test('one port without ACS on the way up spoils the isolation below it', () => {
+    const down = (devfn: string): SlotDescription => port('downstream-port', devfn, ALL, fn('00.0'));
+    const upstream = port('upstream-port', '00.0', ALL, down('00.0'), down('01.0'));
+    expect(groups(port('root-port', '01.0', 0, upstream), fn('05.0'))).toEqual(['03:00.0 04:00.0', '00:05.0']);
+  });
+});
+
+describe('functions of one slot', () => {
+  test('share a group unless they have ACS', () => {
+    expect(groups({ ...ROOT_PORT, devfn: '01.0', below: [fn('00.0'), fn('00.1'), fn('01.0')] })).toEqual([
+      '01:00.0 01:00.1',
+      '01:01.0',
+    ]);
+    const capabilities = [...simple('x').capabilities!, ...ACS];
+    const guarded = (devfn: string): SlotDescription => fn(devfn, { capabilities });
+    expect(groups({ ...ROOT_PORT, devfn: '01.0', below: [guarded('00.0'), guarded('00.1')] })).toEqual([
+      '01:00.0',
+      '01:00.1',
+    ]);
+  });
+});
+
+test('everything behind a PCIe-to-PCI bridge is one group', () => {
+  const conventional = { capabilities: [], configSize: 256 as const };
+  const bridge: SlotDescription = {
+    kind: 'pcie-to-pci',
+    devfn: '00.0',
+    below: [fn('03.0', conventional), fn('05.0', conventional)],
+  };
+  expect(groups({ ...ROOT_PORT, devfn: '01.0', below: [bridge] }, fn('09.0'))).toEqual(['02:03.0 02:05.0', '00:09.0']);
+});
+
+describe('VFs', () => {
+  const withVfs = (acs: number): string[] => {
+    const rig = new Rig([port('root-port', '01.0', acs, { devfn: '00.0', function: card })]);
+    const ids = [{ vendor: 0x1234, device: 0x00f0 }];
+    rig.load(driver('pf', [], { ids, sriovConfigure: configureVfs }));
+    rig.echo(rig.sys('01:00.0', 'sriov_numvfs'), '2');
+    return [...rig.kernel.bus.groups.values()].map(({ devices }) => devices.map(({ name }) => name.slice(5)).join(' '));
+  };
+  test('have a group each where the PF’s way up isolates', () => {
+    expect(withVfs(ALL)).toEqual(['01:00.0', '01:02.0', '01:02.2']);
+  });
+  test('are in the PF’s group where it does not', () => {
+    expect(withVfs(0)).toEqual(['01:00.0 01:02.0 01:02.2']);
+  });
+});
