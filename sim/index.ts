@@ -6,7 +6,7 @@
 export { edu } from './devices/edu/description.ts';
 export { igb } from './devices/igb/description.ts';
 export { MODELS } from './devices/index.ts';
-export { mlx5Models, mlx5Slot } from './devices/mlx5/index.ts';
+export { type Capabilities, type Limits, type ModelOptions, mlx5Models, mlx5Slot } from './devices/mlx5/index.ts';
 export { SAMPLE_DESCRIPTION } from './devices/sample/description.ts';
 export {
   type DmaEvent,
@@ -26,7 +26,7 @@ export { Iommu, MSI_WINDOW } from './iommu/iommu.ts';
 export { mlx5Machine } from './machines/mlx5.ts';
 export { recorded, vtd } from './machines/recorded.ts';
 export { sampleMachine } from './machines/sample.ts';
-export { type Extent, PAGE_SIZE, PhysicalMemory } from './memory.ts';
+export { type Extent, PAGE_SIZE, PagePool, PhysicalMemory } from './memory.ts';
 export { Mutex } from './mutex.ts';
 export { ConfigSpace } from './pci/config-space.ts';
 export type {

@@ -8,6 +8,8 @@ export interface Extent {
   readonly start: number;
   readonly length: number;
   readonly owner: string;
+  /** What it is for, in a word; for people and for counting. */
+  readonly purpose: string;
   /** What bytes that were never written read as. */
   readonly fill: number;
   /** Pages that have been written, by their number within the extent. */
@@ -57,10 +59,10 @@ export class PhysicalMemory {
    * Allocates whole pages for `owner`; `align` in bytes. Pages given to users are zeroed, the kernel's own hold whatever
    * was there (the fill). Neighbours are one page apart, so an overrun is unowned.
    */
-  allocate(owner: string, length: number, align = PAGE_SIZE, zeroed = true): Extent {
+  allocate(owner: string, length: number, align = PAGE_SIZE, zeroed = true, purpose = ''): Extent {
     const size = Math.ceil(length / PAGE_SIZE) * PAGE_SIZE;
     const start = Math.ceil(this.next / align) * align;
-    const extent: Extent = { start, length: size, owner, fill: zeroed ? 0 : this.fill, pages: [] };
+    const extent: Extent = { start, length: size, owner, purpose, fill: zeroed ? 0 : this.fill, pages: [] };
     this.extents.items.push(extent); // addresses only grow, so the order holds
     this.next = start + size + PAGE_SIZE;
     return extent;

@@ -1,6 +1,6 @@
 /** Groups, containers and DMA mappings for programs: a thin, typed layer over the door. Errors stay negated errnos. */
 import type { Process } from '../kernel/process.ts';
-import { EXTENSION, iommu_type1_dma_map, iommu_type1_dma_unmap, VFIO } from '../uapi/vfio.ts';
+import { EXTENSION, iommu_type1_dma_map, iommu_type1_dma_unmap, iommu_type1_info, VFIO } from '../uapi/vfio.ts';
 import { DeviceClient } from './device.ts';
 import { Scratch } from './scratch.ts';
 
@@ -44,6 +44,15 @@ export class ContainerClient {
     setNumber64(view, at.iova, iova);
     setNumber64(view, at.size, size);
     return this.process.ioctl(this.fd, VFIO.IOMMU_MAP_DMA, this.scratch.put(length));
+  }
+
+  /** VFIO_IOMMU_GET_INFO with room for `argsz` bytes: the struct and its capabilities, or an errno. */
+  info(argsz = 256): Uint8Array | number {
+    this.scratch.begin(argsz).setUint32(iommu_type1_info.at.argsz, argsz, true);
+    const result = this.process.ioctl(this.fd, VFIO.IOMMU_GET_INFO, this.scratch.put(argsz));
+    if (result < 0) return result;
+    this.scratch.take(argsz);
+    return this.scratch.bytes.slice(0, argsz);
   }
 
   /** VFIO_IOMMU_UNMAP_DMA; the bytes unmapped, or an errno. */

@@ -2,16 +2,20 @@
  * The kernel: processes and their one door, open files, the PCI bus and its drivers, and what a driver may sleep on.
  * @module
  */
-export { AddressSpace } from './address-space.ts';
-export { Devfs } from './devfs.ts';
+export { AddressSpace, type Mapping, type PinnedRun } from './address-space.ts';
+export { Devfs, type Opener } from './devfs.ts';
 export { EventFd } from './eventfd.ts';
 export { type Backing, FileReference, type MmapRequest, type OpenFile, POLL, type Result } from './file.ts';
-export { IommuGroup } from './iommu-group.ts';
+export { IommuGroup, type ReservedRegion } from './iommu-group.ts';
 export { ALL_CAPABILITIES, Kernel } from './kernel.ts';
 export { PciBus } from './pci/bus.ts';
 export { type BarAccess, type DmaBuffer, PciDevice, type Resource } from './pci/device.ts';
 export { ANY_ID, type PciDriver, type PciId } from './pci/driver.ts';
 export { RESET_METHODS, type ResetMethod, resetMethods } from './pci/reset.ts';
+export { restoreState, type SavedState, saveState } from './pci/saved-state.ts';
 export { disableSriov, enableSriov } from './pci/sriov.ts';
 export { type Capability, type MmapFlags, type OpenFlags, type PathLookup, Process } from './process.ts';
 export { Completion, Mutex, type Task, type Wait, WaitQueue, type Wake } from './sleep.ts';
+export type { Attribute, Binary, Directory, Link, Node } from './sysfs/node.ts';
+export type { Extra } from './sysfs/pci-device.ts';
+export { Sysfs } from './sysfs/tree.ts';

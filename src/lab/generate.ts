@@ -22,7 +22,7 @@ const TABLES = Array.from({ length: 8 }, (_, phase) => {
 const SHARE_A = 78;
 const SHARE_B = 18;
 /** Steps of a case: this many, and at most twice as many. */
-const LENGTH = 20;
+const LENGTH = 12;
 
 /** Generation by execution. */
 export function generating(seed: number): Choices {

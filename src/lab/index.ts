@@ -6,12 +6,15 @@ export { type CampaignCounts, type CampaignOptions, type CampaignResult, runCamp
 export { type CounterexampleFile, load, store } from './counterexample.ts';
 export { describeStep } from './describe-step.ts';
 export { type Choices, generating, replaying } from './generate.ts';
+export type { Monitor } from './monitor.ts';
+export type { Args, Operation, Weights } from './operations/operation.ts';
 export type { DeviceProfile, Inside } from './profiles/profile.ts';
 export { PROPERTIES, type Property } from './properties/index.ts';
-export { caseSeed } from './random.ts';
+export { caseSeed, Random } from './random.ts';
+export type { Difference, Recorder } from './recorder.ts';
 export { type CaseResult, rerun, runCase, type Subject } from './run-case.ts';
 export type { Actor, Scenario, Step, Twin, Violation } from './scenario.ts';
 export { type Progress, shrink } from './shrink.ts';
 export { subjectNamed } from './subject.ts';
-export { Tenant } from './tenant.ts';
+export { type DataFile, type ShadowMapping, Tenant } from './tenant.ts';
 export { type Variation, World } from './world.ts';

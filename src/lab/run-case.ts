@@ -111,6 +111,7 @@ function execute(subject: Subject, variation: Variation, choices: Choices, skip:
 function perform(world: World, step: Step, index: number): number {
   const recorder = world.seen[step.by];
   recorder.begin(index);
+  world.actor = step.by;
   const tenant = step.by === 'B' ? world.b : world.a;
   if (step.by === 'H') {
     const answer = world.profile.host(world, step.args.what ?? 0);
@@ -126,6 +127,8 @@ function perform(world: World, step: Step, index: number): number {
     world.settle();
     world.raced = true;
   }
+  // What PRECOPY_INFO reported holds until something else happens.
+  if (step.op !== 'read') for (const file of tenant.files) file.reported = undefined;
   resync(tenant);
   const call = operation.run(tenant, step.args, world, index, spawned);
   if (spawned && typeof call !== 'number') {

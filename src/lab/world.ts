@@ -23,7 +23,7 @@ export interface Variation {
 }
 
 /** Mappings a tenant may have: small, so that the limit is met. */
-const DMA_ENTRY_LIMIT = 6;
+export const DMA_ENTRY_LIMIT = 6;
 /** Pages go from machine to machine; each is filled before it is used again. */
 const PAGES = new PagePool();
 
@@ -49,6 +49,13 @@ export class World {
   private readonly variation: Variation;
   private readonly spares = new Map<Tenant, DeviceClient>();
   readonly resting: Readonly<Record<string, number>>;
+  readonly restingMemory: number;
+  /** Whose step is under way. */
+  actor: Actor = 'H';
+  /** Status with which the next save of tenant A fails; undefined: none. */
+  failure: number | undefined;
+  /** A failure has been injected: what the user's stream says is no longer the whole truth. */
+  failed = false;
 
   constructor(variant: VariantModule, profile: DeviceProfile, variation: Variation) {
     this.variant = variant;
@@ -58,6 +65,7 @@ export class World {
       variants: [variant],
       fill: variation.fill,
       pool: PAGES,
+      models: profile.models((opcode) => this.failNow(opcode)),
       parameters: { dmaEntryLimit: DMA_ENTRY_LIMIT },
     });
     this.host = this.machine.process('host');
@@ -81,6 +89,7 @@ export class World {
       profile.prepare(tenant, this);
     }
     this.resting = this.monitor.inside.resources();
+    this.restingMemory = kernelMemory(this.machine);
   }
 
   private tenant(name: 'A' | 'B', index: number, bdf: string): Tenant {
@@ -109,6 +118,15 @@ export class World {
   /** What a tenant writes: B's bytes depend on its secret. */
   content(tenant: Tenant, value: number): number {
     return tenant.name === 'B' ? (value ^ this.variation.secret) >>> 0 : value;
+  }
+
+  /** Fault injection: the firmware fails one command of tenant A. */
+  private failNow(opcode: number): number | undefined {
+    if (this.failure === undefined || this.actor !== 'A' || !this.profile.failable.has(opcode)) return undefined;
+    const status = this.failure;
+    this.failure = undefined;
+    this.failed = true;
+    return status;
   }
 
   /** Lets devices and background work come to rest. */
@@ -161,6 +179,14 @@ export class World {
       return -4;
     }
   }
+}
+
+/** Bytes of memory that host drivers hold, but for mailboxes, which stay with the command queue. */
+export function kernelMemory(machine: Machine): number {
+  let bytes = 0;
+  for (const { owner, purpose, length } of machine.hardware.memory.extents.items)
+    if (owner.startsWith('kernel:') && purpose !== 'mailbox') bytes += length;
+  return bytes;
 }
 
 function asTask<T>(call: T | Task<T>): Task<T> {

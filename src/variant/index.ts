@@ -14,19 +14,31 @@ export {
   type Source,
   userDerived,
 } from './argument.ts';
-export { allSafeguards, type Dossier, dossierOf } from './dossier.ts';
+export {
+  allSafeguards,
+  type Dossier,
+  type DossierArgument,
+  type DossierField,
+  type DossierFormat,
+  type DossierInteraction,
+  type DossierSafeguard,
+  dossierOf,
+} from './dossier.ts';
 export { dossierMarkdown, dossierText } from './dossier-render.ts';
 export {
   boundaryValues,
   type CheckedValues,
+  FIELD_WIDTH,
   type FieldDeclaration,
   type Fields,
   type FieldType,
+  type FieldValue,
   type FieldValues,
 } from './field.ts';
 export type { Choose, FormatRow, MigrationFormat, Mutation } from './format.ts';
 export {
   defineParent,
+  type ErrorRule,
   type Interaction,
   type Interactions,
   Parent,
@@ -35,17 +47,30 @@ export {
   type ParentImplementation,
   type ParentObserver,
   type ParentObservers,
+  type ResultOf,
+  type Returned,
   returns,
   type Scope,
 } from './interaction.ts';
 export { type ParentlessVariant, parentlessVariant } from './parentless.ts';
-export type { RecordDeclaration, RecordFormatDefinition, RecordHandlers, Records } from './record-declaration.ts';
-export { RecordDecoder } from './record-decoder.ts';
+export type {
+  FieldsHandler,
+  FieldsPayload,
+  OpaqueHandler,
+  OpaquePayload,
+  RecordDeclaration,
+  RecordFormatDefinition,
+  RecordHandlers,
+  Records,
+} from './record-declaration.ts';
+export { type DecoderPlan, RecordDecoder } from './record-decoder.ts';
 export { RecordFormat, recordFormat } from './record-format.ts';
+export type { SplitStream } from './record-stream.ts';
 export {
   type AnySafeguard,
   defineSafeguards,
   type Safeguard,
+  type SafeguardDefinition,
   type Safeguards,
   withoutSafeguard,
 } from './safeguard.ts';

@@ -41,14 +41,14 @@ describe('isolation by ACS', () => {
     ['nothing', ALL, ['03:00.0', '04:00.0']],
   ])('two endpoints below a switch whose ports lack %s', (_what, acs, expected) => {
     const down = (devfn: string): SlotDescription => port('downstream-port', devfn, acs, fn('00.0'));
-    const upstream = port('upstream-port', '00.0', ALL, down('00.0'), down('01.0'));
+    const upstream = port('upstream-port', '00.0', acs, down('00.0'), down('01.0'));
     expect(groups(port('root-port', '01.0', ALL, upstream))).toEqual(expected);
   });
 
   test('one port without ACS on the way up spoils the isolation below it', () => {
     const down = (devfn: string): SlotDescription => port('downstream-port', devfn, ALL, fn('00.0'));
     const upstream = port('upstream-port', '00.0', ALL, down('00.0'), down('01.0'));
-    expect(groups(port('root-port', '01.0', 0, upstream), fn('05.0'))).toEqual(['03:00.0 04:00.0', '00:05.0']);
+    expect(groups(port('root-port', '01.0', 0, upstream), fn('05.0'))).toEqual(['00:05.0', '03:00.0 04:00.0']);
   });
 });
 
@@ -74,7 +74,7 @@ test('everything behind a PCIe-to-PCI bridge is one group', () => {
     devfn: '00.0',
     below: [fn('03.0', conventional), fn('05.0', conventional)],
   };
-  expect(groups({ ...ROOT_PORT, devfn: '01.0', below: [bridge] }, fn('09.0'))).toEqual(['02:03.0 02:05.0', '00:09.0']);
+  expect(groups({ ...ROOT_PORT, devfn: '01.0', below: [bridge] }, fn('09.0'))).toEqual(['00:09.0', '02:03.0 02:05.0']);
 });
 
 describe('VFs', () => {

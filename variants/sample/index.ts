@@ -18,12 +18,12 @@ export const SAFEGUARDS = defineSafeguards(DRIVER, {
   COUNT: { checks: 'the count is below the limit', errno: 'ERANGE', holds: (n: number, limit: number) => n < limit },
 });
 
-function word<G extends AnySafeguard[]>(offset: number, meaning: string, typical: number, ...safeguards: G) {
-  const about = { meaning, producer: 'driver', userVisible: 'BAR 0', constraint: 'see the safeguards' };
-  return { ...about, offset, type: 'u32', values: [typical], safeguards } as const;
+function word<G extends AnySafeguard[]>(offset: number, meaning: string, rule: string, value: number, ...guards: G) {
+  const about = { meaning, constraint: rule, producer: 'driver', userVisible: 'constant, or a register in BAR 0' };
+  return { ...about, offset, type: 'u32', values: [value], safeguards: guards } as const;
 }
-const limit = word(0, 'where the count starts again', 256, SAFEGUARDS.LIMIT);
-const count = word(4, 'ticks since it started', 3);
+const limit = word(0, 'where the count starts again', '1 to 256', 256, SAFEGUARDS.LIMIT);
+const count = word(4, 'ticks since it started', 'below the limit', 3);
 const payload = { kind: 'fields', complete: SAFEGUARDS.SIZE, fields: { limit, count } } as const;
 
 export const FORMAT = recordFormat({
@@ -32,7 +32,7 @@ export const FORMAT = recordFormat({
   compatibility: 'There is no version: another layout would have another tag, and is refused.',
   order: ['One TALLY; of several the last one counts.'],
   littleEndian: true,
-  header: { tag: word(0, '1: TALLY', 1, SAFEGUARDS.TAG), size: word(4, 'bytes behind the header', 8) },
+  header: { tag: word(0, 'TALLY', '1', 1, SAFEGUARDS.TAG), size: word(4, 'bytes that follow', '8', 8) },
   lengthField: 'size',
   tagField: 'tag',
   optionalFlag: { field: 'tag', mask: 0 },
@@ -112,9 +112,10 @@ export const sample: VariantModule = parentlessVariant({
       const result = yield* pci.vfio_pci_core_enable(device);
       if (result < 0) return result;
       device.become(RUNNING);
+      pci.vfio_pci_core_finish_enable(device);
       // Every way to a BAR looks here: read, write, mmap, ioeventfd, dma-buf.
       device.bars.map[WINDOW] = -ERRNO.ENODEV;
-      pci.vfio_pci_core_finish_enable(device);
+      device.bars.mmapSupported[WINDOW] = false;
       return 0;
     },
     close_device(device) {
@@ -141,7 +142,7 @@ export const sample: VariantModule = parentlessVariant({
     migrationFlags: vfio.MIGRATION.STOP_COPY,
     formats: [FORMAT],
     consumption: 'A TALLY takes effect in the write that completes it; what is incomplete at the end is dropped.',
-    regions: [{ region: 'BAR 2', change: 'every access answers ENODEV: the state window', safeguards: [] }],
+    regions: [{ region: 'BAR 2', change: 'no access: it is the state window', safeguards: [] }],
     inputs: [],
     safeguards: Object.values(SAFEGUARDS) as readonly unknown[] as readonly AnySafeguard[],
   },

@@ -146,9 +146,9 @@ export class PciDevice {
   }
 
   /** Kernel memory mapped for this device in its group's default domain; zeroed as dma_alloc_coherent's, or not. */
-  allocateDma(length: number, zeroed = true): DmaBuffer {
+  allocateDma(length: number, zeroed = true, purpose = ''): DmaBuffer {
     const memory = this.hardware.memory;
-    const extent: Extent = memory.allocate(`kernel:${this.name}`, length, PAGE_SIZE, zeroed);
+    const extent: Extent = memory.allocate(`kernel:${this.name}`, length, PAGE_SIZE, zeroed, purpose);
     const domain = this.group!.defaultDomain;
     const mapping = { start: extent.start, length: extent.length, physical: extent.start, read: true, write: true };
     domain.map(mapping);

@@ -30,7 +30,14 @@ const configWrite: Operation = {
     width: random.pick(WIDTHS),
     value: random.bits(),
   }),
-  run: (tenant, { offset, width, value }) => tenant.device!.write(PCI_REGION.CONFIG, offset!, width as Width, value!),
+  run(tenant, { offset, width, value }, world, step) {
+    const calm = tenant.pending === 0;
+    const before = world.profile.messageControl(tenant.fn);
+    const result = tenant.device!.write(PCI_REGION.CONFIG, offset!, width as Width, value!);
+    if (calm && world.profile.messageControl(tenant.fn) !== before)
+      world.violate('config-space confinement', 'a configuration write changes how the host programmed MSI-X', step);
+    return result;
+  },
 };
 
 const barRead: Operation = {
@@ -70,9 +77,15 @@ export const BOUNDARY = [
 const info: Operation = {
   name: 'info',
   weights: whileOpen(2),
-  generate: (random) => ({ kind: random.below(3), index: random.below(11) }),
+  generate: (random) => ({ kind: random.below(4), index: random.below(11) }),
   run(tenant, { kind, index }, world) {
     const device = tenant.device!;
+    if (kind === 3) {
+      const bytes = tenant.client.info();
+      if (typeof bytes === 'number') return bytes;
+      world.observe(tenant, bytes);
+      return 0;
+    }
     const answer = kind === 0 ? device.info() : kind === 1 ? device.regionInfo(index!) : device.irqInfo(index!);
     if (typeof answer === 'number') return answer;
     for (const value of Object.values(answer)) world.observe(tenant, value);

@@ -3,7 +3,7 @@ import { MSI_WINDOW } from '../../../sim/iommu/iommu.ts';
 import { PAGE_SIZE } from '../../../sim/memory.ts';
 import type { Random } from '../random.ts';
 import { BUFFER_BYTES, type Tenant } from '../tenant.ts';
-import type { World } from '../world.ts';
+import { DMA_ENTRY_LIMIT, type World } from '../world.ts';
 import { type Args, type Operation, whileOpen } from './operation.ts';
 
 const PAGES = BUFFER_BYTES / PAGE_SIZE;
@@ -37,11 +37,13 @@ const map: Operation = {
       flags: random.chance(80) ? 3 : random.below(5),
     };
   },
-  run(tenant, { page, pages, iova, flags }) {
+  run(tenant, { page, pages, iova, flags }, world, step) {
     const vaddr = tenant.buffer + page! * PAGE_SIZE;
     const length = pages! * PAGE_SIZE;
     const result = tenant.client.map(vaddr, iova!, length, flags!);
     if (result === 0) tenant.shadow.insert({ start: iova!, length, vaddr, flags: flags! });
+    if (tenant.shadow.size > DMA_ENTRY_LIMIT)
+      world.violate('DMA confinement', `${tenant.shadow.size} mappings where ${DMA_ENTRY_LIMIT} are allowed`, step);
     return result;
   },
 };
@@ -73,13 +75,19 @@ const unmap: Operation = {
 const job: Operation = {
   name: 'job',
   weights: whileOpen(10),
-  generate: (random, tenant, world) => ({
-    kind: random.below(world.profile.jobKinds),
-    queue: random.below(2),
-    source: iovaOf(random, tenant, world),
-    target: iovaOf(random, tenant, world),
-    length: random.chance(80) ? 1 + random.below(256) : random.pick([0, 4096, 4097, 65536, 0xffff_ffff]),
-  }),
+  generate: (random, tenant, world) => {
+    const { jobKinds, fill } = world.profile;
+    // A small word written into the message window is what a forged interrupt looks like.
+    if (random.chance(4))
+      return { kind: fill, queue: random.below(2), source: random.below(24), target: MSI_WINDOW.start, length: 4 };
+    return {
+      kind: random.below(jobKinds),
+      queue: random.below(2),
+      source: iovaOf(random, tenant, world),
+      target: iovaOf(random, tenant, world),
+      length: random.chance(80) ? 1 + random.below(256) : random.pick([0, 4096, 4097, 65536, 0xffff_ffff]),
+    };
+  },
   run: (tenant, args, world) => world.profile.submit(tenant, args),
 };
 

@@ -4,7 +4,7 @@ import { type Operation, whileOpen } from './operation.ts';
 
 const start: Operation = {
   name: 'log_start',
-  weights: whileOpen(2),
+  weights: whileOpen(1),
   generate: (random) => ({
     iova: PAGE_SIZE * random.below(16),
     pages: random.pick([1, 4, 16, 32, 64]),

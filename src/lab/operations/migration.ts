@@ -58,7 +58,7 @@ export function follow(
   }
   tenant.state = state;
   const held = world.monitor.inside.sessions(tenant.fn);
-  if (held > 0 && SESSIONLESS.has(state))
+  if (held > 0 && SESSIONLESS.has(state) && !world.failed && !world.raced)
     world.violate('parent-interaction scope', `the parent still tracks for a session in ${STATE_NAMES[state]}`, step);
 }
 
@@ -82,7 +82,6 @@ const setState: Operation = {
       device_feature_mig_state.size,
       (view, at) => view.setUint32(at, state!, true),
     );
-    for (const file of tenant.files) file.reported = undefined;
     return after(call, (result) => {
       const answer = device.stateAnswer(result);
       world.observe(tenant, answer.dataFd >= 0 ? 1 : answer.dataFd);
@@ -137,6 +136,8 @@ const precopyInfo: Operation = {
   run(tenant, _args, world, step) {
     const file = tenant.file('save') ?? tenant.file('save', false);
     if (file === undefined) return -ERRNO.EBADF;
+    // Work under way would change what there is to save after the answer.
+    if (tenant.pending === 0) world.settle();
     const answer = tenant.device!.precopyInfo(file.fd);
     const inPrecopy = tenant.state === S.PRE_COPY || tenant.state === S.PRE_COPY_P2P;
     const known = tenant.state !== undefined && tenant.pending === 0 && file.certain;
@@ -210,4 +211,24 @@ const closeFile: Operation = {
   },
 };
 
-export const MIGRATION_OPERATIONS: readonly Operation[] = [setState, getState, dataSize, precopyInfo, read, closeFile];
+/** Hardware trouble: the next save fails. Only tenant A has it, so that a twin without A has none. */
+const failSave: Operation = {
+  name: 'fail_save',
+  weights: [0, 1, 1, 0, 0, 1, 1, 1],
+  generate: (random, tenant, world) =>
+    tenant === world.a ? { status: random.pick(world.profile.failures) } : undefined,
+  run(_tenant, { status }, world) {
+    world.failure = status!;
+    return 0;
+  },
+};
+
+export const MIGRATION_OPERATIONS: readonly Operation[] = [
+  setState,
+  getState,
+  dataSize,
+  precopyInfo,
+  read,
+  closeFile,
+  failSave,
+];

@@ -50,7 +50,9 @@ const write: Operation = {
       world.violate(ROBUST, `writing a data file after its session answers ${result}`, step);
     if (alive && result < 0 && !world.profile.streamErrnos.has(-result))
       world.violate(ROBUST, `a bad stream is refused with ${errnoName(result)}, which no safeguard declares`, step);
-    if (alive && file.certain && untouched && !mutate && result < 0)
+    // After an injected failure, or calls beside a reset, the firmware may still hold on to a save.
+    const sound = !world.failed && !world.raced;
+    if (alive && sound && file.certain && untouched && !mutate && result < 0)
       world.violate(ROBUST, `a valid stream is refused with ${errnoName(result)}`, step);
     return result;
   },
@@ -59,7 +61,7 @@ const write: Operation = {
 /** Saves, loads into the same device, saves again: both streams must be the same bytes, whatever the chunks. */
 const roundTrip: Operation = {
   name: 'round_trip',
-  weights: [0, 3, 2, 0, 0, 1, 0, 0],
+  weights: [0, 2, 1, 0, 0, 1, 0, 0],
   generate: (random, tenant) => (tenant.pending > 0 ? undefined : { out: chunkSize(random), into: chunkSize(random) }),
   run(tenant, { out, into }, world, step) {
     const first = saveAll(tenant, world, step, out!);
@@ -69,7 +71,8 @@ const roundTrip: Operation = {
     const file = tenant.file('resume')!;
     const loaded = feed(tenant, file, first, Math.max(into!, Math.ceil(first.length / 512)));
     if (loaded < 0) {
-      world.violate('save-load round trip', `the device's own stream is refused with ${errnoName(loaded)}`, step);
+      if (!world.failed && !world.raced)
+        world.violate('save-load round trip', `the device's own stream is refused with ${errnoName(loaded)}`, step);
       return loaded;
     }
     const second = saveAll(tenant, world, step, 65536);
@@ -109,7 +112,7 @@ function saveAll(tenant: Tenant, world: World, step: number, chunk: number): Uin
   const parts: Uint8Array[] = [];
   const { scratch } = tenant.client;
   for (let budget = 4096; budget > 0; budget--) {
-    const length = Math.min(budget > 3000 ? chunk : scratch.size, scratch.size);
+    const length = Math.min(budget > 3000 ? Math.max(1, chunk) : scratch.size, scratch.size);
     const result = tenant.process.read(file.fd, scratch.address, length);
     if (result < 0) return result;
     if (result === 0) {

@@ -1,16 +1,17 @@
 /** How the lab works a ConnectX-like VF: two queues whose jobs move memory, device memory to hide secrets in. */
 
-import type { PfModel, VfModel } from '../../../sim/devices/mlx5/index.ts';
+import { mlx5Models, type PfModel, type VfModel } from '../../../sim/devices/mlx5/index.ts';
 import { JOB } from '../../../sim/devices/mlx5/job.ts';
 import { ICM_WINDOW_AT, Q, QUEUE_BASE, QUEUE_STRIDE, VF_REG } from '../../../sim/devices/mlx5/vf-registers.ts';
 import { mlx5Machine } from '../../../sim/machines/mlx5.ts';
+import { CAP, MSIX } from '../../../sim/pci/registers.ts';
 import { mlx5 } from '../../../variants/mlx5/index.ts';
 import { setNumber64 } from '../../client/container.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import { PCI_REGION } from '../../uapi/vfio.ts';
 import { Random } from '../random.ts';
 import type { Tenant } from '../tenant.ts';
-import { World } from '../world.ts';
+import { kernelMemory, World } from '../world.ts';
 import type { DeviceProfile, Inside } from './profile.ts';
 
 /** Where rings live: IOVA and the tenant's first page. */
@@ -93,6 +94,11 @@ export const mlx5Profile: DeviceProfile = {
   registers,
   window: { offset: ICM_WINDOW_AT, length: 0x1_0000 },
   jobKinds: 7,
+  fill: 2,
+  models: (fail) => mlx5Models({ failNext: fail }),
+  failable: new Set([0x118]),
+  failures: [1, 9],
+  messageControl: (vf) => vf.config.read(vf.capability(CAP.MSIX) + MSIX.FLAGS, 2),
   streamErrnos,
   prepare,
 
@@ -155,13 +161,16 @@ export const mlx5Profile: DeviceProfile = {
     seen.H.begin(-1);
     for (let what = 0; what < 4; what++) seen.H.data(mlx5Profile.host(world, what));
     // Resetting a device beside a state change confuses that device, on real hardware too; nobody else is harmed.
-    if (!world.raced)
+    if (!world.raced && !world.failed)
       for (const reason of monitor.inside.illegal())
         world.violate('parent-interaction scope', `the firmware had to refuse a command: ${reason}`);
     for (const tenant of [a, b]) if (tenant.device !== undefined) tenant.device.close();
     world.settle();
+    const memory = kernelMemory(world.machine);
+    if (memory !== world.restingMemory)
+      world.violate('parent-interaction scope', `${memory - world.restingMemory} bytes of kernel memory left behind`);
     for (const [name, count] of Object.entries(monitor.inside.resources()))
-      if (count !== world.resting[name])
+      if (count !== world.resting[name] && !world.failed)
         world.violate('parent-interaction scope', `${count - world.resting[name]!} ${name} of the parent left behind`);
   },
 };

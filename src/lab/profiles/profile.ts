@@ -1,5 +1,6 @@
 /** What the lab must know of a device to make it work and to look inside: one for each family of hardware. */
 
+import type { ModelTable } from '../../../sim/hardware.ts';
 import type { MachineDescription } from '../../../sim/pci/description.ts';
 import type { PciFunction } from '../../../sim/pci/function.ts';
 import type { Machine } from '../../machine/machine.ts';
@@ -30,7 +31,16 @@ export interface DeviceProfile {
   readonly bar: number;
   readonly registers: readonly number[];
   readonly window: { readonly offset: number; readonly length: number };
+  /** Number of job kinds, and which of them fills memory with the low word of its source. */
   readonly jobKinds: number;
+  readonly fill: number;
+  /** Device models whose firmware asks `fail` before each command: a status instead of doing it, or undefined. */
+  models(fail: (opcode: number) => number | undefined): ModelTable;
+  /** Commands worth failing, and the statuses worth failing them with. */
+  readonly failable: ReadonlySet<number>;
+  readonly failures: readonly number[];
+  /** How the host programmed the function's message interrupts: control and table, as one number that compares. */
+  messageControl(vf: PciFunction): number;
   /** Errnos with which a stream may be refused. */
   readonly streamErrnos: ReadonlySet<number>;
   /** Prepares queues so that jobs can run; called after open. */

@@ -28,7 +28,7 @@ export function readIrqSet(caller: Process, argument: number, limit: (index: num
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const field = (name: keyof typeof irq_set.at): number => view.getUint32(irq_set.at[name], true);
   const set = { flags: field('flags'), index: field('index'), start: field('start'), count: field('count') };
-  const size = dataSize(field('argsz'), set, limit(set.index));
+  const size = irqSetRules.dataSize(field('argsz'), set, limit(set.index));
   if (size < 0) return size;
   if (size === 0) return { ...set, data: undefined };
   const data = caller.memory.copyIn(argument + irq_set.size, size);
@@ -36,14 +36,19 @@ export function readIrqSet(caller: Process, argument: number, limit: (index: num
   return { ...set, data: new DataView(data.buffer, data.byteOffset, size) };
 }
 
-/** Bytes of data behind the struct, or EINVAL. */
-export function dataSize(argsz: number, set: Omit<IrqSet, 'data'>, limit: number): number {
-  const { flags, index, start, count } = set;
-  if (argsz < irq_set.size || index >= PCI_IRQ.NUM) return -ERRNO.EINVAL;
-  if (count >= U32_MAX - start || (flags & ~KNOWN_FLAGS) !== 0) return -ERRNO.EINVAL;
-  // An index that the device lacks has limit 0, so even a count of 0 is refused.
-  if (start >= limit || start + count > limit) return -ERRNO.EINVAL;
-  const size = DATA_SIZE.get(flags & IRQ_SET.DATA_TYPE_MASK);
-  if (size === undefined || argsz - irq_set.size < count * size) return -ERRNO.EINVAL;
-  return count * size;
-}
+/** The checks of the argument, replaceable one by one. */
+export const irqSetRules = {
+  /** Within the index: an index that the device lacks has limit 0, so even a count of 0 is refused. */
+  inRange: (start: number, count: number, limit: number): boolean =>
+    count < U32_MAX - start && start < limit && start + count <= limit,
+
+  /** Bytes of data behind the struct, or EINVAL. */
+  dataSize(argsz: number, set: Omit<IrqSet, 'data'>, limit: number): number {
+    const { flags, index, start, count } = set;
+    if (argsz < irq_set.size || index >= PCI_IRQ.NUM) return -ERRNO.EINVAL;
+    if ((flags & ~KNOWN_FLAGS) !== 0 || !irqSetRules.inRange(start, count, limit)) return -ERRNO.EINVAL;
+    const size = DATA_SIZE.get(flags & IRQ_SET.DATA_TYPE_MASK);
+    if (size === undefined || argsz - irq_set.size < count * size) return -ERRNO.EINVAL;
+    return count * size;
+  },
+};

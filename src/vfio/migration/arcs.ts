@@ -5,7 +5,8 @@
 import { ERRNO } from '../../uapi/errno.ts';
 import { MIG_STATE, MIGRATION, type MigState } from '../../uapi/vfio.ts';
 
-type StateName = keyof typeof MIG_STATE;
+/** The name of a migration state, e.g. `STOP_COPY`. */
+export type StateName = keyof typeof MIG_STATE;
 
 /** Migration flags a device needs for a state (vfio_main.c: state_flags_table). ERROR needs what no device has. */
 export const STATE_FLAGS: Readonly<Record<StateName, number>> = {

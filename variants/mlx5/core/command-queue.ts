@@ -148,7 +148,7 @@ export class CommandQueue {
   private mailbox(old: DmaBuffer | undefined, length: number): DmaBuffer {
     if (old !== undefined && old.length >= length) return old;
     old?.free();
-    return this.device.allocateDma(length);
+    return this.device.allocateDma(length, true, 'mailbox');
   }
 }
 

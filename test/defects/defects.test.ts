@@ -1,0 +1,43 @@
+/** The checks can fail: each planted defect is found, by a property that is about it, with a short counterexample. */
+import { afterEach, describe, expect, it } from 'vitest';
+import { runCampaign } from '../../src/lab/campaign.ts';
+import { rerun } from '../../src/lab/run-case.ts';
+import { shrink } from '../../src/lab/shrink.ts';
+import { subjectNamed } from '../../src/lab/subject.ts';
+import { DEFECTS } from './index.ts';
+import type { Undo } from './patch.ts';
+
+const subject = subjectNamed('mlx5')!;
+const campaign = (seed: number, cases: number) =>
+  runCampaign(subject, { seed, cases, milliseconds: Number.POSITIVE_INFINITY, now: () => 0 });
+
+let undo: Undo | undefined;
+afterEach(() => {
+  undo?.();
+  undo = undefined;
+});
+
+describe('a planted defect is found and explained in a few calls', () => {
+  it.each(DEFECTS)('$id: $title', ({ plant, properties }) => {
+    undo = plant();
+    const result = campaign(7, 20_000);
+    expect(result.fault).toBeUndefined();
+    expect(result.failure).toBeDefined();
+    const smallest = shrink(subject, result.failure!);
+    expect(properties).toContain(smallest.violations[0]!.property);
+    expect(smallest.scenario.steps.length).toBeLessThanOrEqual(8);
+    const again = rerun(subject, smallest.scenario);
+    expect(again.violations.map(({ property }) => property)).toContain(smallest.violations[0]!.property);
+    undo();
+    undo = undefined;
+    expect(rerun(subject, smallest.scenario).violations).toEqual([]);
+  });
+});
+
+describe('without a defect nothing is cried', () => {
+  it('the clean variant holds', () => {
+    const result = campaign(11, 1500);
+    expect(result.fault).toBeUndefined();
+    expect(result.failure?.violations).toBeUndefined();
+  });
+});

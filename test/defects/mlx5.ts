@@ -1,0 +1,119 @@
+/** Defects of the mlx5 driver, and shapes of other variant drivers' defects carried over to it. */
+import { Firmware } from '../../sim/devices/mlx5/firmware.ts';
+import { LoadSession } from '../../sim/devices/mlx5/load-session.ts';
+import { MIG_STATE } from '../../src/uapi/vfio.ts';
+import { MLX5_ARCS } from '../../variants/mlx5/arcs.ts';
+import { DataBuffer } from '../../variants/mlx5/data-buffer.ts';
+import { Mlx5VfDevice } from '../../variants/mlx5/device.ts';
+import { PrecopyInfoCall } from '../../variants/mlx5/save/precopy-info.ts';
+import { SaveSession } from '../../variants/mlx5/save/session.ts';
+import { VhcaCommands } from '../../variants/mlx5/vhca-commands.ts';
+import type { Defect } from './defect.ts';
+import { patch } from './patch.ts';
+
+export const MLX5_DEFECTS: readonly Defect[] = [
+  {
+    id: 'MLX5-01',
+    title: 'a reader sleeps for ever when saving is disabled',
+    reference: '82470eba9df9',
+    properties: ['FSM legality'],
+    plant: () =>
+      patch(SaveSession.prototype, 'disable', () => function (this: SaveSession) {
+        this.state = 'ERROR';
+        this.position = 0;
+      }),
+  },
+  {
+    id: 'MLX5-02',
+    title: 'an incremental query is sent for a stream in error',
+    reference: 'd8d577b5fa2a',
+    properties: ['parent-interaction scope', 'FSM legality'],
+    plant: () => patch(VhcaCommands.prototype, 'blocksQuery', () => () => false),
+  },
+  {
+    id: 'MLX5-03',
+    title: 'the parent is not told that pre-copy was abandoned',
+    reference: '6de042240b0f',
+    properties: ['parent-interaction scope'],
+    plant: () => {
+      const arc = MLX5_ARCS.find(({ from, to }) => from === MIG_STATE.PRE_COPY && to === MIG_STATE.RUNNING)!;
+      return patch(arc as { does: typeof arc.does }, 'does', () =>
+        function* (device) {
+          yield* device.endSessions();
+          return undefined;
+        },
+      );
+    },
+  },
+  {
+    id: 'MLX5-04',
+    title: 'dirty_bytes leaves out what is already in the file',
+    reference: '4928f67bc911',
+    properties: ['FSM legality'],
+    plant: () => patch(PrecopyInfoCall.prototype, 'dirtyBytes', () => (_unread, coming) => coming),
+  },
+  {
+    id: 'MLX5-05',
+    title: 'pages that were allocated and not appended are lost',
+    reference: 'CVE-2024-56742, 22e87bf3f77c',
+    properties: ['parent-interaction scope'],
+    plant: () =>
+      patch(DataBuffer.prototype, 'free', (free) => function* (this: DataBuffer) {
+        const { runs } = this as unknown as { runs: unknown[] };
+        runs.splice(1);
+        if (runs.length > 0 && this.chunk === 2) runs.pop();
+        yield* free.call(this);
+      }),
+  },
+  {
+    id: 'HISI-01',
+    title: 'the copy to the user ignores the position in the stream',
+    reference: 'hisi_acc: save and resume in chunks',
+    properties: ['save-load round trip', 'stream robustness'],
+    plant: () =>
+      patch(DataBuffer.prototype, 'read', (read) => function (this: DataBuffer, offset, into) {
+        read.call(this, offset > 0 && offset < 4096 ? 0 : offset, into);
+      }),
+  },
+  {
+    id: 'HISI-02',
+    title: 'two halves of an address are put together in the wrong order',
+    reference: 'hisi_acc: EQE and AEQE addresses',
+    properties: ['save-load round trip'],
+    plant: () =>
+      patch(LoadSession.prototype, 'load', (load) => function (this: LoadSession, image, live) {
+        const result = load.call(this, image, live);
+        const queue = live.queues[0]!;
+        if (result === undefined) [queue[0], queue[1]] = [queue[1]!, queue[0]!];
+        return result;
+      }),
+  },
+  {
+    id: 'HISI-09',
+    title: 'the reset handler returns early for drivers with pre-copy',
+    reference: 'hisi_acc: migration flags compared with one value',
+    properties: ['FSM legality'],
+    plant: () => patch(Mlx5VfDevice.prototype, 'resetDone', () => () => undefined),
+  },
+  {
+    id: 'PDS-02',
+    title: 'a migration file can be used after a reset freed its session',
+    reference: 'pds: reset with open files',
+    properties: ['FSM legality', 'stream robustness'],
+    plant: () =>
+      patch(SaveSession.prototype, 'disable', () => function (this: SaveSession) {
+        this.state = 'COMPLETE';
+        this.wakeReaders();
+      }),
+  },
+  {
+    id: 'SCOPE-01',
+    title: 'a command names the neighbour of the VF it is for',
+    reference: 'shape of CORE-05 and CORE-06: an identity that is not checked',
+    properties: ['parent-interaction scope', 'integrity', 'save-load round trip', 'confidentiality', 'FSM legality'],
+    plant: () =>
+      patch(Firmware.prototype, 'vhcaById', (find) => function (this: Firmware, id) {
+        return find.call(this, 0x20 + ((id - 0x20) ^ 1));
+      }),
+  },
+];
