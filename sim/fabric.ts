@@ -59,6 +59,7 @@ function inMsiWindow(address: number): boolean {
   return address >= MSI_WINDOW.start && address < MSI_WINDOW.start + MSI_WINDOW.length;
 }
 
+/** All functions of one machine send here. `events` is where a monitor listens. */
 export class Fabric {
   readonly events = new EventEmitter<FabricEvents>();
   readonly memory: PhysicalMemory;

@@ -17,6 +17,7 @@ export type ModelTable = Readonly<Record<string, ModelFactory>>;
 /** ACS controls Linux turns on where it may (drivers/pci/pci.c: pci_std_enable_acs). */
 const ACS_ENABLED = ACS_BITS.SV | ACS_BITS.RR | ACS_BITS.CR | ACS_BITS.UF;
 
+/** One machine’s hardware. An unknown model name throws. */
 export class Hardware {
   readonly description: MachineDescription;
   readonly scheduler = new Scheduler();

@@ -10,6 +10,7 @@ export interface Vector {
   handler: () => void;
 }
 
+/** The host’s vectors. A message selects one by requester id and data. */
 export class InterruptController {
   private readonly table: (Vector | undefined)[] = [];
   private readonly remapping: boolean;

@@ -4,4 +4,5 @@ import { edu } from './edu/model.ts';
 import { mlx5Models } from './mlx5/index.ts';
 import { sample } from './sample/model.ts';
 
+/** Model factories by the name a description uses. */
 export const MODELS: ModelTable = { edu, ...mlx5Models(), sample };

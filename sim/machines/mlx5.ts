@@ -3,6 +3,7 @@ import { mlx5Slot } from '../devices/mlx5/index.ts';
 import type { MachineDescription } from '../pci/description.ts';
 import { vtd } from './recorded.ts';
 
+/** The card is 0000:01:00.0. */
 export const mlx5Machine: MachineDescription = {
   name: 'mlx5',
   iommu: vtd,

@@ -14,6 +14,7 @@ export const vtd: IommuDescription = {
 /** A root port as the recorded machine's: ACS complete, ARI forwarding. */
 const PORT = { kind: 'root-port', acs: 0x1d, ariForwarding: true, linkActive: 'stays-down' } as const;
 
+/** edu at 0000:00:03.0, igb at 0000:01:00.0. */
 export const recorded: MachineDescription = {
   name: 'recorded',
   iommu: vtd,

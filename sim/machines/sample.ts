@@ -10,4 +10,5 @@ const slot = (devfn: string): SlotDescription => ({
   below: [{ devfn: '00.0', function: SAMPLE_DESCRIPTION }],
 });
 
+/** The devices are 0000:01:00.0 and 0000:02:00.0. */
 export const sampleMachine: MachineDescription = { name: 'sample', iommu: vtd, root: [slot('01.0'), slot('02.0')] };

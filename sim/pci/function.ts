@@ -43,6 +43,7 @@ export interface Place {
   readonly vf?: number;
 }
 
+/** One function: its configuration space, its BARs, and the ports of its model. */
 export class PciFunction {
   readonly template: FunctionTemplate;
   readonly id: RequesterId;

@@ -28,6 +28,7 @@ export interface Hit {
   readonly length: number;
 }
 
+/** Bridges and functions of one machine, and which requests reach a peer without passing the root. */
 export class Topology {
   readonly bridges: Bridge[] = [];
   readonly functions = new Map<RequesterId, PciFunction>();

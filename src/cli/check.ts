@@ -67,10 +67,10 @@ async function check(
   process.exitCode = result.fault ? EXIT.FAULT : found ? EXIT.VIOLATED : EXIT.HELD;
 }
 
-/** A violation, shrunk and stored. */
+/** A violation, shrunk; `path` is where it is stored, if it could be. */
 interface Found {
   readonly smallest: CaseResult;
-  readonly path: string;
+  readonly path: string | undefined;
 }
 
 async function settleFailure(
@@ -84,7 +84,14 @@ async function settleFailure(
     if (live) process.stdout.write(`\r\x1b[Kshrinking: ${steps} steps after ${attempts} runs`);
   });
   if (live) process.stdout.write('\r\x1b[K');
-  return { smallest, path: store(options.out, smallest, subject.profile.machine.name) };
+  try {
+    return { smallest, path: store(options.out, smallest, subject.profile.machine.name) };
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === undefined) throw error;
+    process.stderr.write(`${options.out} cannot be written (${code}), so the counterexample is not kept.\n`);
+    return { smallest, path: undefined };
+  }
 }
 
 /** One line that is rewritten, four times a second at most. */
@@ -158,7 +165,7 @@ function printFound({ smallest, path }: Found): void {
       const mark = index === violation!.at ? pc.red('>') : ' ';
       process.stdout.write(`${mark} ${String(index + 1).padStart(2)}  ${describeStep(step)}\n`);
     });
-    process.stdout.write(`\nReplay: npm run lab -- replay ${path}\n`);
+    if (path !== undefined) process.stdout.write(`\nReplay: npm run lab -- replay ${path}\n`);
   });
   void lines;
 }

@@ -13,7 +13,11 @@ export function machineForPlay(name: string): Machine {
     return new Machine(description, { variants: VARIANTS });
   } catch (error) {
     if (machineNamed(name) !== undefined) throw error;
-    throw new InputError(`${name} does not describe a machine: ${(error as Error).message}.`);
+    // What the constructors refuse they say in words; anything else is a value of the wrong shape.
+    const plain = error instanceof Error && error.constructor === Error;
+    throw new InputError(
+      `${name} does not describe a machine: ${plain ? error.message : 'a part of it has the wrong shape'}.`,
+    );
   }
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 /** The `vfiolab` program. Each command loads only what it needs, so that it starts at once. */
 import { Command, CommanderError } from 'commander';
-import { EXIT, report } from './errors.ts';
+import { EXIT, report, UsageError } from './errors.ts';
 
 /** Commands by name: each registers itself when it is the one that was asked for, or when help lists them all. */
 const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = {
@@ -45,6 +45,7 @@ const program = new Command('vfiolab')
   .description("an emulator of Linux's vfio-pci-core that hosts variant drivers and tries to make user data escape")
   .version('0.1.0')
   .showHelpAfterError(false)
+  .showSuggestionAfterError(false)
   .exitOverride();
 
 /** Commander prints its own sentence; only the exit code is ours. Help and version are no errors. */
@@ -53,8 +54,17 @@ function ended(error: unknown): void {
   else report(error);
 }
 
+/** Commander would answer both of these with a page of help as an error. */
+function checkCommandGiven(first: string | undefined, second: string | undefined): void {
+  const names = Object.keys(COMMANDS).join(', ');
+  if (first === undefined) throw new UsageError(`A command is needed: ${names}; --help explains them.`);
+  if (first === 'help' && second !== undefined && !second.startsWith('-') && !Object.hasOwn(COMMANDS, second))
+    throw new UsageError(`There is no command called ${second}; there is ${names}.`);
+}
+
 const asked = process.argv[2] ?? '';
 try {
+  checkCommandGiven(process.argv[2], process.argv[3]);
   const one = Object.hasOwn(COMMANDS, asked) ? COMMANDS[asked] : undefined;
   const wanted = one ? [one] : [...new Set(Object.values(COMMANDS))];
   const seen = new Set<string>();

@@ -14,7 +14,8 @@ export function wholeNumber(least: number): (text: string) => number {
 /** A duration such as `500ms`, `30s`, `2m`; a bare number counts seconds. Milliseconds. */
 export function duration(text: string): number {
   const match = /^([0-9]+(?:\.[0-9]+)?)(ms|s|m|h)?$/.exec(text);
-  if (match === null) throw new InvalidArgumentError('A duration such as 500ms, 30s or 2m is needed.');
-  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match[2] ?? 's']!;
-  return Number(match[1]) * unit;
+  const unit = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 }[match?.[2] ?? 's']!;
+  const milliseconds = Number(match?.[1] ?? 0) * unit;
+  if (milliseconds > 0) return milliseconds;
+  throw new InvalidArgumentError('A duration such as 500ms, 30s or 2m is needed.');
 }

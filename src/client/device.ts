@@ -37,6 +37,7 @@ export interface StateAnswer {
   readonly dataFd: number;
 }
 
+/** One device fd of a process. Arguments go through its scratch memory. */
 export class DeviceClient {
   readonly process: Process;
   readonly fd: number;

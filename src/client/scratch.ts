@@ -2,6 +2,7 @@
 import { viewOf } from '../kernel/bytes.ts';
 import type { Process } from '../kernel/process.ts';
 
+/** One piece of memory for the arguments of one call at a time. */
 export class Scratch {
   readonly process: Process;
   /** Address of the scratch memory. */

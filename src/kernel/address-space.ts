@@ -50,6 +50,7 @@ export interface PinnedRun {
   readonly charged: boolean;
 }
 
+/** One process’s memory. Reads and writes fail where nothing is mapped; they never throw. */
 export class AddressSpace {
   private readonly mappings = new Intervals<Mapping>();
   private readonly memory: PhysicalMemory;

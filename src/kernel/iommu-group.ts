@@ -11,6 +11,7 @@ export interface ReservedRegion {
   readonly type: 'direct' | 'direct-relaxable' | 'reserved' | 'msi' | 'sw-msi';
 }
 
+/** The devices that the IOMMU cannot tell apart, and who owns their DMA. */
 export class IommuGroup {
   readonly id: number;
   readonly devices: PciDevice[] = [];

@@ -37,6 +37,7 @@ export interface MmapFlags {
 /** Offsets at and above 2^63 do not fit loff_t. */
 const LOFF_MAX = 2 ** 63;
 
+/** One process. Descriptors count from 3, as if the standard streams were open. */
 export class Process {
   readonly name: string;
   readonly memory: AddressSpace;

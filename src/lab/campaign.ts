@@ -38,6 +38,7 @@ export interface CampaignResult {
 /** Every other case asks for integrity, every other for confidentiality. */
 const twinOf = (index: number): Twin => (index % 2 === 0 ? 'integrity' : 'confidentiality');
 
+/** Runs cases until the first violation or fault, or until time or number run out. The seed reproduces it. */
 export function runCampaign(subject: Subject, options: CampaignOptions): CampaignResult {
   const start = options.now();
   const legal = legalArcs(subject.variant.declaration.migrationFlags).length;

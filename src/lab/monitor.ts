@@ -13,6 +13,7 @@ import type { World } from './world.ts';
 /** Changes a VF makes to itself. */
 const OWN_DOING = new Set(['job', 'register', 'reset']);
 
+/** The monitor of one run; it reports to its world. */
 export class Monitor {
   private readonly world: World;
   private readonly dirty = new Map<Tenant, Set<number>>();
@@ -28,6 +29,7 @@ export class Monitor {
     events.on('dma', (event) => this.onDma(event));
     events.on('peer', (event) => this.onPeer(event));
     events.on('interrupt', (event) => this.onInterrupt(event));
+    events.on('reset', ({ target }) => this.resets.set(target, this.resetsOf(target) + 1));
     this.inside = world.profile.inside(world.machine);
     this.inside.onTouch((partition, what) => this.onTouch(partition, what));
     world.machine.observers.observer = (event) => this.onParent(event);
@@ -37,6 +39,12 @@ export class Monitor {
           if (kind === 'signal') this.onSignal(tenant, index);
         });
   }
+
+  /** How often a function has been reset. */
+  resetsOf(fn: PciFunction): number {
+    return this.resets.get(fn) ?? 0;
+  }
+  private readonly resets = new Map<PciFunction, number>();
 
   /** From now on every page the tenant's device writes is remembered. */
   beginLog(tenant: Tenant): void {

@@ -2,6 +2,7 @@
 import { xoroshiro128plus } from 'pure-rand/generator/xoroshiro128plus';
 import type { RandomGenerator } from 'pure-rand/types/RandomGenerator';
 
+/** The choices that follow from one seed. */
 export class Random {
   private readonly generator: RandomGenerator;
   constructor(seed: number) {

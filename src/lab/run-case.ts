@@ -99,6 +99,8 @@ function execute(subject: Subject, variation: Variation, choices: Choices, skip:
     // B and the host look only when the machine is at rest: what they see must not depend on time.
     if (step.by !== 'A') world.settle();
     const result = perform(world, step, index);
+    // And nothing of theirs is left running beside A's calls: turns would carry time from B to A.
+    if (step.by !== 'A') world.settle();
     if (step.by !== 'H') calls++;
     if (result < 0) errors++;
     if (world.a.pending > 0) for (let i = 0; i < turns; i++) world.machine.kernel.scheduler.step();
@@ -119,14 +121,12 @@ function perform(world: World, step: Step, index: number): number {
     return 0;
   }
   if (tenant.device === undefined && step.op !== 'open' && !CLOSED_TOO.has(step.op)) return -9;
+  // A shortened scenario may have lost the close before.
+  if (tenant.device !== undefined && step.op === 'open') return -16;
   const operation = OPERATION_BY_NAME.get(step.op)!;
   const spawned = step.spawn === true && tenant.pending === 0 && tenant.device !== undefined;
   if (tenant.pending > 0 && NEEDS_REST.has(step.op)) world.settle();
-  // Beside calls under way nothing but the tenant's own threads may run, or turns would carry time from B to A.
-  if (spawned) {
-    world.settle();
-    world.raced = true;
-  }
+  if (spawned) world.raced = true;
   // What PRECOPY_INFO reported holds until something else happens.
   if (step.op !== 'read') for (const file of tenant.files) file.reported = undefined;
   resync(tenant);

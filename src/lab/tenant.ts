@@ -39,6 +39,7 @@ const SCRATCH_BYTES = 128 * 1024;
 /** Vectors the lab arms at most. */
 export const VECTORS = 4;
 
+/** One tenant of a run, and what the lab knows of where it stands. */
 export class Tenant {
   readonly name: 'A' | 'B';
   readonly process: Process;

@@ -37,6 +37,7 @@ export interface MachineOptions {
 
 const PARAMETERS: VfioParameters = { noiommu: false, allowUnsafeInterrupts: false, dmaEntryLimit: 65535 };
 
+/** One machine, booted: variants and their parents first, then the host’s own drivers and vfio-pci. */
 export class Machine {
   readonly description: MachineDescription;
   readonly hardware: Hardware;

@@ -7,6 +7,7 @@ import type { VfioPciCoreDevice } from './core-device.ts';
 /** Number of standard BARs. */
 export const NUM_BARS = 6;
 
+/** The six BARs of one device, by index. */
 export class Bars {
   /** barmap: 0 when mapped, else the errno that a read, write, mmap or ioeventfd answers. */
   readonly map: number[] = new Array(NUM_BARS).fill(-ERRNO.ENODEV);

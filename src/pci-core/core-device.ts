@@ -19,6 +19,7 @@ import { VFIO_PCI_OFFSET_SHIFT } from './region-offset.ts';
 import type { BusReset, VfioRegistry } from './registry.ts';
 import type { VfToken } from './vf-token.ts';
 
+/** The library’s part of a device. A driver’s own device contains or extends it. */
 export class VfioPciCoreDevice {
   readonly pdev: PciDevice;
   /** The device as the VFIO core knows it; set at registration. */

@@ -4,6 +4,7 @@ import type { PciBus } from '../kernel/pci/bus.ts';
 import type { PciDevice } from '../kernel/pci/device.ts';
 import type { VfioPciCoreDevice } from './core-device.ts';
 
+/** The devices of one bus or slot, under one lock. */
 export class DeviceSet {
   /** Held across open and close of a member, and by a reset of them all. */
   readonly lock = new Mutex('vfio device set');

@@ -8,6 +8,7 @@ const FLAG = 0x8000;
 /** Largest VPD (PCI_VPD_MAX_SIZE). */
 const MAX_SIZE = 0x8000;
 
+/** Vital product data of one device, as the host reads and writes it. */
 export class HostVpd {
   private readonly pdev: PciDevice;
   constructor(pdev: PciDevice) {

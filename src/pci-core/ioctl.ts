@@ -10,6 +10,7 @@ import { vfio_pci_ioctl_get_info, vfio_pci_ioctl_get_irq_info } from './info.ts'
 import { vfio_pci_ioctl_set_irqs } from './interrupts/set-irqs.ts';
 import { vfio_pci_ioctl_reset } from './reset.ts';
 
+/** One command: 0 or a count, or a negated errno. */
 export type IoctlHandler = (core: VfioPciCoreDevice, caller: Process, argument: number) => Result;
 
 /** What the device fd supports besides what the VFIO core decodes. */

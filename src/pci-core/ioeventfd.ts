@@ -23,6 +23,7 @@ interface IoEventFd {
   readonly hook: Virqfd;
 }
 
+/** The ioeventfds of one device. */
 export class IoEventFds {
   private readonly core: VfioPciCoreDevice;
   /** An entry stays when its eventfd is closed: only fd -1 takes it away. */

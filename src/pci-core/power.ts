@@ -8,6 +8,7 @@ import { ERRNO } from '../uapi/errno.ts';
 import { afterwards } from './afterwards.ts';
 import type { VfioPciCoreDevice } from './core-device.ts';
 
+/** Runtime power management of one device: who keeps it awake. */
 export class Power {
   /** pm_runtime_engaged: the user asked for low power. */
   engaged = false;

@@ -4,6 +4,7 @@ import type { Process } from '../kernel/process.ts';
 import type { RegionInfo } from '../vfio/device.ts';
 import type { VfioPciCoreDevice } from './core-device.ts';
 
+/** What the driver does for such a region. */
 export interface DeviceRegionOps {
   /** The bytes done, or a negated errno. `position` counts from the region's start. */
   rw(
@@ -21,6 +22,7 @@ export interface DeviceRegionOps {
   addCapability?(core: VfioPciCoreDevice, region: DeviceRegion, info: RegionInfo): number;
 }
 
+/** A region behind the standard ones. */
 export interface DeviceRegion {
   readonly type: number;
   readonly subtype: number;

@@ -6,6 +6,7 @@ import type { IommuGroup } from '../kernel/iommu-group.ts';
 import type { PciDevice } from '../kernel/pci/device.ts';
 import type { VfioDevice } from '../vfio/device.ts';
 
+/** Where devices are registered: the VFIO core, as the library needs it. */
 export interface VfioRegistry {
   /** vfio_register_group_dev: 0 or a negated errno. */
   registerDevice(device: VfioDevice<unknown>, group: IommuGroup | undefined): number;

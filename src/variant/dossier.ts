@@ -9,6 +9,7 @@ import type { Interaction } from './interaction.ts';
 import type { AnySafeguard } from './safeguard.ts';
 import type { VariantDeclaration } from './variant.ts';
 
+/** One argument of an interaction. */
 export interface DossierArgument {
   readonly name: string;
   readonly type: string;
@@ -18,6 +19,7 @@ export interface DossierArgument {
   readonly protection: string;
 }
 
+/** One interaction with the parent. */
 export interface DossierInteraction {
   readonly name: string;
   readonly summary: string;
@@ -29,6 +31,7 @@ export interface DossierInteraction {
   readonly approvals: readonly string[];
 }
 
+/** One row of a format’s table. */
 export interface DossierField {
   readonly part: string;
   readonly offset: number | null;
@@ -41,6 +44,7 @@ export interface DossierField {
   readonly safeguards: readonly string[];
 }
 
+/** One migration format. */
 export interface DossierFormat {
   readonly name: string;
   readonly summary: string;
@@ -49,6 +53,7 @@ export interface DossierFormat {
   readonly fields: readonly DossierField[];
 }
 
+/** One safeguard. */
 export interface DossierSafeguard {
   readonly name: string;
   readonly checks: string;

@@ -4,6 +4,7 @@ import type { Untrusted } from './untrusted.ts';
 
 /** Width in bytes of each field type. */
 export const FIELD_WIDTH = { u8: 1, u16: 2, u32: 4, u64: 8 } as const;
+/** An unsigned integer, by its width in bits. */
 export type FieldType = keyof typeof FIELD_WIDTH;
 /** What a field of a type decodes to: 64-bit values stay exact. */
 export type FieldValue<T extends FieldType> = T extends 'u64' ? bigint : number;

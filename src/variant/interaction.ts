@@ -43,6 +43,7 @@ export interface Interaction<A extends Arguments = Arguments, R = unknown> {
   readonly approvals?: readonly string[];
 }
 
+/** The interactions of a parent by name. */
 export type Interactions = Readonly<Record<string, Interaction>>;
 
 /** What an interaction returns to its caller. */
@@ -63,6 +64,7 @@ export interface ParentEvent {
   readonly phase: 'enter' | 'leave';
   readonly result: unknown;
 }
+/** Is told of each call twice, before and after. */
 export type ParentObserver = (event: ParentEvent) => void;
 
 /** Where an observer can be hung in, at any time. */

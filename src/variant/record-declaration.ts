@@ -38,6 +38,7 @@ export interface RecordDeclaration {
   readonly payload: OpaquePayload | FieldsPayload;
 }
 
+/** The kinds of record by name. */
 export type Records = Readonly<Record<string, RecordDeclaration>>;
 
 /** What an author declares. */

@@ -43,6 +43,7 @@ export function planOf<H extends Fields, K extends Records>(
   return { definition, headerSize, header: Object.entries(definition.header), kinds, scratch };
 }
 
+/** The decoder of one session. */
 export class RecordDecoder<H extends Fields, K extends Records> {
   /** The negated errno that poisoned the stream; 0 while it is sound. */
   failed = 0;

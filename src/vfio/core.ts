@@ -46,6 +46,7 @@ const REQUEST_LIMIT = 64;
 /** Numbers of fake groups start here, clear of those the machine gives its IOMMU groups. */
 const FIRST_FAKE_GROUP = 0x1000;
 
+/** The VFIO core of one machine. */
 export class VfioCore {
   readonly scheduler: Scheduler;
   readonly parameters: VfioParameters;

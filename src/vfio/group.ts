@@ -19,6 +19,7 @@ import { closeDevice, openDevice } from './open.ts';
 /** Translated by an IOMMU; emulated (no DMA of its own); or a real device without any IOMMU. */
 export type GroupKind = 'iommu' | 'emulated' | 'noiommu';
 
+/** One group: its file is open at most once, and it is in one container at most. */
 export class VfioGroup {
   readonly id: number;
   readonly kind: GroupKind;

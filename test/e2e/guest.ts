@@ -1,6 +1,6 @@
 /** What runs in the VM: a driver with two queues that posts copies without pause and counts what comes back. */
 import { COMPLETION, JOB, JOB_OP } from '../../sim/devices/mlx5/job.ts';
-import { Q, QUEUE_BASE, QUEUE_STRIDE } from '../../sim/devices/mlx5/vf-registers.ts';
+import { ICM_WINDOW_AT, ICM_WINDOW_SIZE, Q, QUEUE_BASE, QUEUE_STRIDE } from '../../sim/devices/mlx5/vf-registers.ts';
 import { setNumber64 } from '../../src/client/index.ts';
 import { PAGE, RAM_AT, type Vm } from './site.ts';
 
@@ -27,6 +27,8 @@ export class Guest {
   readonly wrong: string[] = [];
   /** Pages the guest itself wrote: a VM monitor learns them elsewhere than from the device. */
   readonly dirtied = new Set<number>();
+  /** What it left in device memory, by offset of the window. */
+  private readonly notes = new Map<number, number>();
 
   constructor(vm: Vm) {
     this.vm = vm;
@@ -65,6 +67,13 @@ export class Guest {
     this.set(queue, Q.PRODUCER, number + 1);
   }
 
+  /** Leaves a number in a page of device memory. */
+  note(number: number): void {
+    const offset = ((number * 0x1504) % ICM_WINDOW_SIZE) & ~3;
+    this.notes.set(offset, number + 1);
+    this.vm.device.write(0, ICM_WINDOW_AT + offset, 4, number + 1);
+  }
+
   /** Takes the completions that are there, in order, and looks at each. */
   poll(): void {
     for (let queue = 0; queue < QUEUES; queue++) while (this.take(queue));
@@ -73,6 +82,10 @@ export class Guest {
   /** Every job posted is done, once, and the device counts as the guest does. */
   conclude(): void {
     this.poll();
+    for (const [offset, value] of this.notes) {
+      const found = this.vm.device.read(0, ICM_WINDOW_AT + offset, 4);
+      if (found !== value) this.wrong.push(`device memory at ${offset} holds ${found} instead of ${value}`);
+    }
     for (let queue = 0; queue < QUEUES; queue++) {
       const counts = [this.posted[queue], this.seen[queue], this.get(queue, Q.CONSUMER)];
       if (new Set(counts).size !== 1) this.wrong.push(`queue ${queue}: posted, seen, consumed are ${counts}`);

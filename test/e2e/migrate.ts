@@ -90,6 +90,7 @@ export class Migration {
   private work(jobs: number, turns: number): void {
     for (let i = 0; i < jobs; i++) {
       this.guest.post(i % 2);
+      this.guest.note(this.guest.posted[0]! * 5 + i);
       this.source.site.turn(turns);
       this.guest.poll();
     }

@@ -47,6 +47,9 @@ test('a VF at work moves to another machine, and no completion is lost, doubled 
       const migration = new Migration(guest, target.vm(2), how);
       migration.save();
       migration.load();
+      // What was posted before goes on without another doorbell.
+      target.settle();
+      guest.conclude();
       for (let i = 0; i < 24; i++) {
         guest.post(i % 2);
         target.turn(3);
@@ -65,12 +68,13 @@ test('a VF at work moves to another machine, and no completion is lost, doubled 
 });
 
 test('the target shows what the stopped source shows, and what neither shows goes on too', () => {
-  const [source, target] = [new Site(), new Site()];
+  // Another VF, whose card made it another secret key.
+  const [source, target] = [new Site(), new Site(2)];
   const guest = new Guest(source.vm());
   dress(guest.vm, 5);
   for (let i = 0; i < 12; i++) guest.post(i % 2);
   source.settle();
-  const migration = new Migration(guest, target.vm(), { reads: [4096], writes: [100], rounds: [], p2p: false });
+  const migration = new Migration(guest, target.vm(1), { reads: [4096], writes: [100], rounds: [], p2p: false });
   migration.save();
   const before = visible(migration.source);
   // Loaded, and not yet running: nothing has moved on.

@@ -55,11 +55,14 @@ describe('driver_override', () => {
   test('lets a driver take a device that is not in its table, unless the table is for overrides only', () => {
     const ids = [{ vendor: 0xdead, device: 0xbeef }];
     const { rig, bound } = setup({ ids }, { ids, overrideOnly: true });
-    for (const name of ['d0', 'd1']) {
-      rig.echo(rig.sys(A, 'driver_override'), name);
-      rig.echo('/sys/bus/pci/drivers_probe', `0000:${A}`);
-      expect(bound()).toEqual(['d0', undefined]);
+    for (const [name, device] of [
+      ['d0', A],
+      ['d1', B],
+    ] as const) {
+      rig.echo(rig.sys(device, 'driver_override'), name);
+      rig.echo('/sys/bus/pci/drivers_probe', `0000:${device}`);
     }
+    expect(bound()).toEqual(['d0', undefined]);
   });
 
   test('a table for overrides only does not match by itself', () => {

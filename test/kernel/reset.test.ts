@@ -94,6 +94,16 @@ describe('around a reset', () => {
     expect([thread.result, device.resetting, dma.write(0x1000, Uint8Array.of(1))]).toEqual([0, false, true]);
   });
 
+  test('the function is quiet before it comes: no decoding, no mastering, no INTx', () => {
+    const rig = new Rig();
+    const { function: fn } = rig.device(PF);
+    rig.bare.master(fn);
+    const commands: number[] = [];
+    rig.bare.hardware.fabric.events.on('reset', () => commands.push(fn.configRead(PCI.COMMAND, 2)));
+    rig.run(tryResetFunction(rig.device(PF)));
+    expect(commands).toEqual([COMMAND.INTX_DISABLE]);
+  });
+
   test('the driver hears of it before and after, whoever asked', () => {
     const rig = new Rig();
     const log: string[] = [];

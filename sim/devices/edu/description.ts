@@ -1,6 +1,7 @@
 /** The educational device of QEMU (docs/specs/edu.rst): conventional PCI, INTx and MSI, a small DMA engine. */
 import type { FunctionDescription } from '../../pci/description.ts';
 
+/** 1234:11e8, 256 bytes of configuration space. */
 export const edu: FunctionDescription = {
   name: 'edu',
   vendor: 0x1234,

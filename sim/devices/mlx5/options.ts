@@ -22,6 +22,7 @@ export interface Limits {
   readonly savesTracked: number;
 }
 
+/** What can be chosen about the card. */
 export interface ModelOptions {
   /** Device memory of one VF in bytes: a multiple of 4096, at most 256 MiB. */
   readonly icmBytes?: number;

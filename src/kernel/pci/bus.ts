@@ -11,6 +11,7 @@ import { ANY_ID, type PciDriver } from './driver.ts';
 import { sharedGroup } from './group-of.ts';
 import { disableSriov } from './sriov.ts';
 
+/** The devices of one machine by name (`0000:bb:dd.f`), the drivers loaded, and the groups. */
 export class PciBus {
   readonly devices = new Map<string, PciDevice>();
   readonly drivers = new Map<string, PciDriver>();

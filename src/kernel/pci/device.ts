@@ -42,6 +42,7 @@ export interface BarAccess {
   write(offset: number, width: number, value: number): void;
 }
 
+/** One device. A driver gets this, and nothing of the machine beside it. */
 export class PciDevice {
   readonly function: PciFunction;
   readonly name: string;

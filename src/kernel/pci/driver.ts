@@ -12,6 +12,7 @@ export interface PciId {
 /** Matches any vendor or device. */
 export const ANY_ID = 0xffff_ffff;
 
+/** A driver of one machine. Results are 0 or a count, or a negated errno. */
 export interface PciDriver {
   /** Name in /sys/bus/pci/drivers. */
   readonly name: string;

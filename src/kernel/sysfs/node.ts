@@ -3,6 +3,7 @@ import { ERRNO } from '../../uapi/errno.ts';
 import type { OpenFile, Result } from '../file.ts';
 import type { OpenFlags, Process } from '../process.ts';
 
+/** A directory of the tree; children come into being when looked up. */
 export interface Directory {
   readonly kind: 'directory';
   list(): string[];
@@ -25,6 +26,7 @@ export interface Link {
   readonly kind: 'link';
   readonly target: string;
 }
+/** What a path of the tree can name. */
 export type Node = Directory | Attribute | Binary | Link;
 
 /** A directory over a table of entries, each made when looked up. */

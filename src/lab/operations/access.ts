@@ -25,15 +25,20 @@ const configRead: Operation = {
 const configWrite: Operation = {
   name: 'config_write',
   weights: whileOpen(4),
-  generate: (random) => ({
-    offset: random.pick(CONFIG_SPOTS) + random.below(4),
+  generate: (random, tenant) => ({
+    offset: random.chance(50)
+      ? random.pick(tenant.fn.template.capabilities).at + random.below(12)
+      : random.pick(CONFIG_SPOTS) + random.below(4),
     width: random.pick(WIDTHS),
     value: random.bits(),
   }),
   run(tenant, { offset, width, value }, world, step) {
     const calm = tenant.pending === 0;
     const before = world.profile.messageControl(tenant.fn);
+    const resets = world.monitor.resetsOf(tenant.fn);
     const result = tenant.device!.write(PCI_REGION.CONFIG, offset!, width as Width, value!);
+    // FLR is a bit like any other.
+    if (world.monitor.resetsOf(tenant.fn) > resets) world.afterReset(tenant, step);
     if (calm && world.profile.messageControl(tenant.fn) !== before)
       world.violate('config-space confinement', 'a configuration write changes how the host programmed MSI-X', step);
     return result;

@@ -5,8 +5,11 @@ import { type Operation, whileOpen } from './operation.ts';
 const start: Operation = {
   name: 'log_start',
   weights: whileOpen(1),
-  generate: (random) => ({
-    iova: PAGE_SIZE * random.below(16),
+  generate: (random, tenant) => ({
+    iova:
+      tenant.shadow.size > 0 && random.chance(80)
+        ? random.pick(tenant.shadow.items).start
+        : PAGE_SIZE * random.below(16),
     pages: random.pick([1, 4, 16, 32, 64]),
     pageSize: random.pick([4096, 4096, 4096, 8192, 2048, 0, 3]),
   }),
@@ -33,7 +36,7 @@ const stop: Operation = {
 
 const report: Operation = {
   name: 'log_report',
-  weights: whileOpen(2),
+  weights: whileOpen(6),
   generate: (_random, tenant) => (tenant.logging ? {} : undefined),
   run(tenant, _args, world, step) {
     const range = tenant.logging;

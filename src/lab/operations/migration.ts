@@ -218,7 +218,7 @@ const failSave: Operation = {
   generate: (random, tenant, world) =>
     tenant === world.a ? { status: random.pick(world.profile.failures) } : undefined,
   run(_tenant, { status }, world) {
-    world.failure = status!;
+    if (world.profile.failures.includes(status!)) world.failure = status!;
     return 0;
   },
 };

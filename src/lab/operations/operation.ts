@@ -13,6 +13,7 @@ export type Args = Readonly<Record<string, number>>;
  */
 export type Weights = readonly [number, number, number, number, number, number, number, number];
 
+/** Something a tenant can do: when it is likely, with what arguments, and how it is carried out. */
 export interface Operation {
   readonly name: string;
   readonly weights: Weights;

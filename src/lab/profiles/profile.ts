@@ -22,6 +22,7 @@ export interface Inside {
   onTouch(listener: (partition: string, what: string) => void): void;
 }
 
+/** See the head of this file. One object serves all runs: what belongs to a run is kept with its tenants. */
 export interface DeviceProfile {
   readonly machine: MachineDescription;
   /** `0000:bb:dd.f` of the PF, and the driver's name for its VFs. */

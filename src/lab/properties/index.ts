@@ -8,6 +8,7 @@ export interface Property {
   readonly twin?: Twin;
 }
 
+/** In the order in which reports list them. */
 export const PROPERTIES: readonly Property[] = [
   {
     name: 'integrity',

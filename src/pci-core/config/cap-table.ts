@@ -48,6 +48,7 @@ function expLength(read: Measure): number {
   return integrated ? 0x2c : 0x34;
 }
 
+/** Standard capabilities by id: length, and who may write what. */
 export const CAPABILITIES: Record<number, CapabilityRow> = {
   [CAP.PM]: {
     name: 'PM',

@@ -36,6 +36,7 @@ function tphLength(read: Measure): number {
 
 const vendorLength = (read: Measure): number => read(4, 4) >>> 20;
 
+/** Extended capabilities by id: length, and who may write what. */
 export const EXT_CAPABILITIES: Record<number, CapabilityRow> = {
   [EXT_CAP.ERR]: {
     name: 'AER',

@@ -2,6 +2,7 @@
 import { COMMAND, PCI, STATUS } from '../../../sim/pci/registers.ts';
 import { ALL, type PermissionRow } from './row.ts';
 
+/** The 64 bytes of the header. */
 export const HEADER: PermissionRow[] = [
   // A VF's ids read all ones in hardware; the shadow has what the PCI core knows.
   { name: 'VENDOR_ID', at: PCI.VENDOR_ID, width: 2, virt: 0xffff, write: 0 },

@@ -5,6 +5,7 @@ import { viewOf } from '../../kernel/bytes.ts';
 import type { PciDevice } from '../../kernel/pci/device.ts';
 import { type ConfigLayout, layoutOf, MAP } from './layout.ts';
 
+/** What the user sees in place of configuration space, for one opening. */
 export class ConfigShadow {
   readonly layout: ConfigLayout;
   readonly vconfig: Uint8Array;

@@ -5,6 +5,7 @@ import type { VfioPciCoreDevice } from '../core-device.ts';
 import { Intx } from './intx.ts';
 import { Messages } from './messages.ts';
 
+/** The interrupts of one device: one index at a time is in use. */
 export class Interrupts {
   /** irq_type: INTX, MSI or MSIX while active, else PCI_IRQ.NUM. They exclude each other. */
   type: number = PCI_IRQ.NUM;

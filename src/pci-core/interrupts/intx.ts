@@ -8,6 +8,7 @@ import { pci_check_and_mask_intx, pci_check_and_unmask_intx, pci_intx } from '..
 import { HostIrq } from '../host-irq.ts';
 import { enableVirqfd, type Virqfd } from './virqfd.ts';
 
+/** INTx of one device, once a user set it up. */
 export class Intx {
   private readonly core: VfioPciCoreDevice;
   private trigger: EventFd | undefined;

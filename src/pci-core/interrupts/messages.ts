@@ -9,6 +9,7 @@ import { enableMsix } from '../host-msix.ts';
 import type { HostVectors } from '../host-vectors.ts';
 import { withMemoryDecode } from '../memory-window.ts';
 
+/** MSI or MSI-X of one device, once a user set it up. */
 export class Messages {
   private readonly core: VfioPciCoreDevice;
   private host: HostVectors | undefined;

@@ -78,6 +78,7 @@ export interface MigrationFsm {
   next(flags: number, current: number, target: number): NextState;
 }
 
+/** The state machine in force. */
 export const migrationFsm: MigrationFsm = {
   next(flags, current, target) {
     if (!migStateSupported(flags, current)) return MIG_REFUSED; // a driver's mistake: the kernel warns here

@@ -1,0 +1,72 @@
+/** A measured figure beside its baseline, which is measured in the same run and in turns with it. */
+import { Bench } from 'tinybench';
+
+/** Work to be timed. `amount` is how much of the figure's unit one call does. */
+export interface Work {
+  readonly name: string;
+  readonly amount: number;
+  run(): void;
+}
+
+export interface Figure {
+  readonly name: string;
+  /** What is counted: values are `amount` a second, or with `inverse` the microseconds one takes. */
+  readonly unit: string;
+  readonly inverse?: boolean;
+  readonly subject: Work;
+  readonly baseline: Work;
+  /** Milliseconds for each of the two; 400 if not given. */
+  readonly time?: number;
+}
+
+export interface Measured {
+  readonly name: string;
+  readonly unit: string;
+  readonly value: number;
+  readonly baseline: { readonly name: string; readonly value: number };
+  /** How many times the baseline's time the subject takes for the same amount. */
+  readonly timesBaseline: number;
+}
+
+/** Slices in which subject and baseline take turns, so that a busy moment of the machine hits both. */
+const TURNS = 4;
+
+export function measure({ name, unit, inverse = false, subject, baseline, time = 400 }: Figure): Measured {
+  const spent = { subject: 0, baseline: 0 };
+  const calls = { subject: 0, baseline: 0 };
+  for (let turn = 0; turn < TURNS; turn++) {
+    const bench = new Bench({ time: time / TURNS, iterations: 1, warmup: turn === 0, warmupTime: time / 8 });
+    bench.add('subject', () => subject.run()).add('baseline', () => baseline.run());
+    bench.runSync();
+    for (const which of ['subject', 'baseline'] as const) {
+      const { result, runs } = bench.getTask(which)!;
+      if (result.state === 'errored') throw result.error;
+      if (result.state !== 'completed') throw new Error(`${name}: ${which} is ${result.state}`);
+      spent[which] += result.totalTime / 1000;
+      calls[which] += runs;
+    }
+  }
+  const seconds = (which: 'subject' | 'baseline', work: Work): number => spent[which] / calls[which] / work.amount;
+  return resultOf(name, unit, inverse, seconds('subject', subject), {
+    name: baseline.name,
+    seconds: seconds('baseline', baseline),
+  });
+}
+
+/** From the seconds that one of the unit takes. */
+export function resultOf(
+  name: string,
+  unit: string,
+  inverse: boolean,
+  seconds: number,
+  baseline: { readonly name: string; readonly seconds: number },
+): Measured {
+  const value = (s: number): number => (inverse ? s * 1e6 : 1 / s);
+  return {
+    name,
+    unit,
+    value: value(seconds),
+    baseline: { name: baseline.name, value: value(baseline.seconds) },
+    timesBaseline: seconds / baseline.seconds,
+  };
+}

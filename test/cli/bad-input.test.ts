@@ -1,0 +1,112 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import { cli, cliBatch, folderWith, ROOT, type Run, TRACES } from './cli.ts';
+
+const script = readFileSync(join(ROOT, TRACES, 'e-type1-v2.vs'), 'utf8');
+const recording = readFileSync(join(ROOT, TRACES, 'e-type1-v2.jsonl'), 'utf8');
+const lines = recording.split('\n');
+const scenario = {
+  version: 1,
+  variant: 'mlx5',
+  seed: 1,
+  machine: 'mlx5',
+  property: 'integrity',
+  message: 'm',
+  twin: 'integrity',
+  steps: [],
+  schedule: [],
+};
+const file = folderWith({
+  'alone.vs': script,
+  'corrupt.vs': script,
+  'corrupt.jsonl': `${lines.slice(0, 5).join('\n')}\n{"n":`,
+  'short.vs': script,
+  'short.jsonl': lines.slice(0, 20).join('\n'),
+  'verb.vs': 'fly away\n',
+  'verb.jsonl': '',
+  'text.json': 'no JSON',
+  'later.json': JSON.stringify({ ...scenario, version: 2 }),
+  'bare.json': '[]',
+  'step.json': JSON.stringify({ ...scenario, steps: [{ by: 'A', op: 'fly', args: {} }], schedule: [0] }),
+  'other.json': JSON.stringify({ ...scenario, variant: 'other' }),
+  'half.json': '{"name":"x","iommu":{}}',
+  'model.json': '{"name":"x","iommu":{},"root":[{"devfn":"01.0","function":{"name":"f","model":"none"}}]}',
+  'shape.json': '{"name":"x","iommu":{},"root":[5]}',
+});
+const good = `${TRACES}/e-type1-v2.vs`;
+
+const CASES = {
+  'no command': [],
+  'an unknown command': ['chek', 'mlx5'],
+  'help on an unknown command': ['help', 'fly'],
+  'no variant': ['check'],
+  'an unknown variant': ['check', 'other', '--json'],
+  'an unknown option': ['check', 'mlx5', '--jsn'],
+  'a number that is none': ['check', 'mlx5', '--cases', '1x'],
+  'no cases': ['check', 'mlx5', '--cases', '0'],
+  'a duration that is none': ['check', 'mlx5', '--time', '5parsecs'],
+  'no time': ['check', 'mlx5', '--time', '0s'],
+  'a negative seed': ['check', 'mlx5', '--seed', '-1'],
+  'an argument too many': ['check', 'mlx5', 'twice'],
+  'nothing to play': ['play'],
+  'a script that is not there': ['play', file('missing.vs'), '--json'],
+  'a script without a recording': ['play', file('alone.vs'), '--json'],
+  'a corrupt recording': ['play', file('corrupt.vs'), '--json'],
+  'a recording that ends early': ['play', file('short.vs')],
+  'an unknown verb': ['play', file('verb.vs')],
+  'a file that is no script': ['play', file('text.json')],
+  'a name that no script has': ['play', TRACES, '--only', 'zzz'],
+  'an unknown machine': ['play', good, '--machine', 'other'],
+  'a machine file that is not JSON': ['play', good, '--machine', file('text.json')],
+  'a machine file that lacks a part': ['play', good, '--machine', file('half.json')],
+  'a machine file with an unknown model': ['play', good, '--machine', file('model.json')],
+  'a machine file of the wrong shape': ['play', good, '--machine', file('shape.json')],
+  'a recording that cannot be written': ['record', good, '-o', '/nowhere/at/all'],
+  'a counterexample that is not there': ['replay', file('missing.json')],
+  'a counterexample that is not JSON': ['replay', file('text.json')],
+  'a counterexample without a version': ['replay', file('bare.json')],
+  'a counterexample of another version': ['replay', file('later.json'), '--json'],
+  'a counterexample with an unknown step': ['replay', file('step.json')],
+  'a counterexample about another variant': ['replay', file('other.json')],
+  'a dossier of an unknown variant': ['describe', 'other'],
+  'two formats at once': ['describe', 'mlx5', '--json', '--markdown'],
+} as const satisfies Record<string, readonly string[]>;
+type Case = keyof typeof CASES;
+
+let runs: Record<Case, Run>;
+let alone: Run;
+beforeAll(async () => {
+  [runs, alone] = await Promise.all([cliBatch(CASES), cli(CASES['a counterexample of another version'])]);
+}, 60_000);
+
+test('a process of its own ends in the same way', () => {
+  expect(alone).toEqual(runs['a counterexample of another version']);
+});
+
+test.each(Object.keys(CASES) as Case[])(
+  '%s is answered with one sentence on standard error, and exit code 2',
+  (name) => {
+    const { code, out, err } = runs[name];
+    expect({ code, out }).toEqual({ code: 2, out: '' });
+    expect(err).toMatch(/^[^\n]{10,300}\n$/);
+    expect(err).not.toMatch(/undefined|\bat .*:\d+:\d+/);
+  },
+);
+
+test('the sentence names what is wrong', () => {
+  const named: Partial<Record<Case, string>> = {
+    'an unknown command': 'chek',
+    'an unknown variant': 'other',
+    'an unknown option': '--jsn',
+    'a number that is none': '--cases',
+    'a duration that is none': '5parsecs',
+    'a script without a recording': 'alone.jsonl',
+    'a corrupt recording': 'corrupt.jsonl:6',
+    'an unknown verb': 'fly',
+    'a machine file with an unknown model': 'none',
+    'a counterexample of another version': 'version 2',
+    'a counterexample with an unknown step': 'step 1',
+  };
+  for (const [name, word] of Object.entries(named)) expect(runs[name as Case].err).toContain(word);
+});

@@ -1,0 +1,102 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { cli, folderWith, ROOT, type Run, TRACES } from './cli.ts';
+
+interface FileReport {
+  file: string;
+  steps: number;
+  identical: number;
+  different: number;
+  firstDifference?: unknown;
+}
+interface Report {
+  traces: number;
+  steps: number;
+  identical: number;
+  different: number;
+  notCompared: number;
+  files: FileReport[];
+}
+const parsed = ({ out }: Run): Report => JSON.parse(out) as Report;
+const read = (name: string): string => readFileSync(join(ROOT, TRACES, name), 'utf8');
+
+/** The recording with one byte of the first struct changed. */
+const altered = read('b-info-igbvf.jsonl').replace(/"out":"(..)(..)/, (_, a: string, b: string) => {
+  const byte = (Number.parseInt(b, 16) ^ 1).toString(16).padStart(2, '0');
+  return `"out":"${a}${byte}`;
+});
+const file = folderWith({ 'x.vs': read('b-info-igbvf.vs'), 'x.jsonl': altered });
+
+let all: Run;
+let one: Run;
+let people: Run;
+let recorded: Run;
+beforeAll(async () => {
+  [all, one] = await Promise.all([cli(['play', TRACES, '--json']), cli(['play', file('x.vs'), '--json'])]);
+  [people, recorded] = await Promise.all([
+    cli(['play', file('x.vs'), '--first']),
+    cli(['record', `${TRACES}/e-type1-v2.vs`]),
+  ]);
+}, 60_000);
+
+describe('play', () => {
+  test('of all recordings prints exactly one JSON object, of the documented shape, and ends with 0', () => {
+    expect({ code: all.code, err: all.err }).toEqual({ code: 0, err: '' });
+    expect(all.out).toMatch(/^\{[^\n]*\}\n$/);
+    const report = parsed(all);
+    expect(report).toEqual({
+      traces: 4,
+      steps: expect.any(Number),
+      identical: expect.any(Number),
+      different: 0,
+      notCompared: expect.any(Number),
+      files: Array.from({ length: 4 }, () => ({
+        file: expect.stringMatching(/\.vs$/),
+        steps: expect.any(Number),
+        identical: expect.any(Number),
+        different: 0,
+      })),
+    });
+    expect(report.identical + report.notCompared).toBe(report.steps);
+    expect(report.files.reduce((sum, { steps }) => sum + steps, 0)).toBe(report.steps);
+  });
+
+  test('finds a difference of one byte, tells where, and ends with 1', () => {
+    expect({ code: one.code, err: one.err }).toEqual({ code: 1, err: '' });
+    const [report] = parsed(one).files;
+    expect(report).toMatchObject({
+      different: 1,
+      firstDifference: { n: expect.any(Number), step: expect.any(String) },
+    });
+    expect(Object.keys(report!.firstDifference as object).sort()).toEqual([
+      'actual',
+      'expected',
+      'fields',
+      'n',
+      'step',
+    ]);
+  });
+
+  test('for people shows the script line and both sides', () => {
+    expect({ code: people.code, err: people.err }).toEqual({ code: 1, err: '' });
+    expect(people.out).toMatch(/x\.vs:\d+/);
+    expect(people.out).toContain('expected');
+    expect(people.out).toContain('actual');
+  });
+
+  test('a fault of the emulator is no difference, and ends with 3', async () => {
+    const run = await cli(['play', `${TRACES}/e-type1-v2.vs`, '--json'], { before: 'plant-fault.ts' });
+    expect(run.code).toBe(3);
+    expect(run.err).toContain('planted');
+    expect(parsed(run).traces).toBe(1);
+  });
+});
+
+test('what record prints can be played, line for line', () => {
+  expect({ code: recorded.code, err: recorded.err }).toEqual({ code: 0, err: '' });
+  const lines = recorded.out.trimEnd().split('\n');
+  const original = read('e-type1-v2.jsonl').trimEnd().split('\n');
+  expect(lines).toHaveLength(original.length);
+  expect(JSON.parse(lines[0]!)).toEqual(JSON.parse(original[0]!));
+});
