@@ -59,6 +59,8 @@ export class Tenant {
   readonly files: DataFile[] = [];
   /** State by the tenant's own account; undefined: cannot be known (a call is under way, or one failed oddly). */
   state: number | undefined = MIG_STATE.RUNNING;
+  /** An IOVA that was mapped once, and is not any more. */
+  unmapped: number | undefined;
   flags = 0;
   /** What each MSI-X vector signals: index into `events`, -1 none. */
   armed: number[] = new Array(VECTORS).fill(-1);

@@ -85,7 +85,7 @@ describe('a campaign that finds a violation', () => {
   test('the counterexample shows it again, with the step it shows at, and ends with 1', () => {
     expect({ code: replayed.code, err: replayed.err }).toEqual({ code: 1, err: '' });
     expect(replayed.out).toContain('violated FSM legality');
-    expect(replayed.out).toMatch(/^ {2} 1 {2}A {2}/m);
+    expect(replayed.out).toMatch(/^> +[0-9]+ {2}[ABH] {2}/m);
   });
 
   test('where the defect is not, it holds, and ends with 0', () => {

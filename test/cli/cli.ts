@@ -1,8 +1,9 @@
 /** The program as a child process: what it prints, and how it ends. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { afterAll } from 'vitest';
 
 export const ROOT = resolve(import.meta.dirname, '../..');
 export const TRACES = 'test/golden/kernel-traces';
@@ -45,9 +46,10 @@ function node(argv: readonly string[], input = ''): Promise<Run> {
   });
 }
 
-/** A fresh folder with files in it; the path of each by name. */
+/** A fresh folder with files in it, for as long as the suite runs; the path of each by name. */
 export function folderWith(files: Readonly<Record<string, string>>): (name: string) => string {
   const folder = mkdtempSync(join(tmpdir(), 'vfiolab-'));
+  afterAll(() => rmSync(folder, { recursive: true }));
   for (const [name, text] of Object.entries(files)) writeFileSync(join(folder, name), text);
   return (name) => join(folder, name);
 }

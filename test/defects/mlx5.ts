@@ -18,10 +18,14 @@ export const MLX5_DEFECTS: readonly Defect[] = [
     reference: '82470eba9df9',
     properties: ['FSM legality'],
     plant: () =>
-      patch(SaveSession.prototype, 'disable', () => function (this: SaveSession) {
-        this.state = 'ERROR';
-        this.position = 0;
-      }),
+      patch(
+        SaveSession.prototype,
+        'wakeReaders',
+        (wake) =>
+          function (this: SaveSession) {
+            if (this.state !== 'ERROR') wake.call(this);
+          },
+      ),
   },
   {
     id: 'MLX5-02',
@@ -37,11 +41,14 @@ export const MLX5_DEFECTS: readonly Defect[] = [
     properties: ['parent-interaction scope'],
     plant: () => {
       const arc = MLX5_ARCS.find(({ from, to }) => from === MIG_STATE.PRE_COPY && to === MIG_STATE.RUNNING)!;
-      return patch(arc as { does: typeof arc.does }, 'does', () =>
-        function* (device) {
-          yield* device.endSessions();
-          return undefined;
-        },
+      return patch(
+        arc as { does: typeof arc.does },
+        'does',
+        () =>
+          function* (device) {
+            yield* device.endSessions();
+            return undefined;
+          },
       );
     },
   },
@@ -58,12 +65,17 @@ export const MLX5_DEFECTS: readonly Defect[] = [
     reference: 'CVE-2024-56742, 22e87bf3f77c',
     properties: ['parent-interaction scope'],
     plant: () =>
-      patch(DataBuffer.prototype, 'free', (free) => function* (this: DataBuffer) {
-        const { runs } = this as unknown as { runs: unknown[] };
-        runs.splice(1);
-        if (runs.length > 0 && this.chunk === 2) runs.pop();
-        yield* free.call(this);
-      }),
+      patch(
+        DataBuffer.prototype,
+        'free',
+        (free) =>
+          function* (this: DataBuffer) {
+            const { runs } = this as unknown as { runs: unknown[] };
+            runs.splice(1);
+            if (runs.length > 0 && this.chunk === 2) runs.pop();
+            yield* free.call(this);
+          },
+      ),
   },
   {
     id: 'HISI-01',
@@ -71,9 +83,14 @@ export const MLX5_DEFECTS: readonly Defect[] = [
     reference: 'hisi_acc: save and resume in chunks',
     properties: ['save-load round trip', 'stream robustness'],
     plant: () =>
-      patch(DataBuffer.prototype, 'read', (read) => function (this: DataBuffer, offset, into) {
-        read.call(this, offset > 0 && offset < 4096 ? 0 : offset, into);
-      }),
+      patch(
+        DataBuffer.prototype,
+        'read',
+        (read) =>
+          function (this: DataBuffer, offset, into) {
+            read.call(this, offset > 0 && offset < 4096 ? 0 : offset, into);
+          },
+      ),
   },
   {
     id: 'HISI-02',
@@ -81,12 +98,17 @@ export const MLX5_DEFECTS: readonly Defect[] = [
     reference: 'hisi_acc: EQE and AEQE addresses',
     properties: ['save-load round trip'],
     plant: () =>
-      patch(LoadSession.prototype, 'load', (load) => function (this: LoadSession, image, live) {
-        const result = load.call(this, image, live);
-        const queue = live.queues[0]!;
-        if (result === undefined) [queue[0], queue[1]] = [queue[1]!, queue[0]!];
-        return result;
-      }),
+      patch(
+        LoadSession.prototype,
+        'load',
+        (load) =>
+          function (this: LoadSession, image, live) {
+            const result = load.call(this, image, live);
+            const queue = live.queues[0]!;
+            if (result === undefined) [queue[0], queue[1]] = [queue[1]!, queue[0]!];
+            return result;
+          },
+      ),
   },
   {
     id: 'HISI-09',
@@ -101,10 +123,15 @@ export const MLX5_DEFECTS: readonly Defect[] = [
     reference: 'pds: reset with open files',
     properties: ['FSM legality', 'stream robustness'],
     plant: () =>
-      patch(SaveSession.prototype, 'disable', () => function (this: SaveSession) {
-        this.state = 'COMPLETE';
-        this.wakeReaders();
-      }),
+      patch(
+        SaveSession.prototype,
+        'disable',
+        () =>
+          function (this: SaveSession) {
+            this.state = 'COMPLETE';
+            this.wakeReaders();
+          },
+      ),
   },
   {
     id: 'SCOPE-01',
@@ -112,8 +139,13 @@ export const MLX5_DEFECTS: readonly Defect[] = [
     reference: 'shape of CORE-05 and CORE-06: an identity that is not checked',
     properties: ['parent-interaction scope', 'integrity', 'save-load round trip', 'confidentiality', 'FSM legality'],
     plant: () =>
-      patch(Firmware.prototype, 'vhcaById', (find) => function (this: Firmware, id) {
-        return find.call(this, 0x20 + ((id - 0x20) ^ 1));
-      }),
+      patch(
+        Firmware.prototype,
+        'vhcaById',
+        (find) =>
+          function (this: Firmware, id) {
+            return find.call(this, 0x20 + ((id - 0x20) ^ 1));
+          },
+      ),
   },
 ];

@@ -36,9 +36,14 @@ export const PCI_DEFECTS: readonly Defect[] = [
     reference: 'XSA-3, CVE-2011-1898: MSI trap injection without interrupt remapping',
     properties: ['interrupt confinement', 'integrity', 'parent-interaction scope'],
     plant: () =>
-      patch(InterruptController.prototype, 'lookup', () => function (this: InterruptController, _requester, data) {
-        return (this as unknown as { table: ReturnType<InterruptController['lookup']>[] }).table[data];
-      }),
+      patch(
+        InterruptController.prototype,
+        'lookup',
+        () =>
+          function (this: InterruptController, _requester, data) {
+            return (this as unknown as { table: ReturnType<InterruptController['lookup']>[] }).table[data];
+          },
+      ),
   },
   {
     id: 'DMA-RO',
@@ -46,8 +51,13 @@ export const PCI_DEFECTS: readonly Defect[] = [
     reference: 'XSA-321: page table entries with more rights than asked for',
     properties: ['DMA confinement'],
     plant: () =>
-      patch(Domain.prototype, 'translate', () => function (this: Domain, iova) {
-        return this.mappings.at(iova);
-      }),
+      patch(
+        Domain.prototype,
+        'translate',
+        () =>
+          function (this: Domain, iova) {
+            return this.mappings.at(iova);
+          },
+      ),
   },
 ];

@@ -1,12 +1,13 @@
 /** Defects of the VFIO core and of type1. */
+import { HangError } from '../../sim/hang.ts';
+import { ERRNO } from '../../src/uapi/errno.ts';
 import { VfioDeviceFile } from '../../src/vfio/device-file.ts';
-import { UserIovaBitmap } from '../../src/vfio/migration/iova-bitmap.ts';
 import { MIG_REFUSED, migrationFsm } from '../../src/vfio/migration/arcs.ts';
+import { UserIovaBitmap } from '../../src/vfio/migration/iova-bitmap.ts';
 import { Type1Info } from '../../src/vfio/type1/info.ts';
 import { MapDma } from '../../src/vfio/type1/map.ts';
 import { Pinning } from '../../src/vfio/type1/pinning.ts';
 import { UnmapDma } from '../../src/vfio/type1/unmap.ts';
-import { ERRNO } from '../../src/uapi/errno.ts';
 import type { Defect } from './defect.ts';
 import { patch } from './patch.ts';
 
@@ -16,10 +17,12 @@ export const VFIO_DEFECTS: readonly Defect[] = [
     title: 'a forbidden arc spins in the next-state helper',
     reference: 'CVE-2026-64474, a26b499b757c',
     properties: ['FSM legality'],
+    // The loop that skips unsupported states takes ERROR for one, and ERROR leads to ERROR.
     plant: () =>
       patch(migrationFsm, 'next', (next) => (flags, current, target) => {
         const result = next.call(migrationFsm, flags, current, target);
-        return result === MIG_REFUSED && target > 0 && target < 8 ? (current as never) : result;
+        if (result === MIG_REFUSED && target > 0 && target < 8) throw new HangError('the next state is looked for');
+        return result;
       }),
   },
   {
@@ -28,10 +31,15 @@ export const VFIO_DEFECTS: readonly Defect[] = [
     reference: 'CVE-2019-3882, 492855939bdb',
     properties: ['DMA confinement'],
     plant: () =>
-      patch(MapDma.prototype, 'checkRange', (check) => function (this: MapDma, start, length) {
-        const result = check.call(this, start, length);
-        return result === -ERRNO.ENOSPC ? 0 : result;
-      }),
+      patch(
+        MapDma.prototype,
+        'checkRange',
+        (check) =>
+          function (this: MapDma, start, length) {
+            const result = check.call(this, start, length);
+            return result === -ERRNO.ENOSPC ? 0 : result;
+          },
+      ),
   },
   {
     id: 'T1-03',
@@ -39,13 +47,18 @@ export const VFIO_DEFECTS: readonly Defect[] = [
     reference: 'CVE-2023-54137, cd24e2a60af6',
     properties: ['confidentiality'],
     plant: () =>
-      patch(Type1Info.prototype, 'ioctl', (ioctl) => function (this: Type1Info, caller, argument) {
-        const result = ioctl.call(this, caller, argument);
-        // The four bytes behind the flags of the migration capability, as uncleared memory has them.
-        const memory = caller.memory as unknown as { memory: { fill: number } };
-        caller.memory.write(argument + 36, new Uint8Array(4).fill(memory.memory.fill));
-        return result;
-      }),
+      patch(
+        Type1Info.prototype,
+        'ioctl',
+        (ioctl) =>
+          function (this: Type1Info, caller, argument) {
+            const result = ioctl.call(this, caller, argument);
+            // The four bytes behind the flags of the migration capability, as uncleared memory has them.
+            const memory = caller.memory as unknown as { memory: { fill: number } };
+            caller.memory.write(argument + 36, new Uint8Array(4).fill(memory.memory.fill));
+            return result;
+          },
+      ),
   },
   {
     id: 'T1-06',
@@ -53,9 +66,14 @@ export const VFIO_DEFECTS: readonly Defect[] = [
     reference: '6012379ede6a, 1196f1f897d4, ef270ec44637',
     properties: ['DMA confinement'],
     plant: () =>
-      patch(UnmapDma.prototype, 'unmap', (unmap) => function (this: UnmapDma, request, bitmap, caller) {
-        return request.iova + request.size === 1n << 48n ? 0 : unmap.call(this, request, bitmap, caller);
-      }),
+      patch(
+        UnmapDma.prototype,
+        'unmap',
+        (unmap) =>
+          function (this: UnmapDma, request, bitmap, caller) {
+            return request.iova + request.size === 1n << 48n ? 0 : unmap.call(this, request, bitmap, caller);
+          },
+      ),
   },
   {
     id: 'T1-10',
@@ -73,10 +91,15 @@ export const VFIO_DEFECTS: readonly Defect[] = [
     reference: 'pds_vfio dirty.c, range start',
     properties: ['dirty-tracking soundness'],
     plant: () =>
-      patch(UserIovaBitmap.prototype, 'set', (set) => function (this: UserIovaBitmap, iova, length) {
-        const base = (this as unknown as { iova: bigint }).iova;
-        set.call(this, iova + base, length);
-      }),
+      patch(
+        UserIovaBitmap.prototype,
+        'set',
+        (set) =>
+          function (this: UserIovaBitmap, iova, length) {
+            const base = (this as unknown as { iova: bigint }).iova;
+            set.call(this, iova + base, length);
+          },
+      ),
   },
   {
     id: 'PCI-13',
@@ -84,9 +107,17 @@ export const VFIO_DEFECTS: readonly Defect[] = [
     reference: 'vfio/pci: Add missing range check in vfio_pci_mmap',
     properties: ['config-space confinement'],
     plant: () =>
-      patch(VfioDeviceFile.prototype, 'mmap', (mmap) => function (this: VfioDeviceFile<unknown>, caller, request) {
-        const index = Math.floor(request.offset / 2 ** 40);
-        return mmap.call(this, caller, { ...request, offset: index > 8 ? request.offset % 2 ** 40 : request.offset });
-      }),
+      patch(
+        VfioDeviceFile.prototype,
+        'mmap',
+        (mmap) =>
+          function (this: VfioDeviceFile<unknown>, caller, request) {
+            const index = Math.floor(request.offset / 2 ** 40);
+            return mmap.call(this, caller, {
+              ...request,
+              offset: index > 8 ? request.offset % 2 ** 40 : request.offset,
+            });
+          },
+      ),
   },
 ];

@@ -9,31 +9,33 @@ import { type Args, type Operation, whileOpen } from './operation.ts';
 const PAGES = BUFFER_BYTES / PAGE_SIZE;
 
 /** IOVAs a tenant may try: low ones, the top of the aperture, the MSI window, what another tenant uses. */
-function anyIova(random: Random, world: World): number {
+function anyIova(random: Random, tenant: Tenant, world: World): number {
   const top = world.machine.hardware.description.iommu.aperture[1] + 1;
   const choice = random.below(20);
   if (choice < 14) return PAGE_SIZE * random.below(32);
   if (choice < 17) return top - PAGE_SIZE * (1 + random.below(4));
-  if (choice < 18) return MSI_WINDOW.start + PAGE_SIZE * random.below(2);
+  if (choice < 18 && tenant === world.a) return MSI_WINDOW.start + PAGE_SIZE * random.below(2);
   return 0x1_0000_0000 + PAGE_SIZE * random.below(64);
 }
 
 /** An IOVA the tenant mapped, or any. */
 function iovaOf(random: Random, tenant: Tenant, world: World): number {
   const { items } = tenant.shadow;
-  if (items.length === 0 || random.chance(15)) return anyIova(random, world);
+  // What was unmapped must not be reachable any more.
+  if (tenant.unmapped !== undefined && random.chance(15)) return tenant.unmapped;
+  if (items.length === 0 || random.chance(10)) return anyIova(random, tenant, world);
   return random.pick(items).start + 64 * random.below(8);
 }
 
 const map: Operation = {
   name: 'map',
   weights: [2, 6, 6, 6, 6, 6, 6, 6],
-  generate(random, _tenant, world) {
+  generate(random, tenant, world) {
     const page = random.below(PAGES);
     return {
       page,
       pages: 1 + random.below(PAGES - page),
-      iova: anyIova(random, world),
+      iova: anyIova(random, tenant, world),
       flags: random.chance(80) ? 3 : random.below(5),
     };
   },
@@ -55,8 +57,11 @@ const unmap: Operation = {
     const { items } = tenant.shadow;
     const all = random.chance(5);
     if (items.length === 0 || random.chance(20))
-      return { iova: anyIova(random, world), size: PAGE_SIZE * (1 + random.below(8)), all: 0 };
-    const mapping = random.pick(items);
+      return { iova: anyIova(random, tenant, world), size: PAGE_SIZE * (1 + random.below(8)), all: 0 };
+    // The oldest mapping is the one the rings live in: without it the device does nothing.
+    const mapping =
+      random.pick(items.length > 1 && random.chance(80) ? items.filter((m) => m.vaddr !== tenant.buffer) : items) ??
+      items[0]!;
     return { iova: all ? 0 : mapping.start, size: all ? 0 : mapping.length, all: all ? 1 : 0 };
   },
   run(tenant, { iova, size, all }, world, step) {
@@ -65,6 +70,7 @@ const unmap: Operation = {
     let gone = 0;
     for (const mapping of all ? [...tenant.shadow.items] : tenant.shadow.within(iova!, size!)) {
       tenant.shadow.remove(mapping);
+      tenant.unmapped = mapping.start;
       gone += mapping.length;
     }
     if (gone !== result) world.violate('DMA confinement', `unmap reports ${result} bytes for ${gone} mapped`, step);
@@ -78,7 +84,8 @@ const job: Operation = {
   generate: (random, tenant, world) => {
     const { jobKinds, fill } = world.profile;
     // A small word written into the message window is what a forged interrupt looks like.
-    if (random.chance(4))
+    // Only A forges: which vectors a tenant has is the host's business, and B must not depend on it.
+    if (tenant === world.a && random.chance(4))
       return { kind: fill, queue: random.below(2), source: random.below(24), target: MSI_WINDOW.start, length: 4 };
     return {
       kind: random.below(jobKinds),

@@ -131,7 +131,7 @@ const dataSize: Operation = {
 
 const precopyInfo: Operation = {
   name: 'precopy_info',
-  weights: [0, 1, 1, 2, 1, 1, 10, 8],
+  weights: [0, 1, 1, 2, 1, 1, 24, 10],
   generate: (_random, tenant) => (tenant.file('save') ? {} : undefined),
   run(tenant, _args, world, step) {
     const file = tenant.file('save') ?? tenant.file('save', false);
@@ -155,7 +155,7 @@ const precopyInfo: Operation = {
 
 const read: Operation = {
   name: 'read',
-  weights: [1, 1, 1, 16, 1, 1, 10, 10],
+  weights: [1, 1, 1, 16, 1, 1, 24, 12],
   spawnable: true,
   generate(random, tenant) {
     if (!tenant.files.some((file) => file.open && file.direction === 'save')) return undefined;
@@ -214,7 +214,7 @@ const closeFile: Operation = {
 /** Hardware trouble: the next save fails. Only tenant A has it, so that a twin without A has none. */
 const failSave: Operation = {
   name: 'fail_save',
-  weights: [0, 1, 1, 0, 0, 1, 1, 1],
+  weights: [0, 2, 3, 0, 0, 2, 1, 1],
   generate: (random, tenant, world) =>
     tenant === world.a ? { status: random.pick(world.profile.failures) } : undefined,
   run(_tenant, { status }, world) {

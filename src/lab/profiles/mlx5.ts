@@ -4,7 +4,7 @@ import { mlx5Models, type PfModel, type VfModel } from '../../../sim/devices/mlx
 import { JOB } from '../../../sim/devices/mlx5/job.ts';
 import { ICM_WINDOW_AT, Q, QUEUE_BASE, QUEUE_STRIDE, VF_REG } from '../../../sim/devices/mlx5/vf-registers.ts';
 import { mlx5Machine } from '../../../sim/machines/mlx5.ts';
-import { CAP, MSIX } from '../../../sim/pci/registers.ts';
+import { CAP, COMMAND, MSIX, PCI } from '../../../sim/pci/registers.ts';
 import { mlx5 } from '../../../variants/mlx5/index.ts';
 import { setNumber64 } from '../../client/container.ts';
 import { ERRNO } from '../../uapi/errno.ts';
@@ -28,6 +28,7 @@ function prepare(tenant: Tenant, world: World): void {
   const device = tenant.device!;
   const { scratch } = tenant.client;
   posted.set(tenant, [0, 0]);
+  device.write(PCI_REGION.CONFIG, PCI.COMMAND, 2, COMMAND.MEMORY | COMMAND.MASTER);
   if (!tenant.shadow.overlaps(RING_IOVA, 4096) && tenant.client.map(tenant.buffer, RING_IOVA, 4096) === 0)
     tenant.shadow.insert({ start: RING_IOVA, length: 4096, vaddr: tenant.buffer, flags: 3 });
   for (let queue = 0; queue < 2; queue++) {

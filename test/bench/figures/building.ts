@@ -21,7 +21,6 @@ export function buildingMachine(): Figure {
   return {
     name: 'building a machine (mlx5)',
     unit: 'µs',
-    inverse: true,
     subject: {
       name: 'new Machine',
       amount: 1,
@@ -37,7 +36,6 @@ export function buildingWorld(): Figure {
   return {
     name: 'building a world (mlx5)',
     unit: 'µs',
-    inverse: true,
     subject: {
       name: 'new World',
       amount: 1,

@@ -17,7 +17,11 @@ function bareSteps(seed: number): Step[] {
   for (let left = 20 + random.below(21); left > 0; left--) {
     const who = random.below(100);
     const by = who < 78 ? 'A' : who < 96 ? 'B' : 'H';
-    steps.push({ by, op: random.pick(OPERATIONS).name, args: { a: random.bits(), b: random.below(4096), c: random.below(8) } });
+    steps.push({
+      by,
+      op: random.pick(OPERATIONS).name,
+      args: { a: random.bits(), b: random.below(4096), c: random.below(8) },
+    });
   }
   return steps;
 }
@@ -35,7 +39,12 @@ export function cases(): Figure {
       amount: 1,
       run() {
         const seed = caseSeed(1, number);
-        const { violations } = runCase(subject, seed, number % 2 === 0 ? 'integrity' : 'confidentiality', generating(seed));
+        const { violations } = runCase(
+          subject,
+          seed,
+          number % 2 === 0 ? 'integrity' : 'confidentiality',
+          generating(seed),
+        );
         if (violations.length > 0) throw new Error(`case ${number}: ${violations[0]!.message}`);
         number++;
       },

@@ -22,7 +22,7 @@ export function startup(): Measured {
     check.push(seconds(['--import', 'tsx', 'src/cli/main.ts', 'check', 'mlx5', '--seed', '1', '--cases', '1']));
     bare.push(seconds(['--import', 'tsx', '-e', '0']));
   }
-  return resultOf('a check of one case as a process', 'µs', true, median(check), {
+  return resultOf('a check of one case as a process', 'ms', median(check), {
     name: 'node with the same loader',
     seconds: median(bare),
   });
