@@ -233,6 +233,7 @@ export class PciFunction {
     if (this.exp && touches(this.exp + EXP.DEVCTL, 2)) this.initiateFlr(this.exp + EXP.DEVCTL, DEVCTL.BCR_FLR, 2);
     if (this.afAt && touches(this.afAt + AF.CTRL, 1)) this.initiateFlr(this.afAt + AF.CTRL, 1, 1);
     if (this.msixAt && touches(this.msixAt + MSIX.FLAGS, 2)) this.flushPending();
+    if (this.msiAt && touches(this.msiAt, 24)) this.flushPendingMsi();
     if (sriov && touches(sriov + SRIOV.CTRL, 2)) {
       const changed = (before ^ this.config.read(offset & ~3, 4)) & SRIOV_CTRL.VFE;
       if (changed) this.onVfEnable?.((this.config.read(sriov + SRIOV.CTRL, 2) & SRIOV_CTRL.VFE) !== 0);
@@ -294,6 +295,19 @@ export class PciFunction {
 
   private flushPending(): void {
     for (let v = 0; v < this.msix!.size; v++) if (this.msix!.isPending(v)) this.raise(v);
+  }
+
+  /** Vectors that were raised while masked are sent once they are not (7.7.1.8). */
+  private flushPendingMsi(): void {
+    const flags = this.config.read(this.msiAt + MSI.FLAGS, 2);
+    if ((flags & MSI_FLAGS.MASKBIT) === 0 || (flags & MSI_FLAGS.ENABLE) === 0) return;
+    const mask = this.msiAt + (flags & MSI_FLAGS.X64BIT ? MSI.MASK_64 : MSI.MASK_32);
+    const ready = this.config.read(mask + 4, 4) & ~this.config.read(mask, 4);
+    for (let vector = 0; vector < 32; vector++) {
+      if ((ready & (1 << vector)) === 0) continue;
+      this.config.set(mask + 4, 4, (this.config.read(mask + 4, 4) & ~(1 << vector)) >>> 0);
+      this.raise(vector);
+    }
   }
 
   private setLine(asserted: boolean): void {

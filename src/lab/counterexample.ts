@@ -93,5 +93,7 @@ function isStep(step: unknown): step is Step {
   if (typeof s !== 'object' || s === null || !['A', 'B', 'H'].includes(s.by ?? '')) return false;
   if (typeof s.op !== 'string' || (s.by === 'H' ? s.op !== 'look' : !OPERATION_BY_NAME.has(s.op))) return false;
   if (typeof s.args !== 'object' || s.args === null) return false;
-  return Object.values(s.args).every((value) => typeof value === 'number' && Number.isFinite(value));
+  const wanted = s.by === 'H' ? ['what'] : OPERATION_BY_NAME.get(s.op)!.args;
+  const { args } = s;
+  return wanted.every((name) => Number.isFinite((args as Record<string, unknown>)[name]));
 }

@@ -47,7 +47,11 @@ function choose(random: Random, world: World): Step {
     const operation = pick(random, tenant);
     const args = operation.generate(random, tenant, world);
     if (args === undefined) continue;
-    const spawn = operation.spawnable === true && tenant === world.a && tenant.pending === 0 && random.chance(operation.name === 'read' ? 25 : 10);
+    const spawn =
+      operation.spawnable === true &&
+      tenant === world.a &&
+      tenant.pending === 0 &&
+      random.chance(operation.name === 'read' ? 25 : 10);
     return spawn ? { by: tenant.name, op: operation.name, args, spawn } : { by: tenant.name, op: operation.name, args };
   }
 }

@@ -52,10 +52,11 @@ export class PciBus {
     if (group.devices.length === 0) this.groups.delete(group.id);
   }
 
-  /** A write to a driver's `bind` file. ENODEV: no such device, already bound, or the driver does not match it. */
+  /** A write to a driver's `bind` file. ENODEV: no such device, or the driver does not match it; EBUSY: it has a driver. */
   bind(driver: PciDriver, name: string): Result {
     const device = this.devices.get(name);
-    if (device === undefined || device.driver !== undefined || !matches(driver, device)) return -ERRNO.ENODEV;
+    if (device === undefined || !matches(driver, device)) return -ERRNO.ENODEV;
+    if (device.driver !== undefined) return -ERRNO.EBUSY;
     return lockedProbe(driver, device);
   }
 

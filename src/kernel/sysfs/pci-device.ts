@@ -4,7 +4,7 @@ import type { Task } from '../../../sim/scheduler.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import type { PciBus } from '../pci/bus.ts';
 import type { PciDevice } from '../pci/device.ts';
-import { probeReset, resetMethods, tryResetFunction } from '../pci/reset.ts';
+import { probeReset, resetAround, resetFunctionLocked, resetMethods } from '../pci/reset.ts';
 import { setNumVfs } from '../pci/sriov.ts';
 import { type Attribute, collection, type Directory, directory, type Node, value } from './node.ts';
 
@@ -108,13 +108,13 @@ function reset(device: PciDevice): Attribute {
   };
 }
 
+/** pci_reset_function: waits for the device lock, where a user's reset would answer EAGAIN. */
 function* tryReset(device: PciDevice): Task<number> {
-  // pci_reset_function waits for the device lock, where a user's reset would answer EAGAIN.
-  for (;;) {
-    const result = yield* tryResetFunction(device);
-    if (result !== -ERRNO.EAGAIN) return result;
-    yield 0;
-  }
+  if (probeReset(device) < 0) return -ERRNO.ENOTTY;
+  yield* device.lock.lock();
+  const result = yield* resetAround(device, () => resetFunctionLocked(device));
+  device.lock.unlock();
+  return result;
 }
 
 /** pci_write_config splits at natural alignment: byte, word, dwords, word, byte. */

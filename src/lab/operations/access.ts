@@ -13,6 +13,7 @@ const CONFIG_SPOTS = [
 
 const configRead: Operation = {
   name: 'config_read',
+  args: ['offset', 'length'],
   weights: whileOpen(4),
   generate: (random) => ({ offset: random.pick(CONFIG_SPOTS) + random.below(4), length: 1 + random.below(16) }),
   run(tenant, { offset, length }, world) {
@@ -24,6 +25,7 @@ const configRead: Operation = {
 
 const configWrite: Operation = {
   name: 'config_write',
+  args: ['offset', 'width', 'value'],
   weights: whileOpen(4),
   generate: (random, tenant) => ({
     offset: random.chance(50)
@@ -47,6 +49,7 @@ const configWrite: Operation = {
 
 const barRead: Operation = {
   name: 'bar_read',
+  args: ['offset', 'length'],
   weights: whileOpen(6),
   generate(random, _tenant, world) {
     const { registers, window } = world.profile;
@@ -63,6 +66,7 @@ const barRead: Operation = {
 
 const barWrite: Operation = {
   name: 'bar_write',
+  args: ['offset', 'value'],
   weights: whileOpen(6),
   generate(random, _tenant, world) {
     const { registers, window } = world.profile;
@@ -81,6 +85,7 @@ export const BOUNDARY = [
 
 const info: Operation = {
   name: 'info',
+  args: ['kind', 'index'],
   weights: whileOpen(2),
   generate: (random) => ({ kind: random.below(4), index: random.below(11) }),
   run(tenant, { kind, index }, world) {
@@ -101,6 +106,7 @@ const info: Operation = {
 /** The part of BAR n that mmap must refuse or grant exactly as region info says. */
 const mmap: Operation = {
   name: 'mmap',
+  args: ['region', 'offset', 'pages'],
   weights: whileOpen(2),
   generate: (random) => ({ region: random.below(12), offset: 4096 * random.below(3), pages: 1 + random.below(2) }),
   run(tenant, { region, offset, pages }, world, step) {

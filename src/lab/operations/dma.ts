@@ -29,6 +29,7 @@ function iovaOf(random: Random, tenant: Tenant, world: World): number {
 
 const map: Operation = {
   name: 'map',
+  args: ['page', 'pages', 'iova', 'flags'],
   weights: [2, 6, 6, 6, 6, 6, 6, 6],
   generate(random, tenant, world) {
     const page = random.below(PAGES);
@@ -52,6 +53,7 @@ const map: Operation = {
 
 const unmap: Operation = {
   name: 'unmap',
+  args: ['iova', 'size', 'all'],
   weights: [1, 4, 4, 4, 4, 4, 4, 4],
   generate(random, tenant, world): Args {
     const { items } = tenant.shadow;
@@ -80,6 +82,7 @@ const unmap: Operation = {
 
 const job: Operation = {
   name: 'job',
+  args: ['kind', 'queue', 'source', 'target', 'length'],
   weights: whileOpen(10),
   generate: (random, tenant, world) => {
     const { jobKinds, fill } = world.profile;
@@ -100,6 +103,7 @@ const job: Operation = {
 
 const settle: Operation = {
   name: 'wait',
+  args: [],
   weights: whileOpen(5),
   generate: () => ({}),
   run(_tenant, _args, world) {

@@ -5,6 +5,7 @@ import { type Operation, whileOpen } from './operation.ts';
 
 const arm: Operation = {
   name: 'arm',
+  args: ['start', 'count', 'event'],
   weights: whileOpen(4),
   generate: (random) => {
     const start = random.below(VECTORS);
@@ -22,6 +23,7 @@ const arm: Operation = {
 
 const disarm: Operation = {
   name: 'disarm',
+  args: [],
   weights: whileOpen(2),
   generate: () => ({}),
   run(tenant) {
@@ -34,6 +36,7 @@ const disarm: Operation = {
 /** Boundary values of SET_IRQS: ranges that wrap, two data types at once, indices that do not exist. */
 const oddIrqs: Operation = {
   name: 'set_irqs_odd',
+  args: ['index', 'flags', 'start', 'count'],
   weights: whileOpen(3),
   generate: (random) => ({
     index: random.below(6),
@@ -68,6 +71,7 @@ const oddIrqs: Operation = {
 
 const events: Operation = {
   name: 'events',
+  args: [],
   weights: [1, 3, 3, 3, 3, 3, 3, 3],
   generate: () => ({}),
   run(tenant, _args, world) {

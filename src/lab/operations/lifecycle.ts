@@ -4,6 +4,7 @@ import { after, type Operation, whileOpen } from './operation.ts';
 
 const reset: Operation = {
   name: 'reset',
+  args: [],
   weights: whileOpen(3),
   spawnable: true,
   generate: () => ({}),
@@ -19,6 +20,7 @@ const reset: Operation = {
 /** FLR through the device control register (a VF's only own way to it). */
 const flr: Operation = {
   name: 'flr',
+  args: [],
   weights: whileOpen(2),
   generate: () => ({}),
   run(tenant, _args, world, step) {
@@ -31,6 +33,7 @@ const flr: Operation = {
 
 const close: Operation = {
   name: 'close',
+  args: [],
   weights: [0, 1, 1, 1, 1, 1, 1, 1],
   generate: () => ({}),
   run(tenant, _args, world) {
@@ -47,6 +50,7 @@ const close: Operation = {
 
 const open: Operation = {
   name: 'open',
+  args: [],
   weights: [30, 0, 0, 0, 0, 0, 0, 0],
   generate: () => ({}),
   run: (tenant) => tenant.openDevice(),
@@ -55,6 +59,7 @@ const open: Operation = {
 /** Calls whose order is odd but legal: leaving a container that is in use, leaving one that was never joined. */
 const unsetContainer: Operation = {
   name: 'unset_container',
+  args: [],
   weights: [0, 1, 1, 1, 1, 1, 1, 1],
   generate: () => ({}),
   run(tenant, _args, world, step) {

@@ -4,6 +4,7 @@ import { type Operation, whileOpen } from './operation.ts';
 
 const start: Operation = {
   name: 'log_start',
+  args: ['iova', 'pages', 'pageSize'],
   weights: whileOpen(1),
   generate: (random, tenant) => ({
     iova:
@@ -25,6 +26,7 @@ const start: Operation = {
 
 const stop: Operation = {
   name: 'log_stop',
+  args: [],
   weights: whileOpen(1),
   generate: () => ({}),
   run(tenant) {
@@ -36,6 +38,7 @@ const stop: Operation = {
 
 const report: Operation = {
   name: 'log_report',
+  args: [],
   weights: whileOpen(6),
   generate: (_random, tenant) => (tenant.logging ? {} : undefined),
   run(tenant, _args, world, step) {

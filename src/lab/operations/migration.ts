@@ -67,6 +67,7 @@ const SESSIONLESS = new Set<number>([MIG_STATE.RUNNING, MIG_STATE.RUNNING_P2P, M
 
 const setState: Operation = {
   name: 'set_state',
+  args: ['state'],
   weights: whileOpen(14),
   spawnable: true,
   generate(random, tenant) {
@@ -110,6 +111,7 @@ const LIKELY: readonly (readonly number[])[] = [
 
 const getState: Operation = {
   name: 'get_state',
+  args: [],
   weights: whileOpen(2),
   generate: () => ({}),
   run(tenant, _args, world, step) {
@@ -124,6 +126,7 @@ const getState: Operation = {
 
 const dataSize: Operation = {
   name: 'data_size',
+  args: [],
   weights: whileOpen(1),
   generate: () => ({}),
   run: (tenant) => tenant.device!.dataSize(),
@@ -131,6 +134,7 @@ const dataSize: Operation = {
 
 const precopyInfo: Operation = {
   name: 'precopy_info',
+  args: [],
   weights: [0, 1, 1, 2, 1, 1, 24, 10],
   generate: (_random, tenant) => (tenant.file('save') ? {} : undefined),
   run(tenant, _args, world, step) {
@@ -155,6 +159,7 @@ const precopyInfo: Operation = {
 
 const read: Operation = {
   name: 'read',
+  args: ['length', 'dead'],
   weights: [1, 1, 1, 16, 1, 1, 24, 12],
   spawnable: true,
   generate(random, tenant) {
@@ -201,6 +206,7 @@ function judgeRead(tenant: Tenant, file: DataFile, result: number, length: numbe
 
 const closeFile: Operation = {
   name: 'close_file',
+  args: [],
   weights: whileOpen(1),
   generate: (_random, tenant) => (tenant.files.some((file) => file.open) ? {} : undefined),
   run(tenant) {
@@ -214,6 +220,7 @@ const closeFile: Operation = {
 /** Hardware trouble: the next save fails. Only tenant A has it, so that a twin without A has none. */
 const failSave: Operation = {
   name: 'fail_save',
+  args: ['status'],
   weights: [0, 2, 3, 0, 0, 2, 1, 1],
   generate: (random, tenant, world) =>
     tenant === world.a ? { status: random.pick(world.profile.failures) } : undefined,

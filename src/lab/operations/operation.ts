@@ -16,6 +16,8 @@ export type Weights = readonly [number, number, number, number, number, number, 
 /** Something a tenant can do: when it is likely, with what arguments, and how it is carried out. */
 export interface Operation {
   readonly name: string;
+  /** Names of the arguments. */
+  readonly args: readonly string[];
   readonly weights: Weights;
   /** May be started and left under way while later steps run. */
   readonly spawnable?: boolean;

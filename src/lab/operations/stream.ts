@@ -24,6 +24,7 @@ function feed(tenant: Tenant, file: DataFile, bytes: Uint8Array, chunk: number):
 
 const write: Operation = {
   name: 'write',
+  args: ['mutate', 'salt', 'chunk'],
   weights: [1, 1, 1, 1, 18, 1, 1, 1],
   generate(random, tenant) {
     if (!tenant.files.some((file) => file.open && file.direction === 'resume')) return undefined;
@@ -61,6 +62,7 @@ const write: Operation = {
 /** Saves, loads into the same device, saves again: both streams must be the same bytes, whatever the chunks. */
 const roundTrip: Operation = {
   name: 'round_trip',
+  args: ['out', 'into'],
   weights: [0, 2, 1, 0, 0, 1, 0, 0],
   generate: (random, tenant) => (tenant.pending > 0 ? undefined : { out: chunkSize(random), into: chunkSize(random) }),
   run(tenant, { out, into }, world, step) {
