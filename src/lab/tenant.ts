@@ -65,6 +65,8 @@ export class Tenant {
   /** What each MSI-X vector signals: index into `events`, -1 none. */
   armed: number[] = new Array(VECTORS).fill(-1);
   readonly events: { fd: number; file: EventFd }[] = [];
+  /** Jobs posted to each queue since it was set up. */
+  readonly posted: number[] = [0, 0];
   logging: { iova: number; length: number } | undefined;
   /** The last stream read to its end. */
   stream: Uint8Array | undefined;

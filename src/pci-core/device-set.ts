@@ -1,8 +1,7 @@
 /** Device sets: devices that can only be reset together (vfio_main.c: vfio_assign_device_set). */
 import { Mutex } from '../../sim/mutex.ts';
-import type { PciBus } from '../kernel/pci/bus.ts';
 import type { PciDevice } from '../kernel/pci/device.ts';
-import type { VfioPciCoreDevice } from './core-device.ts';
+import { VfioPciCoreDevice } from './core-device.ts';
 
 /** The devices of one bus or slot, under one lock. */
 export class DeviceSet {
@@ -21,29 +20,34 @@ export class DeviceSet {
   }
 }
 
-/** Sets by what they have in common: a bus number, or the device itself. One map a machine. */
-const sets = new WeakMap<PciBus, Map<number | PciDevice, DeviceSet>>();
-
-/** On the root bus, and for a VF, nothing is shared; else everything on the bus. */
+/** On the root bus, and for a VF, nothing is shared; else everything on the bus (vfio_pci_core_register_device). */
 export function assignDeviceSet(core: VfioPciCoreDevice): DeviceSet {
-  const { pdev } = core;
-  const byKey = sets.get(pdev.bus) ?? new Map<number | PciDevice, DeviceSet>();
-  sets.set(pdev.bus, byKey);
-  const number = pdev.function.id >> 8;
-  const key = number === 0 || pdev.isVirtfn ? pdev : number;
-  const set = byKey.get(key) ?? new DeviceSet();
-  byKey.set(key, set);
+  const set = sharedSet(core.pdev) ?? new DeviceSet();
   set.members.push(core);
   core.devSet = set;
   return set;
 }
 
+/** The set of a neighbour that a reset of the bus would take along. */
+function sharedSet(pdev: PciDevice): DeviceSet | undefined {
+  if (!resetsWithBus(pdev)) return undefined;
+  for (const other of pdev.bus.devices.values()) {
+    if (busNumber(other) !== busNumber(pdev) || !resetsWithBus(other)) continue;
+    const core = other.driverData;
+    if (core instanceof VfioPciCoreDevice && core.devSet !== undefined) return core.devSet;
+  }
+  return undefined;
+}
+
+function resetsWithBus(pdev: PciDevice): boolean {
+  return busNumber(pdev) !== 0 && !pdev.isVirtfn;
+}
+
+function busNumber(pdev: PciDevice): number {
+  return pdev.function.id >> 8;
+}
+
 export function releaseDeviceSet(core: VfioPciCoreDevice): void {
-  const { devSet, pdev } = core;
-  if (devSet === undefined) return;
-  devSet.members.splice(devSet.members.indexOf(core), 1);
+  core.devSet?.members.splice(core.devSet.members.indexOf(core), 1);
   core.devSet = undefined;
-  if (devSet.members.length > 0) return;
-  const byKey = sets.get(pdev.bus)!;
-  for (const [key, set] of byKey) if (set === devSet) byKey.delete(key);
 }

@@ -22,12 +22,10 @@ const completionsAt = (queue: number): number => 1024 + queue * 256;
 /** Bytes of secret in each page, register and window. */
 const SECRET_BYTES = 128;
 
-const posted = new WeakMap<Tenant, number[]>();
-
 function prepare(tenant: Tenant, world: World): void {
   const device = tenant.device!;
   const { scratch } = tenant.client;
-  posted.set(tenant, [0, 0]);
+  tenant.posted.fill(0);
   device.write(PCI_REGION.CONFIG, PCI.COMMAND, 2, COMMAND.MEMORY | COMMAND.MASTER);
   if (!tenant.shadow.overlaps(RING_IOVA, 4096) && tenant.client.map(tenant.buffer, RING_IOVA, 4096) === 0)
     tenant.shadow.insert({ start: RING_IOVA, length: 4096, vaddr: tenant.buffer, flags: 3 });
@@ -107,7 +105,7 @@ export const mlx5Profile: DeviceProfile = {
   prepare,
 
   submit(tenant, { kind, queue, source, target, length }) {
-    const counts = posted.get(tenant)!;
+    const counts = tenant.posted;
     const slot = counts[queue!]! % ENTRIES;
     const view = new DataView(new ArrayBuffer(JOB.SIZE));
     setNumber64(view, JOB.SRC, source!);
