@@ -1,6 +1,6 @@
 /** `vfiolab check VARIANT`: a campaign of generated scenarios that tries to break the confinement properties. */
 import type { Command } from 'commander';
-import pc from 'picocolors';
+import { colours } from '../colours.ts';
 import type { CampaignCounts, CampaignResult } from '../lab/campaign.ts';
 import { PROPERTIES } from '../lab/properties/index.ts';
 import type { CaseResult, Subject } from '../lab/run-case.ts';
@@ -58,7 +58,7 @@ async function check(
     milliseconds,
     cases: options.cases ?? Number.POSITIVE_INFINITY,
     now: () => performance.now(),
-    ...(live ? { progress: liveLine(name) } : {}),
+    ...(live ? { progress: liveLine(name) } : options.json ? {} : { progress: plainLines(name) }),
   });
   if (live) process.stdout.write('\r\x1b[K');
   const found = result.failure === undefined ? undefined : await settleFailure(subject, result.failure, options, live);
@@ -96,15 +96,26 @@ async function settleFailure(
 
 /** One line that is rewritten, four times a second at most. */
 function liveLine(name: string): (so: CampaignCounts) => void {
+  return every(250, (so) => process.stdout.write(`\r\x1b[K${progressLine(name, so)}`));
+}
+
+/** Into a file or a pipe: a line every ten seconds. */
+function plainLines(name: string): (so: CampaignCounts) => void {
+  return every(10_000, (so) => process.stdout.write(`${progressLine(name, so)}\n`));
+}
+
+function every(milliseconds: number, show: (so: CampaignCounts) => void): (so: CampaignCounts) => void {
   let last = 0;
   return (so) => {
-    if (so.milliseconds - last < 250) return;
+    if (so.milliseconds - last < milliseconds) return;
     last = so.milliseconds;
-    const rate = Math.round((so.cases / so.milliseconds) * 1000);
-    process.stdout.write(
-      `\r\x1b[K${name}: ${so.cases} cases, ${rate}/s, ${so.steps} steps, arcs ${so.arcs} of ${so.legalArcs}`,
-    );
+    show(so);
   };
+}
+
+function progressLine(name: string, so: CampaignCounts): string {
+  const rate = Math.round((so.cases / so.milliseconds) * 1000);
+  return `${name}: ${so.cases} cases, ${rate}/s, ${so.steps} steps, arcs ${so.arcs} of ${so.legalArcs}`;
 }
 
 function verdictOf(property: string, result: CampaignResult, found: Found | undefined): 'held' | 'violated' | 'fault' {
@@ -140,7 +151,7 @@ function printResult(name: string, seed: number, result: CampaignResult, found: 
   const share = counts.steps ? Math.round((100 * counts.errors) / counts.steps) : 0;
   for (const { name: property } of PROPERTIES) {
     const verdict = verdictOf(property, result, found);
-    const colour = verdict === 'held' ? pc.green : pc.red;
+    const colour = verdict === 'held' ? colours.green : colours.red;
     const cases = result.checked.get(property) ?? 0;
     process.stdout.write(`${colour(verdict.padEnd(8))} ${property.padEnd(26)} ${String(cases).padStart(8)} cases\n`);
   }
@@ -160,9 +171,9 @@ function printResult(name: string, seed: number, result: CampaignResult, found: 
 function printFound({ smallest, path }: Found): void {
   const [violation] = smallest.violations;
   const lines = import('../lab/describe-step.ts').then(({ describeStep }) => {
-    process.stdout.write(`\n${pc.red(violation!.property)}: ${violation!.message}\n`);
+    process.stdout.write(`\n${colours.red(violation!.property)}: ${violation!.message}\n`);
     smallest.scenario.steps.forEach((step, index) => {
-      const mark = index === violation!.at ? pc.red('>') : ' ';
+      const mark = index === violation!.at ? colours.red('>') : ' ';
       process.stdout.write(`${mark} ${String(index + 1).padStart(2)}  ${describeStep(step)}\n`);
     });
     if (path !== undefined) process.stdout.write(`\nReplay: npm run lab -- replay ${path}\n`);

@@ -1,6 +1,6 @@
 /** `vfiolab replay FILE`: runs a stored counterexample again. */
 import type { Command } from 'commander';
-import pc from 'picocolors';
+import { colours } from '../colours.ts';
 import { load } from '../lab/counterexample.ts';
 import { describeStep } from '../lab/describe-step.ts';
 import { rerun, type Subject } from '../lab/run-case.ts';
@@ -44,10 +44,12 @@ function replay(
     return;
   }
   steps.forEach((step, index) => {
-    const mark = index === again?.at ? pc.red('>') : ' ';
+    const mark = index === again?.at ? colours.red('>') : ' ';
     process.stdout.write(`${mark} ${String(index + 1).padStart(2)}  ${describeStep(step)}\n`);
   });
   process.stdout.write(
-    again ? `${pc.red('violated')} ${file.property}: ${again.message}\n` : `${pc.green('held')} ${file.property}\n`,
+    again
+      ? `${colours.red('violated')} ${file.property}: ${again.message}\n`
+      : `${colours.green('held')} ${file.property}\n`,
   );
 }

@@ -1,5 +1,5 @@
 /** What `play` tells: one JSON object, or lines for people. */
-import pc from 'picocolors';
+import { colours } from '../colours.ts';
 import type { Difference, FieldDifference } from './difference.ts';
 import type { FileResult } from './play-script.ts';
 
@@ -48,8 +48,9 @@ function withoutCall({ n, step, expected, actual, fields }: Difference): object 
 
 /** The line of one file. */
 export function fileLine({ file, steps, identical, different, notCompared, fault }: FileResult): string {
-  const mark = fault !== undefined ? pc.magenta('fault') : different > 0 ? pc.red('differs') : pc.green('same   ');
-  const rest = notCompared > 0 ? pc.dim(` (${notCompared} not compared)`) : '';
+  const mark =
+    fault !== undefined ? colours.magenta('fault') : different > 0 ? colours.red('differs') : colours.green('same   ');
+  const rest = notCompared > 0 ? colours.dim(` (${notCompared} not compared)`) : '';
   return `${mark} ${file} ${identical}/${steps}${rest}\n`;
 }
 
@@ -60,9 +61,9 @@ export function totalLine({ traces, steps, identical, different, notCompared }: 
 
 /** A difference in full: the script line, the call in words, the fields that differ, the raw bytes. */
 export function differenceText(file: string, { n, step, expected, actual, fields, call, bytes }: Difference): string {
-  const lines = [`${pc.bold(`${file}:${n}`)}  ${step}`, pc.dim(`  ${call}`)];
+  const lines = [`${colours.bold(`${file}:${n}`)}  ${step}`, colours.dim(`  ${call}`)];
   for (const field of fields.slice(0, SHOWN_FIELDS)) lines.push(...fieldLines(field));
-  if (fields.length > SHOWN_FIELDS) lines.push(pc.dim(`  and ${fields.length - SHOWN_FIELDS} more`));
+  if (fields.length > SHOWN_FIELDS) lines.push(colours.dim(`  and ${fields.length - SHOWN_FIELDS} more`));
   for (const name of ['out', 'data', 'beyond'] as const)
     if (bytes[name] !== undefined)
       lines.push(`  raw ${name}`, ...rawLines(expected[name] ?? '', actual[name] ?? '', new Set(bytes[name])));
@@ -71,7 +72,7 @@ export function differenceText(file: string, { n, step, expected, actual, fields
 
 function fieldLines({ name, expected, actual }: FieldDifference): string[] {
   if (name === 'data' || name === 'out' || name === 'beyond') return [];
-  return [`  ${name}: expected ${pc.green(shown(expected))}, actual ${pc.red(shown(actual))}`];
+  return [`  ${name}: expected ${colours.green(shown(expected))}, actual ${colours.red(shown(actual))}`];
 }
 
 function shown(value: unknown): string {
@@ -85,8 +86,8 @@ function rawLines(expected: string, actual: string, differing: ReadonlySet<numbe
   for (let at = 0; at < Math.max(expected.length, actual.length) / 2; at += LINE) {
     if (!Array.from({ length: LINE }, (_, i) => at + i).some((position) => differing.has(position))) continue;
     const offset = `0x${at.toString(16).padStart(3, '0')}`;
-    lines.push(`    ${offset} expected ${coloured(expected, at, differing, pc.green)}`);
-    lines.push(`    ${offset} actual   ${coloured(actual, at, differing, pc.red)}`);
+    lines.push(`    ${offset} expected ${coloured(expected, at, differing, colours.green)}`);
+    lines.push(`    ${offset} actual   ${coloured(actual, at, differing, colours.red)}`);
   }
   return lines;
 }
