@@ -22,7 +22,7 @@ export interface CapabilityDescription {
   readonly version?: number;
   /** Extra or different write masks: [offset in the capability, width, read-write mask]. */
   readonly writable?: readonly (readonly [number, 1 | 2 | 4, number])[];
-  /** For an id the tables do not know: its length, 4 if not given. */
+  /** Its length, where it differs from the table's; 4 for an id that the tables do not know. */
   readonly size?: number;
   /** Extended, for an id the tables do not know. */
   readonly extended?: boolean;

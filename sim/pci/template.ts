@@ -132,7 +132,7 @@ function place(
     reset.set(body, c.at + (extended ? 4 : 2));
     if (d.sriov && kind?.name === 'sriov') sriovRegisters(d, c.at, view, new DataView(rw.buffer), rw);
     const bytes = new DataView(reset.buffer, c.at);
-    const size = kind?.size(bytes) ?? c.size ?? 4;
+    const size = c.size ?? kind?.size(bytes) ?? 4;
     // A capability's own bytes are read-only except for the registers its table makes writable.
     if (kind?.name !== 'sriov') rw.fill(0, c.at, Math.min(c.at + size, reset.length));
     for (const r of kind?.registers(bytes) ?? []) {

@@ -31,6 +31,8 @@ export class Kernel implements PathLookup {
   deviceExtra: Extra = () => ({});
   /** Directories other subsystems add under /sys/class (mdev parents). */
   readonly classes: Record<string, () => Directory> = {};
+  /** Directories of loaded modules under /sys/module, with their parameters. */
+  readonly modules: Record<string, () => Directory> = {};
 
   constructor(hardware: Hardware) {
     this.hardware = hardware;
@@ -78,6 +80,7 @@ export class Kernel implements PathLookup {
         }),
       kernel: () => directory({ iommu_groups: () => iommuGroups(bus) }),
       class: () => directory(this.classes),
+      module: () => directory(this.modules),
     });
   }
 }

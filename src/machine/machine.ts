@@ -8,7 +8,8 @@ import { Kernel } from '../kernel/kernel.ts';
 import type { PciDriver } from '../kernel/pci/driver.ts';
 import { disableSriov, enableSriov } from '../kernel/pci/sriov.ts';
 import type { Capability, Process } from '../kernel/process.ts';
-import { VfioPci } from '../pci-core/vfio-pci.ts';
+import { moduleDirectory } from '../kernel/sysfs/module.ts';
+import { VFIO_PCI_SHOWN, VFIO_PCI_WRITABLE, VfioPci } from '../pci-core/vfio-pci.ts';
 import type { ParentObservers } from '../variant/interaction.ts';
 import type { VariantModule } from '../variant/variant.ts';
 import { VfioCore } from '../vfio/core.ts';
@@ -54,7 +55,9 @@ export class Machine {
     const parameters = { ...PARAMETERS, ...options.parameters };
     this.vfio = new VfioCore({ devfs: this.kernel.devfs, scheduler: this.kernel.scheduler, parameters });
     for (const module of options.variants ?? []) this.loadVariant(module);
-    for (const driver of [...NATIVE_DRIVERS, new VfioPci(this.vfio, { enable_sriov: true }).driver]) this.load(driver);
+    const vfioPci = new VfioPci(this.vfio, { enable_sriov: true });
+    for (const driver of [...NATIVE_DRIVERS, vfioPci.driver]) this.load(driver);
+    this.kernel.modules.vfio_pci = () => moduleDirectory(vfioPci.parameters, VFIO_PCI_SHOWN, VFIO_PCI_WRITABLE);
   }
 
   /** The machine is no longer used. Nothing of it may be called after this. */

@@ -38,6 +38,17 @@ export const DEFAULT_PARAMETERS: Readonly<VfioPciParameters> = {
   disable_denylist: false,
 };
 
+type Switch = 'nointxmask' | 'disable_vga' | 'disable_idle_d3' | 'enable_sriov' | 'disable_denylist';
+/** Parameters in /sys/module/vfio_pci/parameters, and those that can be set there (vfio_pci.c: module_param). */
+export const VFIO_PCI_SHOWN: readonly Switch[] = [
+  'nointxmask',
+  'disable_vga',
+  'disable_idle_d3',
+  'enable_sriov',
+  'disable_denylist',
+];
+export const VFIO_PCI_WRITABLE: readonly Switch[] = ['nointxmask', 'disable_idle_d3', 'enable_sriov'];
+
 export const NAME = 'vfio-pci';
 
 /** vfio-pci alone offers PASID attachment. */

@@ -13,7 +13,7 @@ export const edu: FunctionDescription = {
   interruptPin: 1,
   interruptLine: 0x0b,
   commandMask: 0x0507,
-  command: 0x0100,
+  command: 0x0101,
   configSize: 256,
   unassigned: 'memory',
   bars: [{ index: 0, kind: 'mem32', size: 0x100000, address: 0xfea0_0000 }],

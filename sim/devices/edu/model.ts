@@ -65,6 +65,8 @@ export const edu: ModelFactory = (ports): DeviceModel => {
 
   return {
     read(_bar, offset, width) {
+      // The model takes 4 and 8 bytes; narrower reads never reach it and answer 0.
+      if (width < 4) return 0;
       if (offset < 0x80 && width !== 4) return 0xffff_ffff;
       switch (offset) {
         case EDU.IDENTIFICATION:

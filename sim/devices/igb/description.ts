@@ -1,7 +1,13 @@
 /** Intel 82576 gigabit Ethernet controller and its VFs, as the recorded machine shows them. Registers are inert. */
 import type { FunctionDescription } from '../../pci/description.ts';
 
-const AER = { kind: 'aer', at: 0x100, version: 1, body: '0000000000004002302046000000000000c00000a0000000' } as const;
+const AER = {
+  kind: 'aer',
+  at: 0x100,
+  version: 1,
+  size: 0x40,
+  body: '0000000000004002302046000000000000c00000a0000000',
+} as const;
 /** Advertised without effect: the emulated functions keep most of device control at 0. */
 const EXP = {
   kind: 'exp',
@@ -21,8 +27,8 @@ export const igbVf: FunctionDescription = {
   commandMask: 0x0507,
   unassigned: 'memory',
   bars: [
-    { index: 0, kind: 'mem64', size: 0x4000, prefetch: true },
-    { index: 3, kind: 'mem64', size: 0x4000, prefetch: true },
+    { index: 0, kind: 'mem64', size: 0x4000, prefetch: true, address: 0xc0_a000_0000 },
+    { index: 3, kind: 'mem64', size: 0x4000, prefetch: true, address: 0xc0_a002_0000 },
   ],
   capabilities: [
     {

@@ -12,6 +12,7 @@ import type { Scheduler } from '../../../sim/scheduler.ts';
 import type { IommuGroup } from '../iommu-group.ts';
 import type { PciBus } from './bus.ts';
 import type { PciDriver } from './driver.ts';
+import { readSriov, type SriovRegisters } from './sriov.ts';
 
 /** A resource: bytes of bus address space behind a BAR. Start 0 and length 0: none. */
 export interface Resource {
@@ -69,6 +70,8 @@ export class PciDevice {
   /** Number of VFs enabled. */
   numVfs = 0;
   sriovDriversAutoprobe = true;
+  /** What a reset of a PF loses and the kernel puts back. */
+  readonly sriov: SriovRegisters | undefined;
   /** A user's reset holds the translation of ATS functions: attach answers EBUSY. */
   resetting = false;
   enableCount = 0;
@@ -93,6 +96,7 @@ export class PciDevice {
       ((fn.template.rw[PCI.COMMAND + 1]! & 4) === 0 || (d.quirks?.includes('broken_intx_masking') ?? false));
     this.lock = new Mutex(`${this.name} device lock`);
     this.resources = readResources(fn);
+    this.sriov = physfn === undefined ? readSriov(fn) : undefined;
   }
 
   get isVirtfn(): boolean {

@@ -1,4 +1,5 @@
 /** Enabling and disabling virtual functions (drivers/pci/iov.c of Linux 7.3). */
+import type { PciFunction } from '../../../sim/pci/function.ts';
 import { EXT_CAP, SRIOV, SRIOV_CTRL } from '../../../sim/pci/registers.ts';
 import type { Task } from '../../../sim/scheduler.ts';
 import { ERRNO } from '../../uapi/errno.ts';
@@ -32,14 +33,35 @@ export function* disableSriov(device: PciDevice): Task<void> {
   device.numVfs = 0;
 }
 
-/** pci_restore_iov_state: a reset of the PF lost VF Enable; the kernel turns its VFs on again. */
+/** Registers of the SR-IOV capability as firmware left them: a reset of the PF loses them (struct pci_sriov). */
+export interface SriovRegisters {
+  readonly control: number;
+  readonly pageSize: number;
+  readonly bars: readonly number[];
+}
+
+/** sriov_init: what there is to restore; undefined for a function without the capability. */
+export function readSriov(fn: PciFunction): SriovRegisters | undefined {
+  const at = fn.capability(EXT_CAP.SRIOV, true);
+  if (at === 0) return undefined;
+  const bars = Array.from({ length: 6 }, (_, bar) => fn.config.read(at + SRIOV.BAR + 4 * bar, 4));
+  const pageSize = fn.config.read(at + SRIOV.SYS_PGSIZE, 4);
+  return { control: fn.config.read(at + SRIOV.CTRL, 2) & SRIOV_CTRL.ARI, pageSize, bars };
+}
+
+/** sriov_restore_state: places of the VFs and their number come back, and then VF Enable, if it was set. */
 export function restoreSriov(device: PciDevice): void {
+  const { sriov } = device;
+  if (sriov === undefined) return;
   const at = device.extendedCapability(EXT_CAP.SRIOV);
-  if (at === 0 || device.numVfs === 0) return;
-  const control = device.readConfig(at + SRIOV.CTRL, 2);
-  if (control & SRIOV_CTRL.VFE) return;
+  if (device.readConfig(at + SRIOV.CTRL, 2) & SRIOV_CTRL.VFE) return;
+  sriov.bars.forEach((value, bar) => {
+    device.writeConfig(at + SRIOV.BAR + 4 * bar, 4, value);
+  });
+  device.writeConfig(at + SRIOV.SYS_PGSIZE, 4, sriov.pageSize);
   device.writeConfig(at + SRIOV.NUM_VF, 2, device.numVfs);
-  device.writeConfig(at + SRIOV.CTRL, 2, control | SRIOV_CTRL.VFE | SRIOV_CTRL.MSE);
+  const enable = device.numVfs > 0 ? SRIOV_CTRL.VFE | SRIOV_CTRL.MSE : 0;
+  device.writeConfig(at + SRIOV.CTRL, 2, sriov.control | enable);
 }
 
 /** A write to sriov_numvfs (sriov_numvfs_store): 0 or a negated errno. */
