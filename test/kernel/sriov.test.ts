@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { PCI, SRIOV } from '../../sim/pci/registers.ts';
+import { EXT_CAP, PCI, SRIOV } from '../../sim/pci/registers.ts';
 import type { PciDriver } from '../../src/kernel/pci/driver.ts';
 import { CARD } from '../sim/bare.ts';
 import { configureVfs, driver, E, Rig } from './rig.ts';
@@ -125,4 +125,18 @@ test('a reset of the PF takes its VFs down, and the kernel brings the same VFs u
   expect(pf.readConfig(CARD.SRIOV + SRIOV.NUM_VF, 2)).toBe(2);
   expect(before[0]!.read(0, 0, 4)).toBe(0);
   expect(rig.device(VFS[0]!).function).toBe(before[0]);
+});
+
+test('a reset of the PF leaves its VF BARs and page size where firmware put them, with VFs and without', () => {
+  const { rig } = setup();
+  const fn = rig.device(PF).function;
+  const at = fn.capability(EXT_CAP.SRIOV, true);
+  const registers = (): number[] => [0, 4, 8].map((more) => fn.config.read(at + SRIOV.SYS_PGSIZE + more, 4));
+  const before = registers();
+  expect(before[2]).not.toBe(0);
+  for (const count of ['0', '2']) {
+    numvfs(rig, count);
+    expect(rig.echo(rig.sys(PF, 'reset'), '1')).toBe(1);
+    expect(registers()).toEqual(before);
+  }
 });

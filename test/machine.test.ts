@@ -1,0 +1,49 @@
+import { expect, test } from 'vitest';
+import { recorded } from '../sim/machines/recorded.ts';
+import type { OpenFlags } from '../src/kernel/process.ts';
+import { Machine } from '../src/machine/machine.ts';
+import { ERRNO } from '../src/uapi/errno.ts';
+
+const FOLDER = '/sys/module/vfio_pci/parameters';
+const NUMVFS = '/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs';
+
+/** A root shell on the recorded machine. */
+function shell(): { echo(text: string, path: string): number; cat(path: string): string } {
+  const root = new Machine(recorded).process('root');
+  const page = root.memory.allocate(4096);
+  const withFile = (path: string, how: OpenFlags, use: (fd: number) => number): number => {
+    const fd = root.open(path, how);
+    if (fd < 0) return fd;
+    const result = use(fd);
+    root.close(fd);
+    return result;
+  };
+  return {
+    echo(text, path) {
+      root.memory.write(page, Buffer.from(text));
+      return withFile(path, { read: false, write: true, nonblock: false }, (fd) => root.write(fd, page, text.length));
+    },
+    cat(path) {
+      const length = withFile(path, { read: true, write: false, nonblock: false }, (fd) => root.read(fd, page, 4096));
+      return Buffer.from(root.memory.read(page, length)!).toString();
+    },
+  };
+}
+
+test('enable_sriov of vfio-pci can be switched while the driver is bound', () => {
+  const { echo, cat } = shell();
+  echo('vfio-pci', '/sys/bus/pci/devices/0000:01:00.0/driver_override');
+  echo('0000:01:00.0', '/sys/bus/pci/devices/0000:01:00.0/driver/unbind');
+  echo('0000:01:00.0', '/sys/bus/pci/drivers_probe');
+  expect(echo('off', `${FOLDER}/enable_sriov`)).toBe(3);
+  expect(cat(`${FOLDER}/enable_sriov`)).toBe('N\n');
+  expect(echo('1', NUMVFS)).toBe(-ERRNO.ENOENT);
+  expect(echo('maybe', `${FOLDER}/enable_sriov`)).toBe(-ERRNO.EINVAL);
+  expect(echo('y', `${FOLDER}/enable_sriov`)).toBe(1);
+  expect(echo('1', NUMVFS)).toBe(1);
+  expect(cat(NUMVFS)).toBe('1\n');
+});
+
+test('parameters that are fixed at load cannot be written', () => {
+  expect(shell().echo('1', `${FOLDER}/disable_denylist`)).toBe(-ERRNO.EACCES);
+});
