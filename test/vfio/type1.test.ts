@@ -1,6 +1,5 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Backing } from '../../src/kernel/file.ts';
 import { ERRNO } from '../../src/uapi/errno.ts';
 import { EXTENSION, VFIO } from '../../src/uapi/vfio.ts';
 import { bytes, TestMachine, type1Of, UNMAPPED, u32, u64 } from './container-machine.ts';
@@ -271,57 +270,6 @@ describe('GET_INFO', () => {
     const large = new TestMachine({ pageSizes: [0x1_0000] }).opened();
     expect(hex(large.user.info(large.container).bytes.subarray(8, 16))).toBe('0000010000000000');
     expect(large.user.map(large.container, 0x1000, 0x1000, large.user.page)).toBe(-EINVAL);
-  });
-});
-
-describe('locked memory', () => {
-  it('is charged to the process up to its limit, once for each mapping', () => {
-    const { user, container, memory } = v2([]);
-    user.process.memlockLimit = 0x1_0000;
-    expect(user.map(container, 0, 0x1_1000, memory)).toBe(-ENOMEM);
-    expect(user.process.lockedPages).toBe(0);
-    expect(user.map(container, 0, 0x1_0000, memory)).toBe(0);
-    expect(user.process.lockedPages).toBe(16);
-    expect(user.map(container, MIB, 0x1000, memory)).toBe(-ENOMEM);
-    user.process.memlockLimit = 0x1_1fff;
-    expect(user.map(container, MIB, 0x1000, memory)).toBe(0);
-    expect(user.unmap(container, 0, 0x1_0000)).toBe(0x1_0000);
-    expect(user.process.lockedPages).toBe(1);
-  });
-
-  it('has no limit with CAP_IPC_LOCK, but is counted', () => {
-    const { user, container, memory } = v2();
-    user.process.memlockLimit = 0;
-    expect(user.map(container, 0, 4 * MIB, memory)).toBe(0);
-    expect(user.process.lockedPages).toBe(1024);
-  });
-
-  it('runs out before a fault that comes later in the range', () => {
-    const { user, container, memory } = v2([]);
-    user.process.memlockLimit = 0x4000;
-    const nearTheEnd = memory + 4 * MIB - 0x4000;
-    expect(user.map(container, 0, 0x6000, nearTheEnd)).toBe(-EFAULT);
-    expect(user.map(container, 0, 0x6000, nearTheEnd - 0x1000)).toBe(-ENOMEM);
-    expect(user.map(container, 0, 0x6000, UNMAPPED)).toBe(-EFAULT);
-  });
-
-  it('does not grow by pages of devices, which must be enabled', () => {
-    const { user, container, device, fd, iommuGroup } = v2([]);
-    let enabled = true;
-    const bar: Backing = {
-      load: () => true,
-      store: () => true,
-      physical: (offset) => (enabled ? 0x8000_0000 + offset : undefined),
-    };
-    device.ops.mmap = () => bar;
-    user.process.memlockLimit = 0;
-    const window = user.process.mmap(fd, 0, 0x2000, { read: true, write: true, shared: true });
-    expect(user.map(container, MIB, 0x1000, window + 0x1000)).toBe(0);
-    expect(iommuGroup.domain.translate(MIB, true)!.physical).toBe(0x8000_1000);
-    expect(user.process.lockedPages).toBe(0);
-    enabled = false;
-    expect(user.map(container, 2 * MIB, 0x1000, window)).toBe(-EFAULT);
-    expect(user.unmap(container, MIB, 0x1000)).toBe(0x1000);
   });
 });
 
