@@ -13,6 +13,7 @@ export { type BarAccess, type DmaBuffer, PciDevice, type Resource } from './pci/
 export { ANY_ID, type PciDriver, type PciId } from './pci/driver.ts';
 export { RESET_METHODS, type ResetMethod, resetMethods } from './pci/reset.ts';
 export { restoreState, type SavedState, saveState } from './pci/saved-state.ts';
+export type { SriovRegisters } from './pci/sriov.ts';
 export { disableSriov, enableSriov } from './pci/sriov.ts';
 export { type Capability, type MmapFlags, type OpenFlags, type PathLookup, Process } from './process.ts';
 export { Completion, Mutex, type Task, type Wait, WaitQueue, type Wake } from './sleep.ts';
