@@ -92,7 +92,7 @@ export const legacy: FunctionDescription = {
   model: 'probe',
 };
 
-/** As legacy, but nothing can reset it and INTX_DISABLE is not implemented. */
+/** As legacy, but nothing can reset it and it has no INTX_DISABLE bit. */
 export const stubborn: FunctionDescription = {
   name: 'stubborn',
   vendor: 0x1234,

@@ -56,7 +56,7 @@ export class PciDevice {
   /** VF index, 0-based (pci_iov_vf_id); -1 for others. */
   readonly vfId: number;
   readonly virtfns: PciDevice[] = [];
-  /** VFs: COMMAND's memory bit is not implemented, decode belongs to the PF. */
+  /** VFs: COMMAND has no memory bit, decode belongs to the PF. */
   readonly noCommandMemory: boolean;
   /** INTX_DISABLE did not toggle at enumeration. */
   readonly brokenIntxMasking: boolean;
