@@ -41,12 +41,18 @@ export class PhysicalMemory {
   readonly extents = new Intervals<Extent>();
   private next = PhysicalMemory.BASE;
   private readonly fill: number;
-  private readonly pool: PagePool;
+  readonly pool: PagePool;
+  private kept: ReadonlySet<Uint8Array> = new Set();
 
   /** `fill` is what never-written kernel memory reads as; two runs with different fills show residual-data leaks. */
   constructor(fill = 0, pool = new PagePool()) {
     this.fill = fill;
     this.pool = pool;
+  }
+
+  /** The pages in use now never go back to the pool: somebody else will want them again. */
+  keep(): void {
+    this.kept = new Set(this.extents.items.flatMap((extent) => extent.pages.filter((page) => page !== undefined)));
   }
 
   /** The machine is no longer used: its pages go back to the pool. */
@@ -130,7 +136,7 @@ export class PhysicalMemory {
 
   private recycle(extent: Extent): void {
     extent.pages.forEach((page) => {
-      if (page !== undefined) this.pool.give(page);
+      if (page !== undefined && !this.kept.has(page)) this.pool.give(page);
     });
     extent.pages.length = 0;
   }

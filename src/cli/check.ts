@@ -1,9 +1,10 @@
 /** `vfiolab check VARIANT`: a campaign of generated scenarios that tries to break the confinement properties. */
 import type { Command } from 'commander';
 import { colours } from '../colours.ts';
-import type { CampaignCounts, CampaignResult } from '../lab/campaign.ts';
+import type { CampaignCounts, CampaignResult, CaseCounts } from '../lab/campaign.ts';
 import { PROPERTIES } from '../lab/properties/index.ts';
-import type { CaseResult, Subject } from '../lab/run-case.ts';
+import type { CaseResult } from '../lab/run-case.ts';
+import type { Subject } from '../lab/worlds.ts';
 import { EXIT, report, UsageError } from './errors.ts';
 import { duration, wholeNumber } from './parse.ts';
 
@@ -137,7 +138,7 @@ function jsonOf(variant: string, seed: number, result: CampaignResult, found: Fo
     arcs: { covered: counts.arcs, legal: counts.legalArcs },
     properties: PROPERTIES.map(({ name }) => {
       const verdict = verdictOf(name, result, found);
-      const cases = result.checked.get(name) ?? 0;
+      const { cases } = result.checked.get(name)!;
       return verdict === 'violated' ? { name, verdict, cases, counterexample: found!.path } : { name, verdict, cases };
     }),
     ...(result.fault ? { fault: String(result.fault.error) } : {}),
@@ -148,17 +149,17 @@ const round = (value: number): number => Math.round(value * 1000) / 1000;
 
 function printResult(name: string, seed: number, result: CampaignResult, found: Found | undefined): void {
   const { counts } = result;
-  const share = counts.steps ? Math.round((100 * counts.errors) / counts.steps) : 0;
   for (const { name: property } of PROPERTIES) {
     const verdict = verdictOf(property, result, found);
     const colour = verdict === 'held' ? colours.green : colours.red;
-    const cases = result.checked.get(property) ?? 0;
-    process.stdout.write(`${colour(verdict.padEnd(8))} ${property.padEnd(26)} ${String(cases).padStart(8)} cases\n`);
+    const so = result.checked.get(property)!;
+    const numbers = `${String(so.cases).padStart(8)} cases ${String(so.steps).padStart(9)} calls ${share(so)} errors`;
+    const arcs = `arcs ${so.arcs} of ${counts.legalArcs}`;
+    process.stdout.write(`${colour(verdict.padEnd(8))} ${property.padEnd(26)}${numbers}  ${arcs}\n`);
   }
   const rate = Math.round((counts.cases / counts.milliseconds) * 1000);
   process.stdout.write(
-    `${name}: ${counts.cases} cases in ${(counts.milliseconds / 1000).toFixed(1)} s (${rate}/s), ${counts.steps} calls, ` +
-      `${share} % answered an error, arcs ${counts.arcs} of ${counts.legalArcs}, seed ${seed}\n`,
+    `${name}: ${counts.cases} cases in ${(counts.milliseconds / 1000).toFixed(1)} s (${rate}/s), seed ${seed}\n`,
   );
   if (result.fault) {
     const { error, caseNumber } = result.fault;
@@ -166,6 +167,11 @@ function printResult(name: string, seed: number, result: CampaignResult, found: 
     process.stderr.write(`Fault of the emulator in case ${caseNumber}: ${text}\n`);
   }
   if (found) printFound(found);
+}
+
+/** The share of calls that were answered with an error. */
+function share({ errors, steps }: CaseCounts): string {
+  return `${steps ? Math.round((100 * errors) / steps) : 0} %`.padStart(5);
 }
 
 function printFound({ smallest, path }: Found): void {

@@ -3,7 +3,8 @@ import type { Command } from 'commander';
 import { colours } from '../colours.ts';
 import { load } from '../lab/counterexample.ts';
 import { describeStep } from '../lab/describe-step.ts';
-import { rerun, type Subject } from '../lab/run-case.ts';
+import { rerun } from '../lab/run-case.ts';
+import type { Subject } from '../lab/worlds.ts';
 import { EXIT, report, UsageError } from './errors.ts';
 import { wholeNumber } from './parse.ts';
 

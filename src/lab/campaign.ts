@@ -3,8 +3,9 @@ import { generating } from './generate.ts';
 import { PROPERTIES } from './properties/index.ts';
 import { caseSeed } from './random.ts';
 import { legalArcs } from './reference/arcs.ts';
-import { type CaseResult, runCase, type Subject } from './run-case.ts';
-import type { Twin } from './scenario.ts';
+import { type CaseResult, looksAlike, rerun, runCase } from './run-case.ts';
+import type { Scenario, Twin } from './scenario.ts';
+import { keptWorlds, newWorlds, type Subject, type Worlds } from './worlds.ts';
 
 /** How long, from where, and who wants to know. `now` is in milliseconds: the clock is the caller's. */
 export interface CampaignOptions {
@@ -15,12 +16,16 @@ export interface CampaignOptions {
   progress?(so: CampaignCounts): void;
 }
 
-/** What has been done so far. */
-export interface CampaignCounts {
+/** What a set of cases did: the calls of the tenants, how many answered an error, and the arcs taken. */
+export interface CaseCounts {
   readonly cases: number;
   readonly steps: number;
   readonly errors: number;
   readonly arcs: number;
+}
+
+/** What has been done so far. */
+export interface CampaignCounts extends CaseCounts {
   readonly legalArcs: number;
   readonly milliseconds: number;
 }
@@ -28,8 +33,8 @@ export interface CampaignCounts {
 /** How a campaign ended. */
 export interface CampaignResult {
   readonly counts: CampaignCounts;
-  /** Cases in which each property was checked. */
-  readonly checked: ReadonlyMap<string, number>;
+  /** The cases in which each property was checked. */
+  readonly checked: ReadonlyMap<string, CaseCounts>;
   readonly failure: CaseResult | undefined;
   /** An exception: a fault of the emulator, with the case it happened in. */
   readonly fault: { readonly error: unknown; readonly caseNumber: number } | undefined;
@@ -38,39 +43,80 @@ export interface CampaignResult {
 /** Every other case asks for integrity, every other for confidentiality. */
 const twinOf = (index: number): Twin => (index % 2 === 0 ? 'integrity' : 'confidentiality');
 
+/** Every so many cases one is run on new machines too: a machine that is brought back must answer like a new one. */
+const AUDIT = 512;
+
 /** Runs cases until the first violation or fault, or until time or number run out. The seed reproduces it. */
 export function runCampaign(subject: Subject, options: CampaignOptions): CampaignResult {
   const start = options.now();
+  const worlds = keptWorlds(subject);
+  const tallies = { integrity: new Tally(), confidentiality: new Tally() };
   const legal = legalArcs(subject.variant.declaration.migrationFlags).length;
-  const arcs = new Set<number>();
-  const counts = { cases: 0, steps: 0, errors: 0, arcs: 0, legalArcs: legal, milliseconds: 0 };
-  const checked = new Map(PROPERTIES.map((property) => [property.name, 0]));
+  const so = (): CampaignCounts => ({
+    ...Tally.sum(Object.values(tallies)),
+    legalArcs: legal,
+    milliseconds: options.now() - start,
+  });
   let failure: CaseResult | undefined;
   let fault: CampaignResult['fault'];
   for (let index = 0; index < options.cases && failure === undefined; index++) {
     // The clock is looked at every few cases only.
     if ((index & 15) === 0) {
-      counts.milliseconds = options.now() - start;
-      if (counts.milliseconds >= options.milliseconds) break;
-      options.progress?.(counts);
+      if (options.now() - start >= options.milliseconds) break;
+      options.progress?.(so());
     }
     const seed = caseSeed(options.seed, index);
+    const twin = twinOf(index);
     try {
-      const result = runCase(subject, seed, twinOf(index), generating(seed));
-      counts.steps += result.calls;
-      counts.errors += result.errors;
-      for (const arc of result.arcs) arcs.add(arc);
-      if (result.violations.length > 0) failure = result;
+      const result = runCase(worlds, seed, twin, generating(seed));
+      if (result.violations.length > 0) failure = confirmed(subject, result);
+      else if (index % AUDIT === 0) audit(subject, worlds, result.scenario);
+      tallies[twin].add(result);
     } catch (error) {
       fault = { error, caseNumber: index };
       break;
     }
-    counts.cases++;
-    counts.arcs = arcs.size;
-    for (const property of PROPERTIES)
-      if (property.twin === undefined || property.twin === twinOf(index))
-        checked.set(property.name, checked.get(property.name)! + 1);
   }
-  counts.milliseconds = options.now() - start;
-  return { counts, checked, failure, fault };
+  const checked = new Map<string, CaseCounts>();
+  for (const { name, twin } of PROPERTIES)
+    checked.set(name, Tally.sum(twin === undefined ? Object.values(tallies) : [tallies[twin]]));
+  return { counts: so(), checked, failure, fault };
+}
+
+/** A violation counts when new machines show it. */
+function confirmed(subject: Subject, result: CaseResult): CaseResult {
+  const again = rerun(subject, result.scenario);
+  if (again.violations.length > 0) return again;
+  throw new Error(`only a machine that was used before shows: ${result.violations[0]!.message}`);
+}
+
+function audit(subject: Subject, worlds: Worlds, scenario: Scenario): void {
+  if (!looksAlike(worlds, newWorlds(subject), scenario))
+    throw new Error('a machine that was brought back answers unlike a new one: some state is not kept in fields');
+}
+
+class Tally {
+  private cases = 0;
+  private steps = 0;
+  private errors = 0;
+  private readonly arcs = new Set<number>();
+
+  add({ calls, errors, arcs }: CaseResult): void {
+    this.cases++;
+    this.steps += calls;
+    this.errors += errors;
+    for (const arc of arcs) this.arcs.add(arc);
+  }
+
+  static sum(tallies: readonly Tally[]): CaseCounts {
+    const arcs = new Set<number>();
+    const sum = { cases: 0, steps: 0, errors: 0 };
+    for (const tally of tallies) {
+      sum.cases += tally.cases;
+      sum.steps += tally.steps;
+      sum.errors += tally.errors;
+      for (const arc of tally.arcs) arcs.add(arc);
+    }
+    return { ...sum, arcs: arcs.size };
+  }
 }

@@ -2,7 +2,13 @@
  * The lab: generated scenarios run in pairs, properties, shrinking, and stored counterexamples.
  * @module
  */
-export { type CampaignCounts, type CampaignOptions, type CampaignResult, runCampaign } from './campaign.ts';
+export {
+  type CampaignCounts,
+  type CampaignOptions,
+  type CampaignResult,
+  type CaseCounts,
+  runCampaign,
+} from './campaign.ts';
 export { type CounterexampleFile, load, store } from './counterexample.ts';
 export { describeStep } from './describe-step.ts';
 export { type Choices, generating, replaying } from './generate.ts';
@@ -12,9 +18,10 @@ export type { DeviceProfile, Inside } from './profiles/profile.ts';
 export { PROPERTIES, type Property } from './properties/index.ts';
 export { caseSeed, Random } from './random.ts';
 export type { Difference, Recorder } from './recorder.ts';
-export { type CaseResult, rerun, runCase, type Subject } from './run-case.ts';
+export { type CaseResult, looksAlike, rerun, runCase } from './run-case.ts';
 export type { Actor, Scenario, Step, Twin, Violation } from './scenario.ts';
 export { type Progress, shrink } from './shrink.ts';
 export { subjectNamed } from './subject.ts';
 export { type DataFile, type ShadowMapping, Tenant } from './tenant.ts';
 export { type Variation, World } from './world.ts';
+export { keptWorlds, newWorlds, type Run, type Subject, type Worlds } from './worlds.ts';

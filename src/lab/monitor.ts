@@ -23,17 +23,23 @@ export class Monitor {
   private readonly calls: { subject: string; interaction: string; digest: Uint8Array | undefined }[] = [];
   readonly inside: Inside;
 
-  constructor(world: World) {
+  constructor(world: World, watching: boolean) {
     this.world = world;
+    this.inside = world.profile.inside(world.machine);
     const { events } = world.machine.hardware.fabric;
+    events.on('reset', ({ target }) => this.resets.set(target, this.resetsOf(target) + 1));
+    if (watching) this.watch();
+  }
+
+  private watch(): void {
+    const { machine, tenants } = this.world;
+    const { events } = machine.hardware.fabric;
     events.on('dma', (event) => this.onDma(event));
     events.on('peer', (event) => this.onPeer(event));
     events.on('interrupt', (event) => this.onInterrupt(event));
-    events.on('reset', ({ target }) => this.resets.set(target, this.resetsOf(target) + 1));
-    this.inside = world.profile.inside(world.machine);
     this.inside.onTouch((partition, what) => this.onTouch(partition, what));
-    world.machine.observers.observer = (event) => this.onParent(event);
-    for (const tenant of world.tenants)
+    machine.observers.observer = (event) => this.onParent(event);
+    for (const tenant of tenants)
       for (const [index, { file }] of tenant.events.entries())
         file.listen((kind) => {
           if (kind === 'signal') this.onSignal(tenant, index);

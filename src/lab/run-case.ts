@@ -3,14 +3,13 @@
  * and its twin, which differs in exactly one thing. What others observe must be equal.
  */
 import type { Task } from '../../sim/scheduler.ts';
-import type { VariantModule } from '../variant/variant.ts';
 import { type Choices, replaying } from './generate.ts';
 import { OPERATION_BY_NAME } from './operations/index.ts';
-import type { DeviceProfile } from './profiles/profile.ts';
 import { Recorder } from './recorder.ts';
-import type { Scenario, Step, Twin, Violation } from './scenario.ts';
+import type { Actor, Scenario, Step, Twin, Violation } from './scenario.ts';
 import type { Tenant } from './tenant.ts';
-import { type Variation, World } from './world.ts';
+import type { World } from './world.ts';
+import { newWorlds, type Run, type Subject, type Worlds } from './worlds.ts';
 
 /** Where one case ended. */
 export interface CaseResult {
@@ -22,35 +21,35 @@ export interface CaseResult {
   readonly arcs: ReadonlySet<number>;
 }
 
-const BASE: Variation = { secret: 0x5ec2e701, fill: 0x5a };
-/** The twin of a confidentiality pair: another secret, and other rubbish in the kernel's memory. */
-const OTHER: Variation = { secret: 0xc0ffee42, fill: 0xa5 };
-
-/** What a lab runs against. */
-export interface Subject {
-  readonly variant: VariantModule;
-  readonly profile: DeviceProfile;
-}
-
 /** Runs a pair. `choices` supplies the steps of the base run; the twin repeats them. */
-export function runCase(subject: Subject, seed: number, twin: Twin, choices: Choices): CaseResult {
-  const base = execute(subject, BASE, choices, undefined);
+export function runCase(worlds: Worlds, seed: number, twin: Twin, choices: Choices): CaseResult {
+  const base = execute(worlds, 'base', twin, choices);
   const { steps, schedule } = base;
-  const scenario: Scenario = { variant: subject.variant.name, seed, twin, steps, schedule };
+  const scenario: Scenario = { variant: worlds.subject.variant.name, seed, twin, steps, schedule };
   const violations = [...base.world.violations];
-  if (violations.length === 0) violations.push(...runTwin(subject, scenario, base.world));
+  if (violations.length === 0) violations.push(...runTwin(worlds, scenario, base.world));
   return { scenario, violations, calls: base.calls, errors: base.errors, arcs: base.world.arcs };
 }
 
-/** Runs a stored scenario. */
-export function rerun(subject: Subject, scenario: Scenario): CaseResult {
-  return runCase(subject, scenario.seed, scenario.twin, replaying(scenario));
+/** Runs a stored scenario, on new machines unless others are given. */
+export function rerun(subject: Subject, scenario: Scenario, worlds = newWorlds(subject)): CaseResult {
+  return runCase(worlds, scenario.seed, scenario.twin, replaying(scenario));
 }
 
-function runTwin(subject: Subject, scenario: Scenario, base: World): Violation[] {
-  const variation = scenario.twin === 'confidentiality' ? OTHER : BASE;
-  const skip = scenario.twin === 'integrity' ? 'A' : undefined;
-  const { world } = execute(subject, variation, replaying(scenario), skip);
+/** Whether a scenario looks the same on machines of both kinds, to everybody, in each run of a pair. */
+export function looksAlike(a: Worlds, b: Worlds, scenario: Scenario): boolean {
+  return RUNS.every((run) => {
+    const [one, other] = [a, b].map((worlds) => execute(worlds, run, 'integrity', replaying(scenario)).world);
+    const same = ACTORS.every((actor) => Recorder.compare(one!.seen[actor], other!.seen[actor]) === undefined);
+    return same && JSON.stringify(one!.violations) === JSON.stringify(other!.violations);
+  });
+}
+
+const RUNS: readonly Run[] = ['base', 'integrity', 'confidentiality'];
+const ACTORS: readonly Actor[] = ['A', 'B', 'H'];
+
+function runTwin(worlds: Worlds, scenario: Scenario, base: World): Violation[] {
+  const { world } = execute(worlds, scenario.twin, scenario.twin, replaying(scenario));
   const observers = scenario.twin === 'integrity' ? (['B', 'H'] as const) : (['A'] as const);
   const violations: Violation[] = [];
   for (const observer of observers) {
@@ -82,8 +81,9 @@ interface Execution {
   readonly errors: number;
 }
 
-function execute(subject: Subject, variation: Variation, choices: Choices, skip: 'A' | undefined): Execution {
-  const world = new World(subject.variant, subject.profile, variation);
+function execute(worlds: Worlds, run: Run, twin: Twin, choices: Choices): Execution {
+  const world = worlds.world(run);
+  const skip = run === 'integrity' ? 'A' : undefined;
   const steps: Step[] = [];
   const schedule: number[] = [];
   let calls = 0;
@@ -105,8 +105,7 @@ function execute(subject: Subject, variation: Variation, choices: Choices, skip:
     if (result < 0) errors++;
     if (world.a.pending > 0) for (let i = 0; i < turns; i++) world.machine.kernel.scheduler.step();
   }
-  finish(world);
-  world.machine.dispose();
+  finish(world, run, twin);
   return { world, steps, schedule, calls, errors };
 }
 
@@ -161,11 +160,13 @@ function resync(tenant: Tenant): void {
   for (const file of tenant.files) file.certain = false;
 }
 
-/** The end of a run: everything comes to rest, then B and the host look once more. */
-function finish(world: World): void {
+/** The end of a run: everything comes to rest, those whose observations count look once more, the tenants leave. */
+function finish(world: World, run: Run, twin: Twin): void {
   world.step = -1;
   world.settle();
+  if (twin === 'integrity') world.profile.lastLook(world);
+  if (run !== 'base') return;
   for (const tenant of world.tenants)
     if (tenant.pending > 0) world.violate('FSM legality', `a call of tenant ${tenant.name} never returns`);
-  world.profile.conclude(world);
+  world.leftovers.judge();
 }

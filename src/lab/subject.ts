@@ -2,7 +2,7 @@
 import { VARIANTS } from '../machine/variants.ts';
 import { mlx5Profile } from './profiles/mlx5.ts';
 import type { DeviceProfile } from './profiles/profile.ts';
-import type { Subject } from './run-case.ts';
+import type { Subject } from './worlds.ts';
 
 const PROFILES: Readonly<Record<string, DeviceProfile>> = { mlx5: mlx5Profile };
 

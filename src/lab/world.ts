@@ -7,6 +7,7 @@ import type { Process } from '../kernel/process.ts';
 import { Machine } from '../machine/machine.ts';
 import { IRQ_SET, MIG_STATE } from '../uapi/vfio.ts';
 import type { VariantModule } from '../variant/variant.ts';
+import { Leftovers } from './leftovers.ts';
 import { Monitor } from './monitor.ts';
 import type { DeviceProfile } from './profiles/profile.ts';
 import { Recorder } from './recorder.ts';
@@ -49,8 +50,7 @@ export class World {
   step = -1;
   private readonly variation: Variation;
   private readonly spares = new Map<Tenant, DeviceClient>();
-  readonly resting: Readonly<Record<string, number>>;
-  readonly restingMemory: number;
+  readonly leftovers: Leftovers;
   /** Whose step is under way. */
   actor: Actor = 'H';
   /** Status with which the next save of tenant A fails; undefined: none. */
@@ -58,7 +58,8 @@ export class World {
   /** A failure has been injected: what the user's stream says is no longer the whole truth. */
   failed = false;
 
-  constructor(variant: VariantModule, profile: DeviceProfile, variation: Variation) {
+  /** In a world that is not `watched` only the tenants and the host see what happens: enough for a twin, and faster. */
+  constructor(variant: VariantModule, profile: DeviceProfile, variation: Variation, watched = true) {
     this.variant = variant;
     this.profile = profile;
     this.variation = variation;
@@ -82,15 +83,14 @@ export class World {
     this.a = this.tenant('A', 0, physical.virtfns[0]!.name);
     this.b = this.tenant('B', 1, physical.virtfns[1]!.name);
     this.tenants = [this.a, this.b];
-    this.monitor = new Monitor(this);
+    this.monitor = new Monitor(this, watched);
     for (const tenant of this.tenants) {
       const opened = tenant.openDevice();
       if (opened < 0) throw new Error(`tenant ${tenant.name} cannot open its device: ${opened}`);
       tenant.flags = tenant.device!.migrationFlags();
       profile.prepare(tenant, this);
     }
-    this.resting = this.monitor.inside.resources();
-    this.restingMemory = kernelMemory(this.machine);
+    this.leftovers = new Leftovers(this);
   }
 
   private tenant(name: 'A' | 'B', index: number, bdf: string): Tenant {
@@ -182,14 +182,6 @@ export class World {
       return -4;
     }
   }
-}
-
-/** Bytes of memory that host drivers hold, but for mailboxes, which stay with the command queue. */
-export function kernelMemory(machine: Machine): number {
-  let bytes = 0;
-  for (const { owner, purpose, length } of machine.hardware.memory.extents.items)
-    if (owner.startsWith('kernel:') && purpose !== 'mailbox') bytes += length;
-  return bytes;
 }
 
 function asTask<T>(call: T | Task<T>): Task<T> {

@@ -50,7 +50,10 @@ describe('a campaign that finds nothing', () => {
 
   test('for people it has a line for each property, and the seed', () => {
     expect(plain).toMatchObject({ code: 0, err: '' });
-    for (const { name } of PROPERTIES) expect(plain.out).toMatch(new RegExp(`^held +${name} +[0-9]+ cases$`, 'm'));
+    for (const { name } of PROPERTIES)
+      expect(plain.out).toMatch(
+        new RegExp(`^held +${name} +[0-9]+ cases +[0-9]+ calls +[0-9]+ % errors +arcs [0-9]+ of 15$`, 'm'),
+      );
     expect(plain.out).toContain('seed 7');
   });
 });

@@ -9,11 +9,17 @@ import type { Operation } from './operation.ts';
 
 const ROBUST = 'stream robustness';
 
+/** Calls that move this many bytes each; the rest of a stream goes in pieces of a tenth. */
+const SMALL_CALLS = 40;
+const chunkAt = (call: number, chunk: number, length: number): number =>
+  call < SMALL_CALLS ? Math.max(1, chunk) : Math.max(chunk, Math.ceil(length / 10));
+
 /** Writes `bytes` in chunks; the first error ends it. */
 function feed(tenant: Tenant, file: DataFile, bytes: Uint8Array, chunk: number): number {
   const { scratch } = tenant.client;
-  for (let at = 0; at < bytes.length; ) {
-    const part = bytes.subarray(at, Math.min(at + chunk, bytes.length, at + scratch.size));
+  for (let at = 0, call = 0; at < bytes.length; call++) {
+    const end = at + chunkAt(call, chunk, bytes.length);
+    const part = bytes.subarray(at, Math.min(end, bytes.length, at + scratch.size));
     const result = tenant.process.write(file.fd, scratch.load(part), part.length);
     if (result < 0) return result;
     if (result === 0) return -ERRNO.EIO;
@@ -44,7 +50,7 @@ const write: Operation = {
       : valid;
     const alive = file.alive;
     const untouched = file.bytes.length === 0;
-    const result = feed(tenant, file, bytes, Math.max(chunk!, Math.ceil(bytes.length / 256)));
+    const result = feed(tenant, file, bytes, chunk!);
     file.bytes.push(bytes.subarray(0, 0));
     if (tenant.pending > 0) return result;
     if (!alive && file.certain && bytes.length > 0 && result !== -ERRNO.ENODEV)
@@ -71,7 +77,7 @@ const roundTrip: Operation = {
     const resumed = move(tenant, world, step, MIG_STATE.RESUMING);
     if (resumed < 0) return resumed;
     const file = tenant.file('resume')!;
-    const loaded = feed(tenant, file, first, Math.max(into!, Math.ceil(first.length / 512)));
+    const loaded = feed(tenant, file, first, into!);
     if (loaded < 0) {
       if (!world.failed && !world.raced)
         world.violate('save-load round trip', `the device's own stream is refused with ${errnoName(loaded)}`, step);
@@ -113,8 +119,8 @@ function saveAll(tenant: Tenant, world: World, step: number, chunk: number): Uin
   if (file === undefined) return -ERRNO.EBADF;
   const parts: Uint8Array[] = [];
   const { scratch } = tenant.client;
-  for (let budget = 4096; budget > 0; budget--) {
-    const length = Math.min(budget > 3000 ? Math.max(1, chunk) : scratch.size, scratch.size);
+  for (let call = 0; call < 4096; call++) {
+    const length = Math.min(chunkAt(call, chunk, 10 * scratch.size), scratch.size);
     const result = tenant.process.read(file.fd, scratch.address, length);
     if (result < 0) return result;
     if (result === 0) {

@@ -11,7 +11,7 @@ import { ERRNO } from '../../uapi/errno.ts';
 import { PCI_REGION } from '../../uapi/vfio.ts';
 import { Random } from '../random.ts';
 import type { Tenant } from '../tenant.ts';
-import { kernelMemory, World } from '../world.ts';
+import { World } from '../world.ts';
 import type { DeviceProfile, Inside } from './profile.ts';
 
 /** Where rings live: IOVA and the tenant's first page. */
@@ -61,9 +61,6 @@ function secretBytes(secret: number): Uint8Array {
   return bytes;
 }
 
-/** Commands that are wrong even after a save failed: the driver knows that nothing is tracked. */
-const NEVER: ReadonlySet<string> = new Set(['incremental without tracking']);
-
 const registers = [
   VF_REG.ID,
   VF_REG.ICM_WINDOW,
@@ -100,6 +97,8 @@ export const mlx5Profile: DeviceProfile = {
   models: (fail) => mlx5Models({ failNext: fail }),
   failable: new Set([0x118]),
   failures: [1],
+  // The driver knows that nothing is tracked.
+  neverRefused: new Set(['incremental without tracking']),
   messageControl: (vf) => vf.config.read(vf.capability(CAP.MSIX) + MSIX.FLAGS, 2),
   streamErrnos,
   prepare,
@@ -150,8 +149,8 @@ export const mlx5Profile: DeviceProfile = {
     return Uint8Array.of(physical.numVfs, world.b.fn.present ? 1 : 0, physical.virtfns[1]!.group!.ownerCount);
   },
 
-  conclude(world) {
-    const { a, b, seen, monitor } = world;
+  lastLook(world) {
+    const { b, seen } = world;
     seen.B.begin(-1);
     for (const { file } of b.events) seen.B.number(Number(file.drain()));
     for (let page = 0; page < 3; page++) seen.B.data(b.process.memory.read(b.buffer + page * 4096, 2048)!);
@@ -162,18 +161,6 @@ export const mlx5Profile: DeviceProfile = {
     }
     seen.H.begin(-1);
     for (let what = 0; what < 4; what++) seen.H.data(mlx5Profile.host(world, what));
-    // Resetting a device beside a state change confuses that device, on real hardware too; nobody else is harmed.
-    if (!world.raced)
-      for (const reason of monitor.inside.illegal().filter((why) => !world.failed || NEVER.has(why)))
-        world.violate('parent-interaction scope', `the firmware had to refuse a command: ${reason}`);
-    for (const tenant of [a, b]) if (tenant.device !== undefined) tenant.device.close();
-    world.settle();
-    const memory = kernelMemory(world.machine);
-    if (memory !== world.restingMemory)
-      world.violate('parent-interaction scope', `${memory - world.restingMemory} bytes of kernel memory left behind`);
-    for (const [name, count] of Object.entries(monitor.inside.resources()))
-      if (count !== world.resting[name] && !world.failed)
-        world.violate('parent-interaction scope', `${count - world.resting[name]!} ${name} of the parent left behind`);
   },
 };
 

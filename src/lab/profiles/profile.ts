@@ -40,6 +40,8 @@ export interface DeviceProfile {
   /** Commands worth failing, and the statuses worth failing them with. */
   readonly failable: ReadonlySet<number>;
   readonly failures: readonly number[];
+  /** Refusals that are the driver's fault even after an injected failure. */
+  readonly neverRefused: ReadonlySet<string>;
   /** How the host programmed the function's message interrupts: control and table, as one number that compares. */
   messageControl(vf: PciFunction): number;
   /** Errnos with which a stream may be refused. */
@@ -53,6 +55,6 @@ export interface DeviceProfile {
   inside(machine: Machine): Inside;
   /** What the administrator looks at: sysfs, the PF's registers and counters. `what` chooses. */
   host(world: World, what: number): Uint8Array;
-  /** The end of a run: the last look of B and the host, and checks of what must be left over. */
-  conclude(world: World): void;
+  /** The end of a run: B and the host look once more, at all there is to see. */
+  lastLook(world: World): void;
 }

@@ -5,6 +5,7 @@ import { caseSeed, Random } from '../../../src/lab/random.ts';
 import { runCase } from '../../../src/lab/run-case.ts';
 import type { Step } from '../../../src/lab/scenario.ts';
 import { subjectNamed } from '../../../src/lab/subject.ts';
+import { keptWorlds } from '../../../src/lab/worlds.ts';
 import type { Figure } from '../figure.ts';
 
 /** Keeps results alive, so that making them cannot be optimised away. */
@@ -27,7 +28,7 @@ function bareSteps(seed: number): Step[] {
 }
 
 export function cases(): Figure {
-  const subject = subjectNamed('mlx5')!;
+  const worlds = keptWorlds(subjectNamed('mlx5')!);
   let number = 0;
   let bare = 0;
   return {
@@ -40,7 +41,7 @@ export function cases(): Figure {
       run() {
         const seed = caseSeed(1, number);
         const { violations } = runCase(
-          subject,
+          worlds,
           seed,
           number % 2 === 0 ? 'integrity' : 'confidentiality',
           generating(seed),
