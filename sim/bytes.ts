@@ -5,7 +5,7 @@
  */
 const SLAB = 0x1_0000;
 /** Larger arrays are worth a buffer of their own. */
-const LARGEST = 0x800;
+const LARGEST = 0x2000;
 
 let slab = new ArrayBuffer(SLAB);
 let used = 0;

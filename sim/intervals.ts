@@ -7,36 +7,38 @@ export interface Interval {
   readonly length: number;
 }
 
-/** A sorted set of disjoint intervals with binary search: look-up O(log n), insert and remove O(n) moves. */
+/**
+ * A sorted set of disjoint intervals with binary search: look-up O(log n), insert and remove O(n) moves. The bounds stand
+ * in arrays of their own: a search then touches numbers only, whatever kinds of items the sets of a machine hold.
+ */
 export class Intervals<T extends Interval> {
-  readonly items: T[] = [];
+  private readonly list: T[] = [];
+  private readonly starts: number[] = [];
+  private readonly ends: number[] = [];
+
+  /** In order. */
+  get items(): readonly T[] {
+    return this.list;
+  }
 
   get size(): number {
-    return this.items.length;
+    return this.list.length;
   }
 
   /** The interval that holds `position`, if any. */
   at(position: number): T | undefined {
-    const items = this.items;
-    let low = 0;
-    let high = items.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if (items[middle]!.start <= position) low = middle + 1;
-      else high = middle;
-    }
-    const found = items[low - 1];
-    return found !== undefined && position - found.start < found.length ? found : undefined;
+    const index = this.firstFrom(position);
+    return index < this.list.length && this.starts[index]! <= position ? this.list[index] : undefined;
   }
 
   /** The first interval that ends after `position`: where a walk over [position, ...) begins. */
   firstFrom(position: number): number {
-    const items = this.items;
+    const { ends } = this;
     let low = 0;
-    let high = items.length;
+    let high = ends.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (items[middle]!.start + items[middle]!.length <= position) low = middle + 1;
+      if (ends[middle]! <= position) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -44,22 +46,28 @@ export class Intervals<T extends Interval> {
 
   /** Does any interval touch [start, start + length)? */
   overlaps(start: number, length: number): boolean {
-    const next = this.items[this.firstFrom(start)];
-    return next !== undefined && next.start < start + length;
+    const next = this.firstFrom(start);
+    return next < this.list.length && this.starts[next]! < start + length;
   }
 
   /** Adds `item`; false (and no change) if it is empty or touches another. */
   insert(item: T): boolean {
-    if (item.length <= 0 || this.overlaps(item.start, item.length)) return false;
-    this.items.splice(this.firstFrom(item.start), 0, item);
+    const { start, length } = item;
+    if (length <= 0 || this.overlaps(start, length)) return false;
+    const index = this.firstFrom(start);
+    place(this.list, index, item);
+    place(this.starts, index, start);
+    place(this.ends, index, start + length);
     return true;
   }
 
   /** Removes exactly `item`; false if it is not in the set. */
   remove(item: T): boolean {
     const index = this.firstFrom(item.start);
-    if (this.items[index] !== item) return false;
-    this.items.splice(index, 1);
+    if (this.list[index] !== item) return false;
+    take(this.list, index);
+    take(this.starts, index);
+    take(this.ends, index);
     return true;
   }
 
@@ -67,11 +75,25 @@ export class Intervals<T extends Interval> {
   within(start: number, length: number): T[] {
     const from = this.firstFrom(start);
     let to = from;
-    while (to < this.items.length && this.items[to]!.start < start + length) to++;
-    return this.items.slice(from, to);
+    while (to < this.list.length && this.starts[to]! < start + length) to++;
+    return this.list.slice(from, to);
   }
 
   clear(): void {
-    this.items.length = 0;
+    this.list.length = 0;
+    this.starts.length = 0;
+    this.ends.length = 0;
   }
+}
+
+/** Moves one up what follows; the sets are short, and splice makes an array each time. */
+function place<T>(list: T[], index: number, item: T): void {
+  list.push(item);
+  for (let i = list.length - 1; i > index; i--) list[i] = list[i - 1]!;
+  list[index] = item;
+}
+
+function take<T>(list: T[], index: number): void {
+  for (let i = index + 1; i < list.length; i++) list[i - 1] = list[i]!;
+  list.pop();
 }

@@ -69,7 +69,7 @@ export class PhysicalMemory {
     const size = Math.ceil(length / PAGE_SIZE) * PAGE_SIZE;
     const start = Math.ceil(this.next / align) * align;
     const extent: Extent = { start, length: size, owner, purpose, fill: zeroed ? 0 : this.fill, pages: [] };
-    this.extents.items.push(extent); // addresses only grow, so the order holds
+    this.extents.insert(extent);
     this.next = start + size + PAGE_SIZE;
     return extent;
   }

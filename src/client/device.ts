@@ -1,5 +1,5 @@
 /** An open VFIO device for programs. Values are results or negated errnos, as at the door. */
-import { bytesOf } from '../kernel/bytes.ts';
+import { bytesOf, zeroedView } from '../kernel/bytes.ts';
 import type { Result } from '../kernel/file.ts';
 import type { Process } from '../kernel/process.ts';
 import {
@@ -203,7 +203,7 @@ export class DeviceClient {
   startLogging(iova: number, length: number, pageSize = 4096): number {
     const { at, size } = device_feature_dma_logging_control;
     const ranges = this.scratch.address + 1024;
-    const range = new DataView(new ArrayBuffer(16));
+    const range = zeroedView(16);
     setNumber64(range, 0, iova);
     setNumber64(range, 8, length);
     this.process.memory.write(ranges, bytesOf(range));

@@ -1,5 +1,5 @@
 /** Arguments of system calls as bytes in the process's own memory, with room that is reused from call to call. */
-import { viewOf } from '../kernel/bytes.ts';
+import { viewOf, zeroedBytes } from '../kernel/bytes.ts';
 import type { Process } from '../kernel/process.ts';
 
 /** One piece of memory for the arguments of one call at a time. */
@@ -9,7 +9,7 @@ export class Scratch {
   readonly address: number;
   readonly size: number;
   /** A local copy to build arguments in; `put` copies it out. Grows as needed: take it anew after `begin` and `load`. */
-  bytes = new Uint8Array(256);
+  bytes = zeroedBytes(256);
   view = viewOf(this.bytes);
 
   constructor(process: Process, size = 16384) {
@@ -46,7 +46,7 @@ export class Scratch {
 
   private reserve(length: number): void {
     if (length <= this.bytes.length) return;
-    this.bytes = new Uint8Array(Math.max(length, this.bytes.length * 4));
+    this.bytes = zeroedBytes(Math.max(length, this.bytes.length * 4));
     this.view = viewOf(this.bytes);
   }
 }

@@ -103,7 +103,7 @@ export class AddressSpace {
     return this.readInto(address, into) ? into : undefined;
   }
 
-  /** As {@link read}, for the kernel's own short-lived copies: the bytes are a piece of a slab (see sim/bytes.ts). */
+  /** As {@link read}, for short-lived copies: the bytes are a piece of a slab (see sim/bytes.ts). */
   copyIn(address: number, length: number): Uint8Array | undefined {
     const into = zeroedBytes(length);
     return this.readInto(address, into) ? into : undefined;

@@ -2,7 +2,7 @@
 
 import { type Task, WaitQueue } from '../../sim/scheduler.ts';
 import { ERRNO } from '../uapi/errno.ts';
-import { viewOf } from './bytes.ts';
+import { viewOf, zeroedBytes } from './bytes.ts';
 import { type OpenFile, POLL, type Result } from './file.ts';
 import type { Process } from './process.ts';
 
@@ -71,7 +71,7 @@ export class EventFd implements OpenFile {
   }
 
   private take(caller: Process, address: number): number {
-    const bytes = new Uint8Array(8);
+    const bytes = zeroedBytes(8);
     viewOf(bytes).setBigUint64(0, this.count, true);
     this.count = 0n;
     return caller.memory.write(address, bytes) ? 8 : -ERRNO.EFAULT;

@@ -1,7 +1,12 @@
 /** What one observer saw, as bytes: two runs are compared with one memory comparison, and a difference names its step. */
+import { viewOf, zeroedBytes } from '../kernel/bytes.ts';
+
+/** Room to begin with: most runs need no more. */
+const FIRST = 6144;
+
 export class Recorder {
-  private bytes = new Uint8Array(512);
-  private view = new DataView(this.bytes.buffer);
+  private bytes = zeroedBytes(FIRST);
+  private view = viewOf(this.bytes);
   private length = 0;
   /** Start of each step's observations, and the step's number. */
   private readonly marks: { step: number; at: number }[] = [];
@@ -46,10 +51,10 @@ export class Recorder {
 
   private reserve(more: number): void {
     if (this.length + more <= this.bytes.length) return;
-    const grown = new Uint8Array(Math.max(this.bytes.length * 2, this.length + more));
+    const grown = zeroedBytes(Math.max(this.bytes.length * 2, this.length + more));
     grown.set(this.seen);
     this.bytes = grown;
-    this.view = new DataView(grown.buffer);
+    this.view = viewOf(grown);
   }
 }
 

@@ -25,7 +25,19 @@ export class Snapshot {
    */
   constructor(root: object, sibling: object = {}) {
     const shared = new Set(reach(sibling));
-    for (const value of reach(root)) if (!shared.has(value)) this.keep(value);
+    const ranges = new Set<string>();
+    const buffers = new Map<unknown, number>();
+    for (const value of reach(root)) {
+      if (shared.has(value)) continue;
+      if (!ArrayBuffer.isView(value)) this.keep(value);
+      else {
+        // Several views of the same bytes are kept once.
+        if (!buffers.has(value.buffer)) buffers.set(value.buffer, buffers.size);
+        const range = `${buffers.get(value.buffer)} ${value.byteOffset} ${value.byteLength}`;
+        if (!ranges.has(range)) this.keepBytes(value);
+        ranges.add(range);
+      }
+    }
   }
 
   /** Everything is as it was when this was made; what has come into being since is forgotten. */
@@ -46,15 +58,17 @@ export class Snapshot {
   }
 
   private keep(value: object): void {
-    if (ArrayBuffer.isView(value)) {
-      const live = new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
-      this.bytes.push({ live, kept: live.slice() });
-    } else if (Array.isArray(value)) this.arrays.push({ live: value, kept: value.slice() });
+    if (Array.isArray(value)) this.arrays.push({ live: value, kept: value.slice() });
     else {
       if (value instanceof Map) this.maps.push({ live: value, kept: [...value] });
       else if (value instanceof Set) this.sets.push({ live: value, kept: [...value] });
       this.keepFields(value as Fields);
     }
+  }
+
+  private keepBytes({ buffer, byteOffset, byteLength }: ArrayBufferView): void {
+    const live = new Uint8Array(buffer, byteOffset, byteLength);
+    this.bytes.push({ live, kept: live.slice() });
   }
 
   private keepFields(live: Fields): void {

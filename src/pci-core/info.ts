@@ -1,5 +1,5 @@
 /** VFIO_DEVICE_GET_INFO and _GET_IRQ_INFO (vfio_pci_core.c: vfio_pci_ioctl_get_info, _get_irq_info). */
-import { viewOf } from '../kernel/bytes.ts';
+import { viewOf, zeroedBytes } from '../kernel/bytes.ts';
 import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { DEVICE_FLAGS, device_info, INFO_CAP, IRQ_INFO, irq_info, PCI_IRQ, PCI_REGION } from '../uapi/vfio.ts';
@@ -14,9 +14,9 @@ const CAP_HEADER = 8;
 export function vfio_pci_ioctl_get_info(core: VfioPciCoreDevice, caller: Process, argument: number): number {
   const user = caller.memory.copyIn(argument, MIN_INFO);
   if (user === undefined) return -ERRNO.EFAULT;
-  const argsz = new DataView(user.buffer, user.byteOffset).getUint32(0, true);
+  const argsz = viewOf(user).getUint32(0, true);
   if (argsz < MIN_INFO) return -ERRNO.EINVAL;
-  const bytes = new Uint8Array(device_info.size);
+  const bytes = zeroedBytes(device_info.size);
   const view = viewOf(bytes);
   const { at } = device_info;
   let flags = DEVICE_FLAGS.PCI | (core.resetWorks ? DEVICE_FLAGS.RESET : 0);
@@ -42,7 +42,7 @@ export function vfio_pci_ioctl_get_info(core: VfioPciCoreDevice, caller: Process
 function atomicCapability(core: VfioPciCoreDevice): Uint8Array | undefined {
   const completion = atomicCompletion(core.pdev);
   if (completion === 0) return undefined;
-  const bytes = new Uint8Array(CAP_HEADER + 8);
+  const bytes = zeroedBytes(CAP_HEADER + 8);
   const view = viewOf(bytes);
   view.setUint16(0, INFO_CAP.DEVICE_PCI_ATOMIC_COMP, true);
   view.setUint16(2, 1, true);
@@ -54,7 +54,7 @@ function atomicCapability(core: VfioPciCoreDevice): Uint8Array | undefined {
 export function vfio_pci_ioctl_get_irq_info(core: VfioPciCoreDevice, caller: Process, argument: number): number {
   const bytes = caller.memory.copyIn(argument, irq_info.size);
   if (bytes === undefined) return -ERRNO.EFAULT;
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
+  const view = viewOf(bytes);
   const { at } = irq_info;
   const index = view.getUint32(at.index, true);
   if (view.getUint32(at.argsz, true) < irq_info.size || index >= PCI_IRQ.NUM) return -ERRNO.EINVAL;

@@ -1,5 +1,5 @@
 /** What GET_REGION_INFO says of each region (vfio_pci_core.c: vfio_pci_ioctl_get_region_info). */
-import { viewOf } from '../kernel/bytes.ts';
+import { viewOf, zeroedBytes } from '../kernel/bytes.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { INFO_CAP, PCI_REGION, REGION_INFO_FLAG } from '../uapi/vfio.ts';
 import type { RegionInfo } from '../vfio/device.ts';
@@ -57,7 +57,7 @@ function fillDeviceRegion(core: VfioPciCoreDevice, index: number, info: RegionIn
   info.offset = indexToOffset(index, core.offsetShift);
   info.size = BigInt(region.size);
   info.flags = region.flags;
-  const payload = new Uint8Array(8);
+  const payload = zeroedBytes(8);
   const view = viewOf(payload);
   view.setUint32(0, region.type, true);
   view.setUint32(4, region.subtype, true);

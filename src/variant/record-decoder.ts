@@ -2,7 +2,7 @@
  * The incremental decoder of a record stream: bytes arrive in any segmentation, checked fields and untrusted payload
  * leave. A violation poisons the stream: nothing after it is looked at. Payload is handed on in views, never copied.
  */
-import { viewOf } from '../kernel/bytes.ts';
+import { viewOf, zeroedBytes } from '../kernel/bytes.ts';
 import type { Task } from '../kernel/sleep.ts';
 import { type CheckedValues, type FieldDeclaration, type Fields, fieldsSize, readField } from './field.ts';
 import type {
@@ -62,7 +62,7 @@ export class RecordDecoder<H extends Fields, K extends Records> {
   constructor(plan: DecoderPlan<H, K>, handlers: RecordHandlers<H, K>) {
     this.plan = plan;
     this.handlers = handlers;
-    this.scratch = new Uint8Array(plan.scratch);
+    this.scratch = zeroedBytes(plan.scratch);
     this.view = viewOf(this.scratch);
   }
 

@@ -1,5 +1,5 @@
 /** A record format from its declaration: encoder, decoder, documentation, generator and mutator. */
-import { viewOf } from '../kernel/bytes.ts';
+import { viewOf, zeroedBytes } from '../kernel/bytes.ts';
 import { FIELD_WIDTH, type Fields, type FieldValues, fieldsSize, writeField } from './field.ts';
 import type { Choose, FormatRow, MigrationFormat, Mutation } from './format.ts';
 import {
@@ -50,7 +50,7 @@ export class RecordFormat<H extends Fields, K extends Records> implements Migrat
   header(kind: keyof K & string, length: number): Uint8Array {
     const { records, header, littleEndian, lengthField, tagField, optionalFlag } = this.definition;
     const record = records[kind]!;
-    const bytes = new Uint8Array(this.headerSize);
+    const bytes = zeroedBytes(this.headerSize);
     const view = viewOf(bytes);
     writeField(view, 0, header[lengthField]!, length, littleEndian);
     writeField(view, 0, header[tagField]!, record.tag, littleEndian);
@@ -70,7 +70,7 @@ export class RecordFormat<H extends Fields, K extends Records> implements Migrat
     values: K[N]['payload'] extends FieldsPayload<infer F> ? FieldValues<F> : never,
   ): Uint8Array {
     const { fields } = this.definition.records[kind]!.payload as FieldsPayload;
-    const payload = new Uint8Array(fieldsSize(fields));
+    const payload = zeroedBytes(fieldsSize(fields));
     const view = viewOf(payload);
     for (const [name, field] of Object.entries(fields))
       writeField(view, 0, field, (values as Record<string, number | bigint>)[name]!, this.definition.littleEndian);
@@ -129,7 +129,7 @@ export function recordFormat<const H extends Fields, const K extends Records>(
 
 function example(payload: { example?: (choose: Choose) => Uint8Array }, choose: Choose): Uint8Array {
   if (payload.example !== undefined) return payload.example(choose);
-  const bytes = new Uint8Array(1 + choose(EXAMPLE_LENGTH));
+  const bytes = zeroedBytes(1 + choose(EXAMPLE_LENGTH));
   bytes.fill(choose(256));
   return bytes;
 }

@@ -1,5 +1,6 @@
 /** A record stream as a list of records, for generators and mutators: leniently split, exactly joined. */
 
+import { viewOf, zeroedBytes } from '../kernel/bytes.ts';
 import type { Fields } from './field.ts';
 import { readField } from './field.ts';
 import type { Records } from './record-declaration.ts';
@@ -16,7 +17,7 @@ export function splitRecords<H extends Fields, K extends Records>(
   plan: DecoderPlan<H, K>,
   stream: Uint8Array,
 ): SplitStream {
-  const view = new DataView(stream.buffer, stream.byteOffset, stream.length);
+  const view = viewOf(stream);
   const { littleEndian, header, lengthField } = plan.definition;
   const records: Uint8Array[] = [];
   let at = 0;
@@ -33,7 +34,7 @@ export function splitRecords<H extends Fields, K extends Records>(
 export function join(parts: readonly Uint8Array[]): Uint8Array {
   let length = 0;
   for (const part of parts) length += part.length;
-  const bytes = new Uint8Array(length);
+  const bytes = zeroedBytes(length);
   let at = 0;
   for (const part of parts) {
     bytes.set(part, at);

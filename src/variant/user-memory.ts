@@ -18,16 +18,16 @@ export interface UserPiece {
 /** The piece of [address, address + length) that starts at `done`. */
 export function pieceFromUser(caller: Process, address: number, length: number, done: number): UserPiece {
   const wanted = Math.min(PIECE, length - done);
-  const bytes = caller.memory.read(address + done, wanted);
+  const bytes = caller.memory.copyIn(address + done, wanted);
   if (bytes !== undefined) return { bytes: fromUser(bytes), length: wanted, faulted: false };
   let good = 0;
   while (good < wanted) {
     const step = Math.min(PAGE_SIZE - ((address + done + good) % PAGE_SIZE), wanted - good);
-    if (caller.memory.read(address + done + good, step) === undefined) break;
+    if (caller.memory.copyIn(address + done + good, step) === undefined) break;
     good += step;
   }
   return {
-    bytes: fromUser(caller.memory.read(address + done, good) ?? new Uint8Array(0)),
+    bytes: fromUser(caller.memory.copyIn(address + done, good) ?? new Uint8Array(0)),
     length: good,
     faulted: true,
   };

@@ -1,5 +1,5 @@
 /** VFIO_DEVICE_FEATURE: the front end and the features the core answers itself (vfio_main.c: vfio_ioctl_device_feature). */
-import { viewOf } from '../kernel/bytes.ts';
+import { viewOf, zeroedBytes } from '../kernel/bytes.ts';
 import type { Result } from '../kernel/file.ts';
 import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
@@ -52,7 +52,7 @@ const byIndex = new Map(CORE_FEATURES.map((entry) => [entry.feature, entry]));
 
 /** Decodes the header at `argument` and runs the feature; features the core does not know go to the driver. */
 export function vfio_ioctl_device_feature<D>(device: VfioDevice<D>, caller: Process, argument: number): Result {
-  const header = new Uint8Array(HEADER);
+  const header = zeroedBytes(HEADER);
   if (!caller.memory.readInto(argument, header)) return -ERRNO.EFAULT;
   const view = viewOf(header);
   const argsz = view.getUint32(device_feature.at.argsz, true);

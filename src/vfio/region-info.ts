@@ -1,5 +1,5 @@
 /** VFIO_DEVICE_GET_REGION_INFO: the part every driver shares (vfio_main.c: vfio_get_region_info). */
-import { viewOf } from '../kernel/bytes.ts';
+import { viewOf, zeroedBytes } from '../kernel/bytes.ts';
 import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { REGION_INFO_FLAG, region_info } from '../uapi/vfio.ts';
@@ -16,7 +16,7 @@ const { at, size: SIZE } = region_info;
 export function vfio_get_region_info<D>(device: VfioDevice<D>, caller: Process, argument: number): number {
   const { ops } = device;
   if (ops.get_region_info_caps === undefined) return -ERRNO.EINVAL;
-  const bytes = new Uint8Array(SIZE);
+  const bytes = zeroedBytes(SIZE);
   if (!caller.memory.readInto(argument, bytes)) return -ERRNO.EFAULT;
   const view = viewOf(bytes);
   const argsz = view.getUint32(at.argsz, true);

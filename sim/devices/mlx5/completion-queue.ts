@@ -1,5 +1,5 @@
 /** A completion queue in the PF driver's memory (mlx5 PRM; include/linux/mlx5/device.h: mlx5_cqe64). */
-import { bytesOf } from '../../bytes.ts';
+import { bytesOf, zeroedView } from '../../bytes.ts';
 import type { DmaPort } from '../../pci/model.ts';
 import type { PageList } from './mkey.ts';
 
@@ -35,10 +35,10 @@ export class CompletionQueue {
 
   /** Writes one completion of a receive with immediate data. False: overrun, or memory out of reach. */
   receive(dma: DmaPort, qpn: number, wqe: number, length: number, immediate: number): boolean {
-    const word = new DataView(new ArrayBuffer(4));
-    if (!dma.read(this.record, new Uint8Array(word.buffer))) return false;
+    const word = zeroedView(4);
+    if (!dma.read(this.record, bytesOf(word))) return false;
     if (((this.producer - word.getUint32(0)) & 0xff_ffff) >= this.entries) return false;
-    const view = new DataView(new ArrayBuffer(CQE.SIZE));
+    const view = zeroedView(CQE.SIZE);
     view.setUint32(CQE.FLAGS_RQPN, qpn);
     view.setUint32(CQE.IMMEDIATE, immediate);
     view.setUint32(CQE.BYTE_CNT, length);

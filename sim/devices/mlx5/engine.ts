@@ -2,7 +2,7 @@
  * The VF's four queues at work. A job is fetched, and executed and completed some time later; between the two it is in
  * flight. Nothing starts while the initiator is suspended, and suspending it completes what is in flight first.
  */
-import { bytesOf } from '../../bytes.ts';
+import { bytesOf, zeroedBytes, zeroedView } from '../../bytes.ts';
 import type { DevicePorts } from '../../pci/model.ts';
 import { COMPLETION, decodeJob, JOB, type Job } from './job.ts';
 import { runJob } from './jobs.ts';
@@ -104,7 +104,7 @@ export class Engine {
     const words = this.state.queues[queue]!;
     const { inflight } = this.state;
     const index = words[Q.CONSUMER / 4]! & (words[Q.RING_SIZE / 4]! - 1);
-    const bytes = new Uint8Array(JOB.SIZE);
+    const bytes = zeroedBytes(JOB.SIZE);
     const ring = words[Q.RING_HI / 4]! * 2 ** 32 + words[Q.RING_LO / 4]!;
     if (!this.dma.read(ring + index * JOB.SIZE, bytes)) {
       this.complete(queue, undefined, JOB_STATUS.FETCH);
@@ -129,7 +129,7 @@ export class Engine {
   private complete(queue: number, job: Job | undefined, status: number): void {
     const words = this.state.queues[queue]!;
     const { sequence, changes } = this.state;
-    const view = new DataView(new ArrayBuffer(COMPLETION.SIZE));
+    const view = zeroedView(COMPLETION.SIZE);
     view.setUint32(COMPLETION.COOKIE, job?.cookieLow ?? 0, true);
     view.setUint32(COMPLETION.COOKIE + 4, job?.cookieHigh ?? 0, true);
     view.setUint32(COMPLETION.STATUS, status, true);

@@ -1,4 +1,5 @@
 /** Device memory of one VF: pages come into being when first written, and read as zero until then. */
+import { zeroedBytes } from '../../bytes.ts';
 import { ICM_PAGE } from './vf-registers.ts';
 
 /** A page as an image carries it; without bytes it is all zero. */
@@ -74,14 +75,14 @@ export class Icm {
   private page(index: number): Uint8Array {
     let page = this.pages.get(index);
     if (page !== undefined) return page;
-    page = new Uint8Array(ICM_PAGE);
+    page = zeroedBytes(ICM_PAGE);
     this.pages.set(index, page);
     return page;
   }
 }
 
 function zero(page: Uint8Array): boolean {
-  const words = new Uint32Array(page.buffer);
+  const words = new Uint32Array(page.buffer, page.byteOffset, page.length / 4);
   for (let i = 0; i < words.length; i++) if (words[i] !== 0) return false;
   return true;
 }

@@ -3,7 +3,7 @@
  * nothing in it names a VHCA. One image is a header and records; a large one may be cut into parts, each an image itself.
  * A stream of images starts with a full one; each following one has BASE = that one's checksum, and the next SEQUENCE.
  */
-import { viewOf } from '../../bytes.ts';
+import { viewOf, zeroedBytes } from '../../bytes.ts';
 import { checksum } from './checksum.ts';
 import type { SavedPage } from './icm.ts';
 import type { SavedRegisters } from './saved-state.ts';
@@ -78,7 +78,7 @@ export function encodeImage(
 ): Uint8Array {
   let length = registers === undefined ? IMAGE.SIZE : REGISTERS_SIZE;
   for (const page of pages) length += pageSize(page);
-  const bytes = new Uint8Array(length);
+  const bytes = zeroedBytes(length);
   const view = viewOf(bytes);
   view.setUint32(IMAGE.MAGIC, IMAGE_MAGIC);
   view.setUint16(IMAGE.VERSION, IMAGE_VERSION);
@@ -101,7 +101,7 @@ export function encodeImage(
 
 /** The checksum an encoded image carries. */
 export function checksumOf(image: Uint8Array): number {
-  return new DataView(image.buffer, image.byteOffset).getUint32(IMAGE.CHECKSUM);
+  return viewOf(image).getUint32(IMAGE.CHECKSUM);
 }
 
 function encodeRegisters(view: DataView, start: number, registers: SavedRegisters): number {

@@ -2,7 +2,7 @@
  * A page tracker: remembers which pages of its ranges one VHCA wrote, and reports them as messages through a queue pair
  * into the PF driver's memory (include/linux/mlx5/mlx5_ifc.h: page_track; drivers/vfio/pci/mlx5/cmd.c reads them).
  */
-import { bytesOf } from '../../bytes.ts';
+import { bytesOf, zeroedView } from '../../bytes.ts';
 import type { Vhca } from './vhca.ts';
 
 export const TRACKER_STATE = { TRACKING: 0, REPORTING: 1, ERROR: 2 } as const;
@@ -79,7 +79,7 @@ export class PageTracker {
   /** The next message of the report, and whether it is the last. A report of nothing is one empty message. */
   nextMessage(report: Report): { payload: Uint8Array; entries: number; last: boolean } {
     const entries = Math.min(2 ** this.logMsg / DIRTY_ENTRY, report.pages.length - report.sent);
-    const view = new DataView(new ArrayBuffer(entries * DIRTY_ENTRY));
+    const view = zeroedView(entries * DIRTY_ENTRY);
     for (let i = 0; i < entries; i++) {
       const address = report.pages[report.sent + i]!;
       view.setUint32(i * DIRTY_ENTRY, Math.floor(address / 2 ** 32));

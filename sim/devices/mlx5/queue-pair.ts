@@ -1,4 +1,5 @@
 /** A queue pair: as much of one as the page tracker needs to send its messages to the PF driver (mlx5 PRM, "QP"). */
+import { bytesOf, zeroedView } from '../../bytes.ts';
 import type { DmaPort } from '../../pci/model.ts';
 import type { CompletionQueue } from './completion-queue.ts';
 import type { Mkey, PageList } from './mkey.ts';
@@ -40,14 +41,14 @@ export class QueuePair {
   /** Takes a message into the next posted buffer and completes it. */
   receive(dma: DmaPort, payload: Uint8Array, immediate: number, mkeyOf: (key: number) => Mkey | undefined): Delivery {
     if (this.state !== 'RTR' && this.state !== 'RTS') return 'error';
-    const word = new DataView(new ArrayBuffer(4));
-    if (!dma.read(this.layout.record, new Uint8Array(word.buffer))) return 'error';
+    const word = zeroedView(4);
+    if (!dma.read(this.layout.record, bytesOf(word))) return 'error';
     if (((word.getUint32(0) - this.consumer) & 0xffff) === 0) return 'not-ready';
     const { pages, logSize, stride, pd } = this.layout;
     const at = (this.consumer & ((1 << logSize) - 1)) * stride;
-    const segment = new DataView(new ArrayBuffer(DATA_SEG.SIZE));
+    const segment = zeroedView(DATA_SEG.SIZE);
     const page = pages.addresses[Math.floor(at / pages.pageBytes)];
-    if (page === undefined || !dma.read(page + (at % pages.pageBytes), new Uint8Array(segment.buffer))) return 'error';
+    if (page === undefined || !dma.read(page + (at % pages.pageBytes), bytesOf(segment))) return 'error';
     const mkey = mkeyOf(segment.getUint32(DATA_SEG.LKEY));
     const address = getU64(segment, DATA_SEG.ADDR);
     if (mkey === undefined || mkey.pd !== pd || !mkey.access.localWrite) return 'error';

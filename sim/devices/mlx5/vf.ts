@@ -1,4 +1,5 @@
 /** A VF as its driver sees it: the register file of vf-registers.ts over the state of vf-state.ts. */
+import { zeroedBytes } from '../../bytes.ts';
 import type { DeviceModel, DevicePorts, ResetKind } from '../../pci/model.ts';
 import { Engine } from './engine.ts';
 import { writeIcm } from './jobs.ts';
@@ -139,7 +140,7 @@ export class VfModel implements DeviceModel {
   private writeWindow(offset: number, width: number, value: number): void {
     const at = this.state.icmWindow + offset;
     if (at + width > this.state.icm.size) return;
-    const bytes = new Uint8Array(width);
+    const bytes = zeroedBytes(width);
     for (let i = 0; i < width; i++) bytes[i] = value >>> (8 * i);
     writeIcm(this.state, at, bytes);
   }

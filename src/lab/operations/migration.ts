@@ -174,7 +174,7 @@ const read: Operation = {
     const call = tenant.process.readCall(file.fd, scratch.address, length!, undefined);
     return after(call, (result) => {
       if (result > 0) {
-        const bytes = tenant.process.memory.read(scratch.address, result)!;
+        const bytes = tenant.process.memory.copyIn(scratch.address, result)!;
         world.observe(tenant, bytes);
         file.bytes.push(bytes);
       }

@@ -127,7 +127,7 @@ function saveAll(tenant: Tenant, world: World, step: number, chunk: number): Uin
       const back = move(tenant, world, step, MIG_STATE.STOP);
       return back < 0 ? back : Buffer.concat(parts);
     }
-    parts.push(tenant.process.memory.read(scratch.address, result)!);
+    parts.push(tenant.process.memory.copyIn(scratch.address, result)!);
   }
   world.violate('save-load round trip', 'a stop-copy stream never ends', step);
   return -ERRNO.EIO;

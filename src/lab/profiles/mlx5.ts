@@ -7,6 +7,7 @@ import { mlx5Machine } from '../../../sim/machines/mlx5.ts';
 import { CAP, COMMAND, MSIX, PCI } from '../../../sim/pci/registers.ts';
 import { mlx5 } from '../../../variants/mlx5/index.ts';
 import { setNumber64 } from '../../client/container.ts';
+import { bytesOf, zeroedView } from '../../kernel/bytes.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import { PCI_REGION } from '../../uapi/vfio.ts';
 import { Random } from '../random.ts';
@@ -106,13 +107,13 @@ export const mlx5Profile: DeviceProfile = {
   submit(tenant, { kind, queue, source, target, length }) {
     const counts = tenant.posted;
     const slot = counts[queue!]! % ENTRIES;
-    const view = new DataView(new ArrayBuffer(JOB.SIZE));
+    const view = zeroedView(JOB.SIZE);
     setNumber64(view, JOB.SRC, source!);
     setNumber64(view, JOB.DST, target!);
     view.setUint32(JOB.LENGTH, length!, true);
     view.setUint32(JOB.OPCODE, kind!, true);
     view.setUint32(JOB.COOKIE, counts[queue!]!, true);
-    tenant.process.memory.write(tenant.buffer + ringAt(queue!) + slot * JOB.SIZE, new Uint8Array(view.buffer));
+    tenant.process.memory.write(tenant.buffer + ringAt(queue!) + slot * JOB.SIZE, bytesOf(view));
     counts[queue!]!++;
     return tenant.device!.write(0, QUEUE_BASE + queue! * QUEUE_STRIDE + Q.PRODUCER, 4, counts[queue!]!);
   },
@@ -130,7 +131,7 @@ export const mlx5Profile: DeviceProfile = {
         const { queues, scratch, counters, icmWindow, icm, sequence, key } = (vf.model as VfModel).state;
         const words = [...queues, scratch, counters, sequence, key, Uint32Array.of(icmWindow)];
         const pages = icm.nonZero().flatMap((index) => [Uint8Array.of(index), icm.saved(index).bytes!]);
-        return Buffer.concat([...words.map((w) => new Uint8Array(w.buffer)), ...pages]);
+        return Buffer.concat([...words.map((w) => new Uint8Array(w.buffer, w.byteOffset, w.byteLength)), ...pages]);
       },
       resources: () => ({ ...model.resources() }),
       sessions: (vf) => model.resourcesOf(vf.vf!).savesTracked,
@@ -153,7 +154,7 @@ export const mlx5Profile: DeviceProfile = {
     const { b, seen } = world;
     seen.B.begin(-1);
     for (const { file } of b.events) seen.B.number(Number(file.drain()));
-    for (let page = 0; page < 3; page++) seen.B.data(b.process.memory.read(b.buffer + page * 4096, 2048)!);
+    for (let page = 0; page < 3; page++) seen.B.data(b.process.memory.copyIn(b.buffer + page * 4096, 2048)!);
     if (b.device !== undefined) {
       seen.B.number(b.device.getState().state);
       const count = b.device.readRegion(0, ICM_WINDOW_AT, 256);

@@ -1,6 +1,8 @@
 /** The access engine of configuration space (vfio_pci_config.c: vfio_config_do_rw, vfio_pci_config_rw). */
+
 import { PCI } from '../../../sim/pci/registers.ts';
 import type { Task } from '../../../sim/scheduler.ts';
+import { bytesOf, zeroedBytes, zeroedView } from '../../kernel/bytes.ts';
 import type { Result } from '../../kernel/file.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
@@ -37,8 +39,8 @@ function outside(core: VfioPciCoreDevice, position: number, count: number): bool
   return position < 0 || position >= size || position + count > size;
 }
 
-const scratch = new DataView(new ArrayBuffer(4));
-const scratchBytes = new Uint8Array(scratch.buffer);
+const scratch = zeroedView(4);
+const scratchBytes = bytesOf(scratch);
 
 /** One chunk of a read: its value (then `chunkSize` says how wide), or a negated errno. */
 function readChunk(core: VfioPciCoreDevice, position: number, size: number): number {
@@ -57,7 +59,7 @@ export function configRead(
   position: number,
 ): number {
   if (outside(core, position, count)) return -ERRNO.EFAULT;
-  const bytes = new Uint8Array(count);
+  const bytes = zeroedBytes(count);
   for (let done = 0; done < count; ) {
     const size = chunkSize(core.shadow, position + done, count - done);
     const value = readChunk(core, position + done, size);

@@ -1,7 +1,7 @@
 /** The shadow of configuration space that one opening of a device has (vconfig; vfio_pci_config.c: vfio_config_init). */
 
 import { COMMAND, PCI } from '../../../sim/pci/registers.ts';
-import { viewOf } from '../../kernel/bytes.ts';
+import { viewOf, zeroedBytes } from '../../kernel/bytes.ts';
 import type { PciDevice } from '../../kernel/pci/device.ts';
 import { type ConfigLayout, layoutOf, MAP } from './layout.ts';
 
@@ -20,7 +20,7 @@ export class ConfigShadow {
   constructor(pdev: PciDevice, nointx: boolean) {
     const layout = layoutOf(pdev.function.template);
     this.layout = layout;
-    this.vconfig = new Uint8Array(layout.size);
+    this.vconfig = zeroedBytes(layout.size);
     this.view = viewOf(this.vconfig);
     const { copies } = layout;
     for (let i = 0; i < copies.length; i += 2) {

@@ -2,7 +2,7 @@
 
 import { PAGE_SIZE } from '../../../sim/memory.ts';
 import type { Task } from '../../../sim/scheduler.ts';
-import { viewOf } from '../../kernel/bytes.ts';
+import { viewOf, zeroedBytes } from '../../kernel/bytes.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import {
@@ -53,7 +53,7 @@ export function* loggingStart(device: VfioDevice, caller: Process, _flags: numbe
 /** Copies and checks one range after the other, in the user's order; the result is sorted. */
 function readRanges(caller: Process, address: number, count: number, pageSize: bigint): LogRange[] | number {
   const ranges: LogRange[] = [];
-  const bytes = new Uint8Array(RANGE.size);
+  const bytes = zeroedBytes(RANGE.size);
   const view = viewOf(bytes);
   const offsetMask = BigInt.asUintN(64, pageSize - 1n);
   for (let i = 0; i < count; i++) {

@@ -1,6 +1,8 @@
 /** The user's bitmap of dirty pages, written through the user's memory (drivers/vfio/iova_bitmap.c). */
+
 import { PAGE_SIZE } from '../../../sim/memory.ts';
 import type { AddressSpace } from '../../kernel/address-space.ts';
+import { zeroedBytes } from '../../kernel/bytes.ts';
 import type { IovaBitmap } from './ops.ts';
 
 /**
@@ -45,7 +47,7 @@ export class UserIovaBitmap implements IovaBitmap {
   private mark(at: number, offset: number, count: number): boolean {
     const page = at - (at % PAGE_SIZE);
     if (page !== this.pinned && !this.pin(page)) return false;
-    const bytes = new Uint8Array(Math.ceil((offset + count) / 8));
+    const bytes = zeroedBytes(Math.ceil((offset + count) / 8));
     if (!this.memory.readInto(at, bytes)) return false;
     for (let byte = 0; byte < bytes.length; byte++) {
       const from = Math.max(offset - byte * 8, 0);

@@ -1,5 +1,5 @@
 /** VFIO_MIG_GET_PRECOPY_INFO on a saving data file: what all drivers share (linux/vfio.h: vfio_check_precopy_ioctl). */
-import { viewOf } from '../../kernel/bytes.ts';
+import { viewOf, zeroedBytes } from '../../kernel/bytes.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import { precopy_info, VFIO } from '../../uapi/vfio.ts';
@@ -45,7 +45,7 @@ export function vfio_check_precopy_ioctl(
 
 /** Copies the answer back: 0, or EFAULT. */
 export function writePrecopyInfo(caller: Process, argument: number, info: PrecopyInfo): number {
-  const bytes = new Uint8Array(SIZE);
+  const bytes = zeroedBytes(SIZE);
   const view = viewOf(bytes);
   view.setUint32(at.argsz, info.argsz, true);
   view.setUint32(at.flags, info.flags, true);

@@ -1,7 +1,7 @@
 /** The migration features of the core: MIGRATION, MIG_DEVICE_STATE, MIG_DATA_SIZE, MIG_PRECOPY_INFOv2 (vfio_main.c). */
 
 import type { Task } from '../../../sim/scheduler.ts';
-import { bytesOf, viewOf } from '../../kernel/bytes.ts';
+import { bytesOf, viewOf, zeroedBytes } from '../../kernel/bytes.ts';
 import type { OpenFile } from '../../kernel/file.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
@@ -49,7 +49,7 @@ export function* migrationDeviceState(
   flags: number,
   argument: number,
 ): Task<number> {
-  const bytes = new Uint8Array(MIG_SIZE);
+  const bytes = zeroedBytes(MIG_SIZE);
   if (!caller.memory.readInto(argument, bytes)) return -ERRNO.EFAULT;
   const mig = viewOf(bytes);
   let error = 0;
@@ -86,7 +86,7 @@ function* returnDataFile(caller: Process, file: OpenFile, argument: number, mig:
 
 /** copy_to_user of a struct that is one u64. */
 function writeU64(caller: Process, address: number, size: number, value: number): number {
-  const bytes = new Uint8Array(size);
+  const bytes = zeroedBytes(size);
   viewOf(bytes).setBigUint64(0, BigInt(value), true);
   return caller.memory.write(address, bytes) ? 0 : -ERRNO.EFAULT;
 }

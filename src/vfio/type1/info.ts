@@ -1,5 +1,5 @@
 /** VFIO_IOMMU_GET_INFO (vfio_iommu_type1_get_info): page sizes, and what else a user must know before mapping. */
-import { bytesOf, viewOf } from '../../kernel/bytes.ts';
+import { bytesOf, viewOf, zeroedBytes, zeroedView } from '../../kernel/bytes.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import { INFO_CAP, IOMMU_INFO, iommu_type1_info } from '../../uapi/vfio.ts';
@@ -37,21 +37,21 @@ export class Type1Info {
   }
 
   private migration(): InfoCap {
-    const view = new DataView(new ArrayBuffer(24));
+    const view = zeroedView(24);
     view.setBigUint64(8, BigInt(this.state.pageSize), true);
     view.setBigUint64(16, BigInt(BITMAP_SIZE_MAX), true);
     return { id: INFO_CAP.TYPE1_MIGRATION, version: 1, payload: bytesOf(view) };
   }
 
   private dmaAvailable(): InfoCap {
-    const view = new DataView(new ArrayBuffer(8));
+    const view = zeroedView(8);
     view.setUint32(0, this.state.mappings.available, true);
     return { id: INFO_CAP.TYPE1_DMA_AVAIL, version: 1, payload: bytesOf(view) };
   }
 
   private iovaRanges(): InfoCap {
     const { list } = this.state.ranges;
-    const view = new DataView(new ArrayBuffer(8 + 16 * list.length));
+    const view = zeroedView(8 + 16 * list.length);
     view.setUint32(0, list.length, true);
     for (const [index, { start, end }] of list.entries()) {
       view.setBigUint64(8 + 16 * index, BigInt(start), true);
@@ -61,7 +61,7 @@ export class Type1Info {
   }
 
   private encode(argsz: number, capOffset: number): Uint8Array {
-    const bytes = new Uint8Array(STRUCT);
+    const bytes = zeroedBytes(STRUCT);
     const view = viewOf(bytes);
     view.setUint32(at.argsz, argsz, true);
     view.setUint32(at.flags, IOMMU_INFO.PGSIZES | IOMMU_INFO.CAPS, true);

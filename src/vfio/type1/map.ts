@@ -1,5 +1,5 @@
 /** VFIO_IOMMU_MAP_DMA (vfio_iommu_type1_map_dma, vfio_dma_do_map). */
-import { viewOf } from '../../kernel/bytes.ts';
+import { viewOf, zeroedBytes } from '../../kernel/bytes.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import { DMA_MAP_FLAG, iommu_type1_dma_map } from '../../uapi/vfio.ts';
@@ -27,7 +27,7 @@ export class MapDma {
   private readonly pinning: Pinning;
   private readonly dirty: DirtyPages;
   private readonly vaddrs: VaddrUpdate;
-  private readonly bytes = new Uint8Array(iommu_type1_dma_map.size);
+  private readonly bytes = zeroedBytes(iommu_type1_dma_map.size);
   private readonly view = viewOf(this.bytes);
 
   constructor(state: Type1State, pinning: Pinning, dirty: DirtyPages, vaddrs: VaddrUpdate) {

@@ -1,5 +1,5 @@
 /** VFIO_IOMMU_UNMAP_DMA (vfio_iommu_type1_unmap_dma, vfio_dma_do_unmap). */
-import { viewOf } from '../../kernel/bytes.ts';
+import { viewOf, zeroedBytes } from '../../kernel/bytes.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import { bitmap as bitmap_struct, DMA_UNMAP_FLAG, iommu_type1_dma_unmap } from '../../uapi/vfio.ts';
@@ -29,7 +29,7 @@ export class UnmapDma {
   private readonly pinning: Pinning;
   private readonly dirty: DirtyPages;
   private readonly vaddrs: VaddrUpdate;
-  private readonly bytes = new Uint8Array(iommu_type1_dma_unmap.size);
+  private readonly bytes = zeroedBytes(iommu_type1_dma_unmap.size);
   private readonly view = viewOf(this.bytes);
 
   constructor(state: Type1State, pinning: Pinning, dirty: DirtyPages, vaddrs: VaddrUpdate) {

@@ -3,7 +3,7 @@
  * for each, an interrupt when entries come back. Input and output beyond 16 bytes lie in mailboxes, which this card
  * takes in one piece each.
  */
-import { bytesOf, viewOf, zeroedBytes } from '../../../src/kernel/bytes.ts';
+import { bytesOf, viewOf, zeroedBytes, zeroedView } from '../../../src/kernel/bytes.ts';
 import type { BarAccess, DmaBuffer, PciDevice } from '../../../src/kernel/pci/device.ts';
 import { type Task, WaitQueue } from '../../../src/kernel/sleep.ts';
 import { ERRNO } from '../../../src/uapi/errno.ts';
@@ -26,11 +26,13 @@ export class CommandQueue {
   private readonly device: PciDevice;
   private readonly bar: BarAccess;
   private readonly entries: DmaBuffer;
+  /** Entries used so far, lowest first; `count` at most. */
   private readonly slots: Slot[] = [];
+  private readonly count: number;
   private readonly freed = new WaitQueue('mlx5 command slot');
-  private readonly entry = new Uint8Array(ENTRY.SIZE);
+  private readonly entry = zeroedBytes(ENTRY.SIZE);
   private readonly view = viewOf(this.entry);
-  private readonly ownership = new Uint8Array(1);
+  private readonly ownership = zeroedBytes(1);
   private token = 0;
   private aborted = false;
 
@@ -41,25 +43,17 @@ export class CommandQueue {
     const size = be32(bar.read(ISEG.CMDQ_ADDR_L_SZ, 4));
     const count = 1 << ((size >>> 4) & 0xf);
     this.entries = device.allocateDma(count << (size & 0xf));
-    for (let index = 0; index < count; index++)
-      this.slots.push({
-        index,
-        busy: false,
-        done: false,
-        input: undefined,
-        output: undefined,
-        waiters: new WaitQueue(`mlx5 command ${index}`),
-      });
+    this.count = count;
     bar.write(ISEG.CMDQ_ADDR_H, 4, be32(Math.floor(this.entries.iova / 2 ** 32)));
     bar.write(ISEG.CMDQ_ADDR_L_SZ, 4, be32(this.entries.iova >>> 0));
   }
 
   /** Carries out one command; sleeps until the card has answered. `outLength` in bytes, at least 16. */
   *execute(input: DataView, outLength: number): Task<CommandOutput> {
-    let slot = this.slots.find((candidate) => !candidate.busy);
+    let slot = this.freeSlot();
     while (slot === undefined && !this.aborted) {
       yield this.freed;
-      slot = this.slots.find((candidate) => !candidate.busy);
+      slot = this.freeSlot();
     }
     if (slot === undefined || this.aborted) return undelivered(outLength);
     slot.busy = true;
@@ -96,6 +90,22 @@ export class CommandQueue {
       slot.output?.free();
     }
     this.entries.free();
+  }
+
+  private freeSlot(): Slot | undefined {
+    const { slots } = this;
+    for (let index = 0; index < slots.length; index++) if (!slots[index]!.busy) return slots[index];
+    if (slots.length === this.count) return undefined;
+    const slot: Slot = {
+      index: slots.length,
+      busy: false,
+      done: false,
+      input: undefined,
+      output: undefined,
+      waiters: new WaitQueue('mlx5 command'),
+    };
+    slots.push(slot);
+    return slot;
   }
 
   private post(slot: Slot, input: DataView, outLength: number): void {
@@ -154,5 +164,5 @@ export class CommandQueue {
 
 /** The entry itself could not be carried out, or never came back. */
 function undelivered(outLength: number): CommandOutput {
-  return { status: 0xff, errno: -ERRNO.EIO, view: new DataView(new ArrayBuffer(outLength)) };
+  return { status: 0xff, errno: -ERRNO.EIO, view: zeroedView(outLength) };
 }

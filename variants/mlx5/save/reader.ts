@@ -1,4 +1,5 @@
 /** Reading a save file (drivers/vfio/pci/mlx5/main.c: mlx5vf_save_read, mlx5vf_save_poll). */
+import { zeroedBytes } from '../../../src/kernel/bytes.ts';
 import { type OpenFile, POLL, type Result } from '../../../src/kernel/file.ts';
 import type { Process } from '../../../src/kernel/process.ts';
 import type { Task } from '../../../src/kernel/sleep.ts';
@@ -97,7 +98,7 @@ export class SaveReader {
 
 function bytesOf({ source }: Piece, offset: number, count: number): Uint8Array {
   if (source instanceof Uint8Array) return source.subarray(offset, offset + count);
-  const bytes = new Uint8Array(count);
+  const bytes = zeroedBytes(count);
   source.read(offset, bytes);
   return bytes;
 }

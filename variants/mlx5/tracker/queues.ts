@@ -2,7 +2,7 @@
  * The connection over which the card reports dirty pages: a completion queue, a receiving queue pair with its buffers,
  * and the card's end (drivers/vfio/pci/mlx5/cmd.c: mlx5vf_create_cq, mlx5vf_create_rc_qp, mlx5vf_activate_qp).
  */
-import { viewOf } from '../../../src/kernel/bytes.ts';
+import { bytesOf, viewOf, zeroedBytes, zeroedView } from '../../../src/kernel/bytes.ts';
 import type { DmaBuffer } from '../../../src/kernel/pci/device.ts';
 import type { Task } from '../../../src/kernel/sleep.ts';
 import { PAGE } from '../core/object-commands.ts';
@@ -86,7 +86,7 @@ export class TrackerQueues {
   /** The next completion (mlx5vf_cq_poll_one). */
   poll(): PollResult {
     const entries = 2 ** this.logEntries;
-    const bytes = new Uint8Array(CQE.SIZE);
+    const bytes = zeroedBytes(CQE.SIZE);
     this.completions.read((this.consumed & (entries - 1)) * CQE.SIZE, bytes);
     const opcode = bytes[CQE.OP_OWN]! >>> 4;
     // The owner bit turns over with every round of the ring.
@@ -105,7 +105,7 @@ export class TrackerQueues {
   /** The bytes of a message; undefined if the card claims more than a buffer holds. */
   payload({ index, length }: Message): DataView | undefined {
     if (length > this.messageBytes) return undefined;
-    const bytes = new Uint8Array(length);
+    const bytes = zeroedBytes(length);
     if (length > 0) this.receive!.read(index * this.messageBytes, bytes);
     return viewOf(bytes);
   }
@@ -146,24 +146,24 @@ export class TrackerQueues {
 
   /** mlx5vf_post_recv: buffer `index` is the next the card may write. */
   private post(index: number): void {
-    const segment = new DataView(new ArrayBuffer(SEGMENT));
+    const segment = zeroedView(SEGMENT);
     segment.setUint32(0x0, this.messageBytes);
     segment.setUint32(0x4, this.receive!.mkey);
     segment.setBigUint64(0x8, BigInt(index * this.messageBytes));
     const at = (this.posted & (2 ** this.logEntries - 1)) * SEGMENT;
-    this.requests.write(at, new Uint8Array(segment.buffer));
+    this.requests.write(at, bytesOf(segment));
     this.posted = (this.posted + 1) & 0xffff;
     this.setRecord(RECORD.HOST_QP, this.posted);
   }
 
   private setRecord(at: number, counter: number): void {
-    const word = new DataView(new ArrayBuffer(4));
+    const word = zeroedView(4);
     word.setUint32(0, counter);
-    this.records.write(at, new Uint8Array(word.buffer));
+    this.records.write(at, bytesOf(word));
   }
 
   private invalidate(entries: number): void {
-    const invalid = new Uint8Array(entries * CQE.SIZE);
+    const invalid = zeroedBytes(entries * CQE.SIZE);
     for (let entry = 0; entry < entries; entry++) invalid[entry * CQE.SIZE + CQE.OP_OWN] = OPCODE.INVALID << 4;
     this.completions.write(0, invalid);
   }

@@ -1,4 +1,5 @@
 /** LOAD_VHCA_STATE: an image out of the PF driver's memory into a stopped VHCA, whole or not at all. */
+import { zeroedBytes } from '../../../bytes.ts';
 import type { CommandKind } from '../command.ts';
 import { IMAGE } from '../image.ts';
 import { announcedLength, largestImage } from '../image-decode.ts';
@@ -28,11 +29,11 @@ export const LOAD_COMMANDS: readonly CommandKind[] = [
       if (!mkey.access.localRead) return REFUSAL.MKEY_ACCESS;
       if (size < IMAGE.SIZE || size > largestImage(firmware.settings.icmBytes)) return REFUSAL.BAD_IMAGE;
       // The header first: what it announces decides whether the rest is worth fetching.
-      const head = new Uint8Array(IMAGE.SIZE);
+      const head = zeroedBytes(IMAGE.SIZE);
       const { dma } = firmware.ports;
       if (!mkey.transfer(dma, va, head, false)) return REFUSAL.BAD_MEMORY;
       if (announcedLength(head) !== size) return REFUSAL.BAD_IMAGE;
-      const image = new Uint8Array(size);
+      const image = zeroedBytes(size);
       if (!mkey.transfer(dma, va, image, false)) return REFUSAL.BAD_MEMORY;
       const bad = vhca.load(image);
       if (bad === undefined) firmware.touchVhca(vhca, 'load');
