@@ -135,9 +135,11 @@ export class PhysicalMemory {
   }
 
   private recycle(extent: Extent): void {
-    extent.pages.forEach((page) => {
+    const { pages } = extent;
+    for (let i = 0; i < pages.length; i++) {
+      const page = pages[i];
       if (page !== undefined && !this.kept.has(page)) this.pool.give(page);
-    });
-    extent.pages.length = 0;
+    }
+    pages.length = 0;
   }
 }

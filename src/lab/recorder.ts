@@ -1,8 +1,8 @@
 /** What one observer saw, as bytes: two runs are compared with one memory comparison, and a difference names its step. */
 import { viewOf, zeroedBytes } from '../kernel/bytes.ts';
 
-/** Room to begin with: most runs need no more. */
-const FIRST = 6144;
+/** Room to begin with. */
+const FIRST = 512;
 
 export class Recorder {
   private bytes = zeroedBytes(FIRST);
@@ -10,6 +10,12 @@ export class Recorder {
   private length = 0;
   /** Start of each step's observations, and the step's number. */
   private readonly marks: { step: number; at: number }[] = [];
+
+  /** Nothing has been seen yet. */
+  clear(): void {
+    this.length = 0;
+    this.marks.length = 0;
+  }
 
   /** Observations from here on belong to `step`. */
   begin(step: number): void {

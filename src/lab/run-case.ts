@@ -8,7 +8,7 @@ import { OPERATION_BY_NAME } from './operations/index.ts';
 import { Recorder } from './recorder.ts';
 import type { Actor, Scenario, Step, Twin, Violation } from './scenario.ts';
 import type { Tenant } from './tenant.ts';
-import type { World } from './world.ts';
+import type { Seen, World } from './world.ts';
 import { newWorlds, type Run, type Subject, type Worlds } from './worlds.ts';
 
 /** Where one case ended. */
@@ -24,11 +24,14 @@ export interface CaseResult {
 /** Runs a pair. `choices` supplies the steps of the base run; the twin repeats them. */
 export function runCase(worlds: Worlds, seed: number, twin: Twin, choices: Choices): CaseResult {
   const base = execute(worlds, 'base', twin, choices);
-  const { steps, schedule } = base;
+  const { steps, schedule, calls, errors } = base;
   const scenario: Scenario = { variant: worlds.subject.variant.name, seed, twin, steps, schedule };
+  // The world of the twin may be the same one, brought back.
+  const { seen } = base.world;
+  const arcs = new Set(base.world.arcs);
   const violations = [...base.world.violations];
-  if (violations.length === 0) violations.push(...runTwin(worlds, scenario, base.world));
-  return { scenario, violations, calls: base.calls, errors: base.errors, arcs: base.world.arcs };
+  if (violations.length === 0) violations.push(...runTwin(worlds, scenario, seen));
+  return { scenario, violations, calls, errors, arcs };
 }
 
 /** Runs a stored scenario, on new machines unless others are given. */
@@ -48,12 +51,12 @@ export function looksAlike(a: Worlds, b: Worlds, scenario: Scenario): boolean {
 const RUNS: readonly Run[] = ['base', 'integrity', 'confidentiality'];
 const ACTORS: readonly Actor[] = ['A', 'B', 'H'];
 
-function runTwin(worlds: Worlds, scenario: Scenario, base: World): Violation[] {
+function runTwin(worlds: Worlds, scenario: Scenario, base: Seen): Violation[] {
   const { world } = execute(worlds, scenario.twin, scenario.twin, replaying(scenario));
   const observers = scenario.twin === 'integrity' ? (['B', 'H'] as const) : (['A'] as const);
   const violations: Violation[] = [];
   for (const observer of observers) {
-    const difference = Recorder.compare(base.seen[observer], world.seen[observer]);
+    const difference = Recorder.compare(base[observer], world.seen[observer]);
     if (difference === undefined) continue;
     const what =
       scenario.twin === 'integrity'

@@ -23,6 +23,10 @@ export interface Variation {
   readonly fill: number;
 }
 
+/** What each observer of a run saw. */
+export type Seen = Readonly<Record<Actor, Recorder>>;
+export const nothingSeen = (): Seen => ({ A: new Recorder(), B: new Recorder(), H: new Recorder() });
+
 /** Mappings a tenant may have: small, so that the limit is met. */
 export const DMA_ENTRY_LIMIT = 3;
 /** Pages go from machine to machine; each is filled before it is used again. */
@@ -39,7 +43,8 @@ export class World {
   readonly tenants: readonly Tenant[];
   readonly monitor: Monitor;
   readonly violations: Violation[] = [];
-  readonly seen: Readonly<Record<Actor, Recorder>> = { A: new Recorder(), B: new Recorder(), H: new Recorder() };
+  /** What each of them has observed so far. */
+  seen = nothingSeen();
   /** Arcs taken, as from * 8 + to. */
   readonly arcs = new Set<number>();
   /** The tenant whose own call may signal its eventfds. */

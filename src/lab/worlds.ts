@@ -3,7 +3,7 @@ import type { VariantModule } from '../variant/variant.ts';
 import type { DeviceProfile } from './profiles/profile.ts';
 import type { Twin } from './scenario.ts';
 import { Snapshot } from './snapshot.ts';
-import { type Variation, World } from './world.ts';
+import { nothingSeen, type Seen, type Variation, World } from './world.ts';
 
 /** What a lab runs against. */
 export interface Subject {
@@ -18,11 +18,7 @@ const BASE: Variation = { secret: 0x5ec2e701, fill: 0x5a };
 /** The twin of a confidentiality pair: another secret, and other rubbish in the kernel's memory. */
 const OTHER: Variation = { secret: 0xc0ffee42, fill: 0xa5 };
 
-/** The base run is watched; of a twin only what its observers see counts. */
-const build = ({ variant, profile }: Subject, run: Run): World =>
-  new World(variant, profile, run === 'confidentiality' ? OTHER : BASE, run === 'base');
-
-/** Supplies machines. The world of one run stays readable until the same run is asked for again. */
+/** Supplies machines. Only what was seen of a run stays when the next is asked for. */
 export interface Worlds {
   readonly subject: Subject;
   world(run: Run): World;
@@ -33,32 +29,47 @@ export function newWorlds(subject: Subject): Worlds {
   return { subject, world: (run) => build(subject, run) };
 }
 
-/** Three machines, one for each run, which are brought back to where they were after booting. */
+/** Machines that are brought back to where they were after booting: one for each variation. */
 export function keptWorlds(subject: Subject): Worlds {
-  const kept = new Map<Run, KeptWorld>();
+  const kept = new Map<Variation, KeptWorld>();
   return {
     subject,
     world(run) {
-      let known = kept.get(run);
-      if (known === undefined) kept.set(run, (known = new KeptWorld(subject, run)));
-      return known.again();
+      const variation = variationOf(run);
+      let known = kept.get(variation);
+      if (known === undefined) kept.set(variation, (known = new KeptWorld(subject, run)));
+      return known.again(run);
     },
   };
 }
 
+const variationOf = (run: Run): Variation => (run === 'confidentiality' ? OTHER : BASE);
+
+/** Of the twin with another secret only what its observers see counts, so nobody else watches. */
+const build = ({ variant, profile }: Subject, run: Run): World =>
+  new World(variant, profile, variationOf(run), run !== 'confidentiality');
+
 class KeptWorld {
   private readonly world: World;
   private readonly snapshot: Snapshot;
+  private readonly seen = new Map<Run, Seen>();
 
   constructor(subject: Subject, run: Run) {
     this.world = build(subject, run);
     this.world.machine.hardware.memory.keep();
-    this.snapshot = new Snapshot(this.world, build(subject, run));
+    const sibling = build(subject, run);
+    // What is seen outlives the run.
+    this.world.seen = sibling.seen;
+    this.snapshot = new Snapshot(this.world, sibling);
   }
 
-  again(): World {
+  again(run: Run): World {
     this.world.machine.dispose();
     this.snapshot.restore();
+    let seen = this.seen.get(run);
+    if (seen === undefined) this.seen.set(run, (seen = nothingSeen()));
+    for (const recorder of [seen.A, seen.B, seen.H]) recorder.clear();
+    this.world.seen = seen;
     return this.world;
   }
 }
