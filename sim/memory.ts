@@ -1,5 +1,8 @@
 import { Intervals } from './intervals.ts';
 
+/** Fewer bytes than this are copied one by one: faster than making the view that a copy in one go needs. */
+const LOOP_UP_TO = 96;
+
 /** Bytes of a page; the smallest unit of ownership and of IOMMU mapping. */
 export const PAGE_SIZE = 4096;
 
@@ -96,7 +99,7 @@ export class PhysicalMemory {
       const page = extent.pages[(at - offset) / PAGE_SIZE];
       if (page === undefined) into.fill(extent.fill, done, done + count);
       else if (count === PAGE_SIZE) into.set(page, done);
-      else if (count >= 64) into.set(page.subarray(offset, offset + count), done);
+      else if (count > LOOP_UP_TO) into.set(page.subarray(offset, offset + count), done);
       else for (let i = 0; i < count; i++) into[done + i] = page[offset + i]!;
       done += count;
     }
@@ -113,7 +116,7 @@ export class PhysicalMemory {
       const offset = at % PAGE_SIZE;
       const count = Math.min(PAGE_SIZE - offset, bytes.length - done);
       const page = this.page(extent, (at - offset) / PAGE_SIZE);
-      if (count < 64) for (let i = 0; i < count; i++) page[offset + i] = bytes[done + i]!;
+      if (count <= LOOP_UP_TO) for (let i = 0; i < count; i++) page[offset + i] = bytes[done + i]!;
       else page.set(done === 0 && count === bytes.length ? bytes : bytes.subarray(done, done + count), offset);
       done += count;
     }

@@ -286,7 +286,7 @@ export class PciFunction {
         return;
       }
     }
-    this.send(this.config.read(at + MSI.ADDRESS_LO, 4) + high * 2 ** 32, (data & ~((1 << enabled) - 1)) | number);
+    this.send(this.config.read(at + MSI.ADDRESS_LO, 4) + high * 0x1_0000_0000, (data & ~((1 << enabled) - 1)) | number);
   }
 
   private send(address: number, data: number): void {

@@ -38,7 +38,7 @@ export class MsixTable {
 
   address(vector: number): number {
     const at = vector * MSIX_ENTRY.SIZE;
-    return this.view.getUint32(at, true) + this.view.getUint32(at + MSIX_ENTRY.ADDR_HI, true) * 2 ** 32;
+    return this.view.getUint32(at, true) + this.view.getUint32(at + MSIX_ENTRY.ADDR_HI, true) * 0x1_0000_0000;
   }
 
   data(vector: number): number {

@@ -71,10 +71,10 @@ export class ContainerClient {
 /** Writes a number below 2^53 as u64. */
 export function setNumber64(view: DataView, at: number, value: number): void {
   view.setUint32(at, value >>> 0, true);
-  view.setUint32(at + 4, Math.floor(value / 2 ** 32), true);
+  view.setUint32(at + 4, Math.floor(value / 0x1_0000_0000), true);
 }
 
 /** Reads a u64 as a number; exact below 2^53. */
 export function number64(view: DataView, at: number): number {
-  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 2 ** 32;
+  return view.getUint32(at, true) + view.getUint32(at + 4, true) * 0x1_0000_0000;
 }

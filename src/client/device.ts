@@ -21,7 +21,7 @@ import { number64, setNumber64 } from './container.ts';
 import type { Scratch } from './scratch.ts';
 
 /** File offset of a region's first byte. */
-export const regionOffset = (index: number): number => index * 2 ** 40;
+export const regionOffset = (index: number): number => index * 0x100_0000_0000;
 
 /** What GET_REGION_INFO says, without capabilities. */
 export interface RegionClientInfo {

@@ -11,6 +11,8 @@ export class Scratch {
   /** A local copy to build arguments in; `put` copies it out. Grows as needed: take it anew after `begin` and `load`. */
   bytes = zeroedBytes(256);
   view = viewOf(this.bytes);
+  /** The first n of these bytes, by n: the same few lengths come again and again. */
+  private parts: (Uint8Array | undefined)[] = [];
 
   constructor(process: Process, size = 16384) {
     this.process = process;
@@ -33,20 +35,27 @@ export class Scratch {
 
   /** Copies the first `length` bytes into the process and returns their address. */
   put(length: number): number {
-    this.process.memory.write(this.address, this.bytes.subarray(0, length));
+    this.process.memory.write(this.address, this.part(length));
     return this.address;
   }
 
   /** Reads back what the kernel left there. */
   take(length: number): DataView {
     this.reserve(length);
-    this.process.memory.readInto(this.address, this.bytes.subarray(0, length));
+    this.process.memory.readInto(this.address, this.part(length));
     return this.view;
+  }
+
+  private part(length: number): Uint8Array {
+    if (length > 256) return this.bytes.subarray(0, length);
+    this.parts[length] ??= this.bytes.subarray(0, length);
+    return this.parts[length]!;
   }
 
   private reserve(length: number): void {
     if (length <= this.bytes.length) return;
     this.bytes = zeroedBytes(Math.max(length, this.bytes.length * 4));
     this.view = viewOf(this.bytes);
+    this.parts = [];
   }
 }

@@ -11,8 +11,8 @@ export type Width = 1 | 2 | 4 | 8;
 
 const bytes = new Uint8Array(8);
 const view = viewOf(bytes);
-/** The scratch bytes, by length. */
-const piece = new Map([1, 2, 4, 8].map((width) => [width, bytes.subarray(0, width)] as const));
+/** The first n scratch bytes, by n. */
+const piece = Array.from({ length: 9 }, (_, width) => bytes.subarray(0, width));
 
 /** vfio_pci_core_ioread8, 16, 32: the value, or EIO while memory is disabled (`testMem`: the BAR is memory). */
 export function vfio_pci_core_ioread(
@@ -77,7 +77,7 @@ function transfer(
   width: Width,
   iswrite: boolean,
 ): number {
-  const part = piece.get(width)!;
+  const part = piece[width]!;
   if (iswrite && !caller.memory.readInto(address, part)) return -ERRNO.EFAULT;
   if (testMem && !__vfio_pci_memory_enabled(core)) return -ERRNO.EIO;
   if (iswrite) {

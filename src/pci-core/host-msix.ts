@@ -87,7 +87,7 @@ export class HostMsix implements HostVectors {
   private writeMessage(index: number, address: number, data: number): void {
     const at = this.entry(index);
     this.table.write(at + MSIX_ENTRY.ADDR_LO, 4, address >>> 0);
-    this.table.write(at + MSIX_ENTRY.ADDR_HI, 4, Math.floor(address / 2 ** 32));
+    this.table.write(at + MSIX_ENTRY.ADDR_HI, 4, Math.floor(address / 0x1_0000_0000));
     this.table.write(at + MSIX_ENTRY.DATA, 4, data);
   }
 }

@@ -31,11 +31,30 @@ const INLINE = 16;
 /** Longest input and output: a page list for 4 GiB fits. */
 const LENGTH_MAX = 0x100_0000;
 
-/** An entry that is being executed. */
-interface Slot {
+/** An entry as it was fetched. What fits inline is read and written in place, through views that are made once. */
+class Slot {
   readonly index: number;
-  readonly view: DataView;
-  readonly bytes: Uint8Array;
+  readonly bytes = zeroedBytes(ENTRY.SIZE);
+  readonly view = viewOf(this.bytes);
+  /** Output and ownership: what is written back. */
+  readonly tail = this.bytes.subarray(ENTRY.OUT);
+  private readonly inputs: (DataView | undefined)[] = [];
+  private readonly outputs: (DataView | undefined)[] = [];
+
+  constructor(index: number) {
+    this.index = index;
+  }
+
+  /** The first `length` bytes of the inline input. */
+  input(length: number): DataView {
+    this.inputs[length] ??= viewOf(this.bytes.subarray(ENTRY.IN, ENTRY.IN + length));
+    return this.inputs[length]!;
+  }
+  /** The first `length` bytes of the inline output. */
+  output(length: number): DataView {
+    this.outputs[length] ??= viewOf(this.bytes.subarray(ENTRY.OUT, ENTRY.OUT + length));
+    return this.outputs[length]!;
+  }
 }
 
 export class CommandQueue {
@@ -45,6 +64,7 @@ export class CommandQueue {
   private readonly firmware: Firmware;
   /** Entries being executed, one bit each. */
   private busy = 0;
+  private readonly slots: Slot[] = [];
 
   constructor(ports: DevicePorts, firmware: Firmware) {
     this.ports = ports;
@@ -63,8 +83,9 @@ export class CommandQueue {
   }
 
   private start(index: number): void {
-    const bytes = zeroedBytes(ENTRY.SIZE);
-    const slot: Slot = { index, bytes, view: viewOf(bytes) };
+    this.slots[index] ??= new Slot(index);
+    const slot = this.slots[index]!;
+    const { bytes } = slot;
     if (this.address === 0 || !this.ports.dma.read(this.address + (index << CMDQ.LOG_STRIDE), bytes)) {
       this.firmware.logIllegal(0, undefined, 'command queue cannot be read');
       return;
@@ -85,8 +106,7 @@ export class CommandQueue {
       return;
     }
     for (let at = ENTRY.OUT; at < ENTRY.OUT + INLINE; at += 4) slot.view.setUint32(at, 0);
-    // What fits inline is read and written in place: in the copy of the entry that was fetched.
-    const output = outlen <= INLINE ? viewOf(slot.bytes.subarray(ENTRY.OUT, ENTRY.OUT + outlen)) : zeroedView(outlen);
+    const output = outlen <= INLINE ? slot.output(outlen) : zeroedView(outlen);
     const command: Command = {
       opcode: input.getUint16(MBOX_IN.OPCODE),
       opMod: input.getUint16(MBOX_IN.OP_MOD),
@@ -99,7 +119,7 @@ export class CommandQueue {
   }
 
   private input(slot: Slot, inlen: number): DataView | undefined {
-    if (inlen <= INLINE) return viewOf(slot.bytes.subarray(ENTRY.IN, ENTRY.IN + inlen));
+    if (inlen <= INLINE) return slot.input(inlen);
     const bytes = zeroedBytes(inlen);
     const pointer = getU64(slot.view, ENTRY.IN_PTR);
     if (!addressable(pointer, inlen) || !this.ports.dma.read(pointer, bytes.subarray(INLINE))) return undefined;
@@ -131,7 +151,7 @@ export class CommandQueue {
     slot.bytes[ENTRY.STATUS_OWN] = delivery << 1;
     // Output and ownership in one write: whoever sees the bit clear sees the output.
     const at = this.address + (slot.index << CMDQ.LOG_STRIDE) + ENTRY.OUT;
-    this.ports.dma.write(at, slot.bytes.subarray(ENTRY.OUT));
+    this.ports.dma.write(at, slot.tail);
     this.ports.interrupts.message(PF_VECTOR.COMMAND);
   }
 }

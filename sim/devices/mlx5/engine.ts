@@ -105,7 +105,7 @@ export class Engine {
     const { inflight } = this.state;
     const index = words[Q.CONSUMER / 4]! & (words[Q.RING_SIZE / 4]! - 1);
     const bytes = zeroedBytes(JOB.SIZE);
-    const ring = words[Q.RING_HI / 4]! * 2 ** 32 + words[Q.RING_LO / 4]!;
+    const ring = words[Q.RING_HI / 4]! * 0x1_0000_0000 + words[Q.RING_LO / 4]!;
     if (!this.dma.read(ring + index * JOB.SIZE, bytes)) {
       this.complete(queue, undefined, JOB_STATUS.FETCH);
       return;
@@ -135,7 +135,7 @@ export class Engine {
     view.setUint32(COMPLETION.STATUS, status, true);
     view.setUint32(COMPLETION.SEQUENCE, sequence[queue]!, true);
     const index = words[Q.CONSUMER / 4]! & (words[Q.RING_SIZE / 4]! - 1);
-    const ring = words[Q.CQ_HI / 4]! * 2 ** 32 + words[Q.CQ_LO / 4]!;
+    const ring = words[Q.CQ_HI / 4]! * 0x1_0000_0000 + words[Q.CQ_LO / 4]!;
     const written = this.dma.write(ring + index * COMPLETION.SIZE, bytesOf(view));
     sequence[queue]! += 1;
     words[Q.CONSUMER / 4]! += 1;

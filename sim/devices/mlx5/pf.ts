@@ -76,7 +76,7 @@ export class PfModel implements DeviceModel {
     const word = swap(value);
     if (offset === ISEG.CMDQ_ADDR_H) this.addressHigh = word;
     else if (offset === ISEG.CMDQ_ADDR_L_SZ) {
-      this.queue.address = this.addressHigh * 2 ** 32 + ((word & ~0xfff) >>> 0);
+      this.queue.address = this.addressHigh * 0x1_0000_0000 + ((word & ~0xfff) >>> 0);
       this.firmware.touch('command queue');
     } else if (offset === ISEG.CMD_DBELL) this.queue.ring(word);
   }

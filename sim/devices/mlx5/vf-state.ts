@@ -98,5 +98,5 @@ function setKey(state: VfState, vhca: number): void {
 export function count(state: VfState, at: 0 | 2, amount: number): void {
   const low = state.counters[at]! + amount;
   state.counters[at] = low >>> 0;
-  if (low > 0xffff_ffff) state.counters[at + 1]! += Math.floor(low / 2 ** 32);
+  if (low > 0xffff_ffff) state.counters[at + 1]! += Math.floor(low / 0x1_0000_0000);
 }

@@ -110,15 +110,15 @@ export class CommandQueue {
 
   private post(slot: Slot, input: DataView, outLength: number): void {
     const { entry, view } = this;
-    const bytes = bytesOf(input);
+    const { byteLength } = input;
     entry.fill(0);
     view.setUint8(ENTRY.TYPE, ENTRY_TYPE);
-    view.setUint32(ENTRY.INLEN, bytes.length);
+    view.setUint32(ENTRY.INLEN, byteLength);
     view.setUint32(ENTRY.OUTLEN, outLength);
-    entry.set(bytes.subarray(0, INLINE), ENTRY.IN);
-    if (bytes.length > INLINE) {
-      slot.input = this.mailbox(slot.input, bytes.length - INLINE);
-      slot.input.write(0, bytes.subarray(INLINE));
+    for (let at = 0; at < Math.min(byteLength, INLINE); at += 4) view.setUint32(ENTRY.IN + at, input.getUint32(at));
+    if (byteLength > INLINE) {
+      slot.input = this.mailbox(slot.input, byteLength - INLINE);
+      slot.input.write(0, bytesOf(input).subarray(INLINE));
       setAddress(view, ENTRY.IN_PTR, slot.input.iova);
     }
     if (outLength > INLINE) {
@@ -132,13 +132,13 @@ export class CommandQueue {
   }
 
   private collect(slot: Slot, outLength: number): CommandOutput {
-    const bytes = zeroedBytes(outLength);
-    const at = slot.index * ENTRY.SIZE;
-    this.entries.read(at + ENTRY.OUT, bytes.subarray(0, Math.min(outLength, INLINE)));
-    if (outLength > INLINE) slot.output!.read(0, bytes.subarray(INLINE));
-    const own = this.ownership;
-    this.entries.read(at + ENTRY.STATUS_OWN, own);
-    return own[0]! >>> 1 === 0 ? outputOf(viewOf(bytes)) : undelivered(outLength);
+    const { entry, view } = this;
+    this.entries.read(slot.index * ENTRY.SIZE, entry);
+    if (view.getUint8(ENTRY.STATUS_OWN) >>> 1 !== 0) return undelivered(outLength);
+    const output = zeroedView(outLength);
+    for (let at = 0; at < Math.min(outLength, INLINE); at += 4) output.setUint32(at, view.getUint32(ENTRY.OUT + at));
+    if (outLength > INLINE) slot.output!.read(0, bytesOf(output).subarray(INLINE));
+    return outputOf(output);
   }
 
   private finish(slot: Slot): void {

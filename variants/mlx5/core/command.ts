@@ -40,7 +40,7 @@ export function command(opcode: number, length: number = PLAIN, opMod = 0): Data
 
 /** Writes a 64-bit address or length below 2^53. */
 export function setAddress(view: DataView, at: number, value: number): void {
-  view.setUint32(at, Math.floor(value / 2 ** 32));
+  view.setUint32(at, Math.floor(value / 0x1_0000_0000));
   view.setUint32(at + 4, value >>> 0);
 }
 

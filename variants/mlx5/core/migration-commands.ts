@@ -61,7 +61,7 @@ export class MigrationCommands {
     return {
       state: view.getUint8(0x0c) >>> 4,
       required: view.getUint32(0x10),
-      remaining: view.getUint32(0x18) * 2 ** 32 + view.getUint32(0x1c),
+      remaining: view.getUint32(0x18) * 0x1_0000_0000 + view.getUint32(0x1c),
     };
   }
 

@@ -23,7 +23,7 @@ export function enableMsix(device: PciDevice, handlers: readonly (() => void)[])
     }
     const entry = (table & ~7) + vectors.length * MSIX.ENTRY;
     bar.write(entry, 4, vector.address >>> 0);
-    bar.write(entry + 4, 4, Math.floor(vector.address / 2 ** 32));
+    bar.write(entry + 4, 4, Math.floor(vector.address / 0x1_0000_0000));
     bar.write(entry + 8, 4, vector.data);
     bar.write(entry + 12, 4, 0);
     vectors.push(vector);

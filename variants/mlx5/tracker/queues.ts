@@ -5,6 +5,7 @@
 import { bytesOf, viewOf, zeroedBytes, zeroedView } from '../../../src/kernel/bytes.ts';
 import type { DmaBuffer } from '../../../src/kernel/pci/device.ts';
 import type { Task } from '../../../src/kernel/sleep.ts';
+import { setAddress } from '../core/command.ts';
 import { PAGE } from '../core/object-commands.ts';
 import type { RingMemory } from '../core/queue-commands.ts';
 import { DataBuffer } from '../data-buffer.ts';
@@ -149,8 +150,8 @@ export class TrackerQueues {
     const segment = zeroedView(SEGMENT);
     segment.setUint32(0x0, this.messageBytes);
     segment.setUint32(0x4, this.receive!.mkey);
-    segment.setBigUint64(0x8, BigInt(index * this.messageBytes));
-    const at = (this.posted & (2 ** this.logEntries - 1)) * SEGMENT;
+    setAddress(segment, 0x8, index * this.messageBytes);
+    const at = (this.posted & ((1 << this.logEntries) - 1)) * SEGMENT;
     this.requests.write(at, bytesOf(segment));
     this.posted = (this.posted + 1) & 0xffff;
     this.setRecord(RECORD.HOST_QP, this.posted);

@@ -12,8 +12,11 @@ export function readPages(command: Command, count: number, logPage: number): Pag
   const pageBytes = 2 ** logPage;
   const addresses = new Float64Array(count);
   for (let i = 0; i < count; i++) {
-    const address = getU64(command.in, PAS_AT + 8 * i);
-    if (address % pageBytes !== 0 || !addressable(address, pageBytes)) return undefined;
+    const at = PAS_AT + 8 * i;
+    // Pages are at most 1 GiB: the low word shows whether the address is aligned.
+    if ((command.in.getUint32(at + 4) & (pageBytes - 1)) !== 0) return undefined;
+    const address = getU64(command.in, at);
+    if (!addressable(address, pageBytes)) return undefined;
     addresses[i] = address;
   }
   return { addresses, pageBytes };
