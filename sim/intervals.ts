@@ -15,6 +15,8 @@ export class Intervals<T extends Interval> {
   private readonly list: T[] = [];
   private readonly starts: number[] = [];
   private readonly ends: number[] = [];
+  /** Where the last look-up ended: the next is often for the same place. */
+  private last = 0;
 
   /** In order. */
   get items(): readonly T[] {
@@ -27,8 +29,12 @@ export class Intervals<T extends Interval> {
 
   /** The interval that holds `position`, if any. */
   at(position: number): T | undefined {
+    const { last, starts, ends } = this;
+    if (last < ends.length && position < ends[last]! && starts[last]! <= position) return this.list[last];
     const index = this.firstFrom(position);
-    return index < this.list.length && this.starts[index]! <= position ? this.list[index] : undefined;
+    if (index >= ends.length || starts[index]! > position) return undefined;
+    this.last = index;
+    return this.list[index];
   }
 
   /** The first interval that ends after `position`: where a walk over [position, ...) begins. */

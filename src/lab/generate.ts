@@ -22,12 +22,12 @@ const TABLES = Array.from({ length: 8 }, (_, phase) => {
 const SHARE_A = 78;
 const SHARE_B = 18;
 /** Steps of a case: this many, and at most twice as many. */
-const LENGTH = 12;
+export const CASE_STEPS = 12;
 
 /** Generation by execution. */
 export function generating(seed: number): Choices {
   const random = new Random(seed);
-  const length = LENGTH + random.below(LENGTH + 1);
+  const length = CASE_STEPS + random.below(CASE_STEPS + 1);
   return {
     next: (world, index) => (index < length ? choose(random, world) : undefined),
     turns: () => random.below(5),

@@ -155,11 +155,8 @@ export const mlx5Profile: DeviceProfile = {
     seen.B.begin(-1);
     for (const { file } of b.events) seen.B.number(Number(file.drain()));
     for (let page = 0; page < 3; page++) seen.B.data(b.process.memory.copyIn(b.buffer + page * 4096, 2048)!);
-    if (b.device !== undefined) {
-      seen.B.number(b.device.getState().state);
-      const count = b.device.readRegion(0, ICM_WINDOW_AT, 256);
-      if (count > 0) seen.B.data(b.device.bytes(count));
-    }
+    if (b.device !== undefined) seen.B.number(b.device.getState().state);
+    seen.B.data(world.monitor.inside.digest(b.fn));
     seen.H.begin(-1);
     for (let what = 0; what < 4; what++) seen.H.data(mlx5Profile.host(world, what));
   },

@@ -1,5 +1,5 @@
 /** Two-run cases of a campaign, on one core. */
-import { generating } from '../../../src/lab/generate.ts';
+import { CASE_STEPS, generating } from '../../../src/lab/generate.ts';
 import { OPERATIONS } from '../../../src/lab/operations/index.ts';
 import { caseSeed, Random } from '../../../src/lab/random.ts';
 import { runCase } from '../../../src/lab/run-case.ts';
@@ -15,7 +15,7 @@ export const kept: { steps: readonly Step[] } = { steps: [] };
 function bareSteps(seed: number): Step[] {
   const random = new Random(seed);
   const steps: Step[] = [];
-  for (let left = 20 + random.below(21); left > 0; left--) {
+  for (let left = CASE_STEPS + random.below(CASE_STEPS + 1); left > 0; left--) {
     const who = random.below(100);
     const by = who < 78 ? 'A' : who < 96 ? 'B' : 'H';
     steps.push({
@@ -34,7 +34,8 @@ export function cases(): Figure {
   return {
     name: 'cases of two runs (mlx5)',
     unit: 'cases/s',
-    time: 5000,
+    time: 6000,
+    warmup: 6000,
     subject: {
       name: 'runCase',
       amount: 1,
