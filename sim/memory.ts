@@ -1,10 +1,14 @@
 import { Intervals } from './intervals.ts';
 
-/** Fewer bytes than this are copied one by one: faster than making the view that a copy in one go needs. */
+/** Up to this many bytes are copied one by one where a copy in one go would first need a view made. */
 const LOOP_UP_TO = 96;
+/** And fewer than this where it would not. */
+const LOOP_BELOW = 24;
 
 /** Bytes of a page; the smallest unit of ownership and of IOMMU mapping. */
 export const PAGE_SIZE = 4096;
+/** Offset within a page: the low bits of any integer, however large, and much cheaper than a remainder. */
+export const PAGE_MASK = PAGE_SIZE - 1;
 
 /** A physically contiguous allocation; `start` and `length` in bytes. The owner is whose bytes these are. */
 export interface Extent {
@@ -94,7 +98,7 @@ export class PhysicalMemory {
     let done = 0;
     while (done < into.length) {
       const at = address + done - extent.start;
-      const offset = at % PAGE_SIZE;
+      const offset = at & PAGE_MASK;
       const count = Math.min(PAGE_SIZE - offset, into.length - done);
       const page = extent.pages[(at - offset) / PAGE_SIZE];
       if (page === undefined) into.fill(extent.fill, done, done + count);
@@ -113,11 +117,12 @@ export class PhysicalMemory {
     let done = 0;
     while (done < bytes.length) {
       const at = address + done - extent.start;
-      const offset = at % PAGE_SIZE;
+      const offset = at & PAGE_MASK;
       const count = Math.min(PAGE_SIZE - offset, bytes.length - done);
       const page = this.page(extent, (at - offset) / PAGE_SIZE);
-      if (count <= LOOP_UP_TO) for (let i = 0; i < count; i++) page[offset + i] = bytes[done + i]!;
-      else page.set(done === 0 && count === bytes.length ? bytes : bytes.subarray(done, done + count), offset);
+      if (count < LOOP_BELOW || (count < bytes.length && count <= LOOP_UP_TO))
+        for (let i = 0; i < count; i++) page[offset + i] = bytes[done + i]!;
+      else page.set(count === bytes.length ? bytes : bytes.subarray(done, done + count), offset);
       done += count;
     }
     return true;

@@ -3,7 +3,7 @@
  * asked for. It changes nothing.
  */
 import type { DmaEvent, InterruptEvent, PeerEvent } from '../../sim/fabric.ts';
-import { PAGE_SIZE } from '../../sim/memory.ts';
+import { PAGE_MASK, PAGE_SIZE } from '../../sim/memory.ts';
 import type { PciFunction } from '../../sim/pci/function.ts';
 import type { ParentEvent } from '../variant/interaction.ts';
 import type { Inside } from './profiles/profile.ts';
@@ -105,7 +105,7 @@ export class Monitor {
     const run = tenant.process.memory.pin(expected.vaddr + iova - expected.start, 1, false)?.[0];
     if (run?.physical !== physical) say(`: another page than tenant ${tenant.name} mapped`);
     if (write && this.dirty.has(tenant))
-      for (let page = iova - (iova % PAGE_SIZE); page < iova + length; page += PAGE_SIZE)
+      for (let page = iova - (iova & PAGE_MASK); page < iova + length; page += PAGE_SIZE)
         this.dirty.get(tenant)!.add(page);
   }
 

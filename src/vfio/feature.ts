@@ -50,11 +50,12 @@ const CORE_FEATURES: readonly CoreFeature[] = [
 
 const byIndex = new Map(CORE_FEATURES.map((entry) => [entry.feature, entry]));
 
+const header = zeroedBytes(HEADER);
+const view = viewOf(header);
+
 /** Decodes the header at `argument` and runs the feature; features the core does not know go to the driver. */
 export function vfio_ioctl_device_feature<D>(device: VfioDevice<D>, caller: Process, argument: number): Result {
-  const header = zeroedBytes(HEADER);
   if (!caller.memory.readInto(argument, header)) return -ERRNO.EFAULT;
-  const view = viewOf(header);
   const argsz = view.getUint32(device_feature.at.argsz, true);
   const flags = view.getUint32(device_feature.at.flags, true);
   if (argsz < HEADER) return -ERRNO.EINVAL;

@@ -24,14 +24,14 @@ export class Icm {
   get(offset: number, width: number): number {
     let value = 0;
     for (let i = width - 1; i >= 0; i--)
-      value = value * 256 + (this.pages.get(Math.floor((offset + i) / ICM_PAGE))?.[(offset + i) % ICM_PAGE] ?? 0);
+      value = value * 256 + (this.pages.get(Math.floor((offset + i) / ICM_PAGE))?.[(offset + i) & (ICM_PAGE - 1)] ?? 0);
     return value;
   }
 
   /** [offset, offset + into.length) must lie inside. */
   read(offset: number, into: Uint8Array): void {
     for (let done = 0; done < into.length; ) {
-      const within = (offset + done) % ICM_PAGE;
+      const within = (offset + done) & (ICM_PAGE - 1);
       const count = Math.min(ICM_PAGE - within, into.length - done);
       const page = this.pages.get((offset + done - within) / ICM_PAGE);
       if (page !== undefined) into.set(page.subarray(within, within + count), done);
@@ -43,7 +43,7 @@ export class Icm {
   /** [offset, offset + bytes.length) must lie inside. */
   write(offset: number, bytes: Uint8Array): void {
     for (let done = 0; done < bytes.length; ) {
-      const within = (offset + done) % ICM_PAGE;
+      const within = (offset + done) & (ICM_PAGE - 1);
       const count = Math.min(ICM_PAGE - within, bytes.length - done);
       const page = this.page((offset + done - within) / ICM_PAGE);
       // A loop is faster than a view for a few bytes.

@@ -74,14 +74,13 @@ export function prepareSave(
     (rest !== undefined ? IMAGE_FLAG.CONTINUED : 0) |
     (more ? IMAGE_FLAG.MORE : 0);
   const first = !incremental || stream === undefined;
-  const { icm: _pages, ...registers } = capture(state, []);
   const header = {
     flags,
     base: first ? 0 : stream.base,
     sequence: first ? 0 : stream.next,
     icmPages: state.icm.pageCount,
   };
-  const bytes = encodeImage(header, rest === undefined ? registers : undefined, pages);
+  const bytes = encodeImage(header, rest === undefined ? capture(state, []) : undefined, pages);
   const nextRequired = more ? partSize(IMAGE.SIZE + sizeOf(vhca, missing)) : 0;
   return {
     bytes,

@@ -1,4 +1,5 @@
 /** The argument of VFIO_DEVICE_SET_IRQS, and its checks (vfio_main.c: vfio_set_irqs_validate_and_prepare). */
+import { viewOf, zeroedBytes } from '../../kernel/bytes.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import { IRQ_SET, irq_set, PCI_IRQ } from '../../uapi/vfio.ts';
@@ -21,19 +22,23 @@ const DATA_SIZE = new Map<number, number>([
   [IRQ_SET.DATA_EVENTFD, 4],
 ]);
 
+const bytes = zeroedBytes(irq_set.size);
+const view = viewOf(bytes);
+
 /** Copies and checks the request; `limit` is the number of interrupts of an index. A negated errno if it is refused. */
 export function readIrqSet(caller: Process, argument: number, limit: (index: number) => number): IrqSet | number {
-  const bytes = caller.memory.copyIn(argument, irq_set.size);
-  if (bytes === undefined) return -ERRNO.EFAULT;
-  const view = new DataView(bytes.buffer, bytes.byteOffset);
-  const field = (name: keyof typeof irq_set.at): number => view.getUint32(irq_set.at[name], true);
-  const set = { flags: field('flags'), index: field('index'), start: field('start'), count: field('count') };
-  const size = irqSetRules.dataSize(field('argsz'), set, limit(set.index));
+  if (!caller.memory.readInto(argument, bytes)) return -ERRNO.EFAULT;
+  const { at } = irq_set;
+  const flags = view.getUint32(at.flags, true);
+  const index = view.getUint32(at.index, true);
+  const start = view.getUint32(at.start, true);
+  const count = view.getUint32(at.count, true);
+  const set = { flags, index, start, count, data: undefined };
+  const size = irqSetRules.dataSize(view.getUint32(at.argsz, true), set, limit(index));
   if (size < 0) return size;
-  if (size === 0) return { ...set, data: undefined };
+  if (size === 0) return set;
   const data = caller.memory.copyIn(argument + irq_set.size, size);
-  if (data === undefined) return -ERRNO.EFAULT;
-  return { ...set, data: new DataView(data.buffer, data.byteOffset, size) };
+  return data === undefined ? -ERRNO.EFAULT : { flags, index, start, count, data: viewOf(data) };
 }
 
 /** The checks of the argument, replaceable one by one. */
