@@ -1,7 +1,7 @@
 import { Intervals } from './intervals.ts';
 
 /** Up to this many bytes are copied one by one where a copy in one go would first need a view made. */
-const LOOP_UP_TO = 96;
+const LOOP_UP_TO = 48;
 /** And fewer than this where it would not. */
 const LOOP_BELOW = 24;
 

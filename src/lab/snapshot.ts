@@ -19,7 +19,7 @@ export class Snapshot {
   private readonly empty: unknown[][] = [];
   private readonly maps: { readonly live: Map<unknown, unknown>; readonly kept: readonly [unknown, unknown][] }[] = [];
   private readonly sets: { readonly live: Set<unknown>; readonly kept: readonly unknown[] }[] = [];
-  private readonly objects: { readonly live: Fields; readonly kept: readonly unknown[]; readonly put: Put }[] = [];
+  private readonly shapes = new Map<string, Shape>();
   /** Objects used as tables by name: they grow. */
   private readonly records: { readonly live: Fields; readonly names: ReadonlySet<string> }[] = [];
 
@@ -63,7 +63,7 @@ export class Snapshot {
       for (const _ in live) count++;
       if (count > names.size) for (const name of Object.keys(live)) if (!names.has(name)) delete live[name];
     }
-    for (const { live, kept, put } of this.objects) put(live, kept);
+    for (const { live, kept, put } of this.shapes.values()) put(live, kept);
   }
 
   private keep(value: object): void {
@@ -91,7 +91,12 @@ export class Snapshot {
     const names = fieldsOf(live);
     const prototype = Object.getPrototypeOf(live);
     if (prototype === Object.prototype || prototype === null) this.records.push({ live, names: new Set(names) });
-    if (names.length > 0) this.objects.push({ live, kept: names.map((name) => live[name]), put: putter(names) });
+    if (names.length === 0) return;
+    const key = names.join('\n');
+    let shape = this.shapes.get(key);
+    if (shape === undefined) this.shapes.set(key, (shape = { live: [], kept: [], put: putter(key, names) }));
+    shape.live.push(live);
+    shape.kept.push(names.map((name) => live[name]));
   }
 }
 
@@ -119,18 +124,29 @@ const allNumbers = (list: unknown[]): list is number[] => list.every((item) => t
 const fieldsOf = (live: Fields): string[] =>
   Object.keys(live).filter((name) => Object.getOwnPropertyDescriptor(live, name)?.writable);
 
-/** Puts the fields of one shape back. */
-type Put = (live: Fields, kept: readonly unknown[]) => void;
+/** Objects with the same names of fields, and what the fields of each held. */
+interface Shape {
+  readonly live: Fields[];
+  readonly kept: (readonly unknown[])[];
+  readonly put: Put;
+}
+
+/** Puts the fields of all objects of a shape back. */
+type Put = (live: readonly Fields[], kept: readonly (readonly unknown[])[]) => void;
 const putters = new Map<string, Put>();
 
 /**
  * A function with the names written out is what the compiler of the runtime makes plain moves of: a few nanoseconds an
  * object, where a loop over names takes 17 a field.
  */
-function putter(names: readonly string[]): Put {
-  const lines = names.map((name, index) => `live[${JSON.stringify(name)}] = kept[${index}];`).join('\n');
-  let put = putters.get(lines);
-  if (put === undefined) putters.set(lines, (put = new Function('live', 'kept', lines) as Put));
+function putter(key: string, names: readonly string[]): Put {
+  let put = putters.get(key);
+  if (put === undefined) {
+    const moves = names.map((name, index) => `object[${JSON.stringify(name)}] = values[${index}];`);
+    const body = `const object = live[i]; const values = kept[i];\n${moves.join('\n')}`;
+    put = new Function('live', 'kept', `for (let i = 0; i < live.length; i++) {\n${body}\n}`) as Put;
+    putters.set(key, put);
+  }
   return put;
 }
 
