@@ -29,15 +29,17 @@ export interface Measured {
   readonly timesBaseline: number;
 }
 
-/** Slices in which subject and baseline take turns, so that a busy moment of the machine hits both. */
-const TURNS = 4;
+/**
+ * Slices in which subject and baseline take turns, so that a busy moment of the machine hits both. The median slice
+ * counts: what else runs on the machine comes in bursts.
+ */
+const TURNS = 12;
 
 /** Units of time, as parts of a second. Other units are counted by the second. */
 const PARTS: Readonly<Record<string, number>> = { ms: 1e3, µs: 1e6 };
 
 export function measure({ name, unit, subject, baseline, time = 400, warmup = time / 8 }: Figure): Measured {
-  const spent = { subject: 0, baseline: 0 };
-  const calls = { subject: 0, baseline: 0 };
+  const seconds = { subject: [] as number[], baseline: [] as number[] };
   for (let turn = 0; turn < TURNS; turn++) {
     const bench = new Bench({ time: time / TURNS, iterations: 1, warmup: turn === 0, warmupTime: warmup });
     bench.add('subject', () => subject.run()).add('baseline', () => baseline.run());
@@ -46,16 +48,17 @@ export function measure({ name, unit, subject, baseline, time = 400, warmup = ti
       const { result, runs } = bench.getTask(which)!;
       if (result.state === 'errored') throw result.error;
       if (result.state !== 'completed') throw new Error(`${name}: ${which} is ${result.state}`);
-      spent[which] += result.totalTime / 1000;
-      calls[which] += runs;
+      seconds[which].push(result.totalTime / 1000 / runs);
     }
   }
-  const seconds = (which: 'subject' | 'baseline', work: Work): number => spent[which] / calls[which] / work.amount;
-  return resultOf(name, unit, seconds('subject', subject), {
+  return resultOf(name, unit, median(seconds.subject) / subject.amount, {
     name: baseline.name,
-    seconds: seconds('baseline', baseline),
+    seconds: median(seconds.baseline) / baseline.amount,
   });
 }
+
+/** The value in the middle. */
+export const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
 
 /** From the seconds that one of the unit takes. */
 export function resultOf(

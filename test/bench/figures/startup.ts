@@ -1,7 +1,7 @@
 /** From the start of the process to the end of the first case. */
 import { spawnSync } from 'node:child_process';
 import { resolve } from 'node:path';
-import { type Measured, resultOf } from '../figure.ts';
+import { type Measured, median, resultOf } from '../figure.ts';
 
 const MAIN = resolve(import.meta.dirname, '../../../src/cli/main.js');
 const ROUNDS = 5;
@@ -12,8 +12,6 @@ function seconds(args: readonly string[]): number {
   if (status !== 0) throw new Error(stderr);
   return (performance.now() - start) / 1000;
 }
-
-const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
 
 export function startup(): Measured {
   const check: number[] = [];
