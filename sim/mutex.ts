@@ -1,26 +1,45 @@
-import { type Task, WaitQueue } from './scheduler.ts';
+import { type Scheduler, type Task, WaitQueue } from './scheduler.ts';
 
-/** A sleeping lock. `yield* lock()` may sleep; `tryLock()` never does. Not recursive. */
+/**
+ * A sleeping lock. `yield* lock()` may sleep; `tryLock()` never does. Not recursive. `name` is its class: locks of the
+ * same kind share it. With a scheduler, the order in which its threads take locks is watched.
+ */
 export class Mutex {
   private readonly queue: WaitQueue;
+  private readonly scheduler: Scheduler | undefined;
   private held = false;
-  constructor(name: string) {
+  /** Locks of the thread that holds this one. */
+  private holder: string[] | undefined = undefined;
+
+  constructor(name: string, scheduler?: Scheduler) {
     this.queue = new WaitQueue(name);
+    this.scheduler = scheduler;
   }
   get locked(): boolean {
     return this.held;
   }
   *lock(): Task<void> {
+    this.scheduler?.mayTake(this.queue.name);
     while (this.held) yield this.queue;
-    this.held = true;
+    this.take();
   }
   tryLock(): boolean {
     if (this.held) return false;
-    this.held = true;
+    this.take();
     return true;
   }
   unlock(): void {
     this.held = false;
+    const { holder } = this;
+    if (holder !== undefined) {
+      holder.splice(holder.lastIndexOf(this.queue.name), 1);
+      this.holder = undefined;
+    }
     this.queue.wake();
+  }
+
+  private take(): void {
+    this.held = true;
+    this.holder = this.scheduler?.took(this.queue.name);
   }
 }

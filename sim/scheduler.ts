@@ -4,6 +4,8 @@
  * race is explored, replayed and shrunk like any other input. No wall clock, no randomness.
  */
 
+import { LockOrder } from './lock-order.ts';
+
 /** What a task sleeps on: a queue somebody wakes, a delay in virtual nanoseconds, or 0 to let others run. */
 export type Wait = WaitQueue | number;
 /** How a sleep ended: normally, or by {@link Thread.interrupt} (a signal): interruptible sleepers then give up. */
@@ -29,6 +31,8 @@ class Slot implements Thread {
   wakeAt = 0;
   state: 'runnable' | 'waiting' | 'sleeping' | 'done' = 'runnable';
   wake: Wake = 'woken';
+  /** Locks it holds, by class. */
+  holding: string[] = [];
 
   constructor(name: string, task: Task<unknown>) {
     this.name = name;
@@ -86,7 +90,22 @@ export class Scheduler {
   now = 0;
   /** The schedule: first come, first served unless the lab replaces it. */
   choose: Choose = FIFO;
+  /** In which order locks are taken. */
+  readonly locks = new LockOrder();
   private readonly slots: Slot[] = [];
+  /** Locks that the running thread holds, by class, in the order in which it took them. */
+  private holding: string[] = [];
+
+  /** The running thread takes a lock of this class, or may have to: what it holds comes before. */
+  mayTake(name: string): void {
+    for (const outer of this.holding) this.locks.add(outer, name, this.holding);
+  }
+
+  /** The running thread has a lock; its list of locks, from which the name goes when it lets go. */
+  took(name: string): string[] {
+    this.holding.push(name);
+    return this.holding;
+  }
 
   /** Starts a thread; it first runs when somebody runs or steps the scheduler. */
   spawn<T>(name: string, task: Task<T>): Thread<T> {
@@ -109,14 +128,22 @@ export class Scheduler {
 
   /** Runs `task` to its end and returns its result; others run while it sleeps. {@link HANG} when it can never end. */
   run<T>(task: Task<T>): T | typeof HANG {
+    const outer = this.holding;
+    // A call inside a call is a thread of its own.
+    if (outer.length > 0) this.holding = [];
     let first = task.next('woken');
     // Alone on the machine, a call that waits for time only lets it pass.
     while (!first.done && typeof first.value === 'number' && this.slots.length === 0) {
       this.now += first.value;
       first = task.next('woken');
     }
-    if (first.done) return first.value;
+    if (first.done) {
+      this.holding = outer;
+      return first.value;
+    }
     const thread = this.spawn('call', task) as unknown as Slot;
+    thread.holding = this.holding;
+    this.holding = outer === thread.holding ? [] : outer;
     this.park(thread, first.value);
     while (!thread.done) if (!this.step()) return HANG;
     return thread.result as T;
@@ -138,7 +165,10 @@ export class Scheduler {
   }
 
   private advance(slot: Slot): void {
+    const outer = this.holding;
+    this.holding = slot.holding;
     const { done, value } = slot.task.next(slot.wake);
+    this.holding = outer;
     if (done) {
       slot.done = true;
       slot.state = 'done';

@@ -20,11 +20,17 @@ export class ContainerClient {
   addGroup(group: number | string, iommu: number = EXTENSION.TYPE1v2_IOMMU): number {
     const fd = this.process.open(`/dev/vfio/${group}`);
     if (fd < 0) return fd;
+    const joined = this.join(fd, iommu);
+    return joined < 0 ? joined : fd;
+  }
+
+  /** Puts an open group into this container, and sets the IOMMU if it is the first: 0, or an errno. */
+  join(groupFd: number, iommu: number = EXTENSION.TYPE1v2_IOMMU): number {
     this.scratch.begin(4).setInt32(0, this.fd, true);
-    const set = this.process.ioctl(fd, VFIO.GROUP_SET_CONTAINER, this.scratch.put(4));
+    const set = this.process.ioctl(groupFd, VFIO.GROUP_SET_CONTAINER, this.scratch.put(4));
     if (set < 0) return set;
     this.process.ioctl(this.fd, VFIO.SET_IOMMU, iommu);
-    return fd;
+    return 0;
   }
 
   /** GET_DEVICE_FD; `name` is `0000:bb:dd.f`, optionally with ` vf_token=...`. */

@@ -17,6 +17,8 @@ export interface Mapping extends Interval {
 
 /** TASK_SIZE_MAX of x86-64 with 4-level paging: user addresses end below it. */
 export const TASK_SIZE = 0x7fff_ffff_f000;
+/** mmap_lock of any process, as a class of locks: a page fault takes it. */
+export const MMAP_LOCK = 'mmap_lock';
 /** Where mmap starts placing mappings, upwards; 2 MiB aligned so that big buffers can be mapped by large IOMMU pages. */
 const MMAP_BASE = 0x1000_0000_0000;
 

@@ -5,7 +5,7 @@
  */
 import { HANG, type Scheduler, type Task } from '../../sim/scheduler.ts';
 import { ERRNO } from '../uapi/errno.ts';
-import type { AddressSpace } from './address-space.ts';
+import { type AddressSpace, MMAP_LOCK } from './address-space.ts';
 import { type Backing, FileReference, type OpenFile, POLL, type Result } from './file.ts';
 
 /** Capabilities a process may lack (include/uapi/linux/capability.h). */
@@ -82,6 +82,11 @@ export class Process {
       if (thread.done) return thread.result as number;
     }
     return -ERRNO.EINTR;
+  }
+
+  /** might_fault: a copy to or from user memory may take a page fault, and with it the locks of page faults. */
+  mightFault(): void {
+    this.scheduler.mayTake(MMAP_LOCK);
   }
 
   open(path: string, how: OpenFlags = { read: true, write: true, nonblock: false }): number {

@@ -26,6 +26,8 @@ export class Leftovers {
           world.violate(SCOPE, `the firmware had to refuse a command: ${reason}`);
     for (const tenant of world.tenants) tenant.device?.close();
     world.settle();
+    for (const { name, openCount } of world.machine.vfio.openDevices())
+      world.violate('fd lifetime', `${name} counts ${openCount} openers when nobody has it open`);
     const memory = kernelMemory(world.machine) - this.memory;
     if (memory !== 0) world.violate(SCOPE, `${memory} bytes of kernel memory left behind`);
     if (world.failed) return;

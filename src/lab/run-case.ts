@@ -53,6 +53,7 @@ const ACTORS: readonly Actor[] = ['A', 'B', 'H'];
 
 function runTwin(worlds: Worlds, scenario: Scenario, base: Seen): Violation[] {
   const { world } = execute(worlds, scenario.twin, scenario.twin, replaying(scenario));
+  if (world.crashed) return world.violations;
   const observers = scenario.twin === 'integrity' ? (['B', 'H'] as const) : (['A'] as const);
   const violations: Violation[] = [];
   for (const observer of observers) {
@@ -91,7 +92,7 @@ function execute(worlds: Worlds, run: Run, twin: Twin, choices: Choices): Execut
   const schedule: number[] = [];
   let calls = 0;
   let errors = 0;
-  for (let index = 0; ; index++) {
+  for (let index = 0; !world.crashed; index++) {
     const step = choices.next(world, index);
     if (step === undefined) break;
     steps.push(step);
@@ -99,17 +100,30 @@ function execute(worlds: Worlds, run: Run, twin: Twin, choices: Choices): Execut
     schedule.push(turns);
     if (step.by === skip) continue;
     world.step = index;
-    // B and the host look only when the machine is at rest: what they see must not depend on time.
-    if (step.by !== 'A') world.settle();
-    const result = perform(world, step, index);
-    // And nothing of theirs is left running beside A's calls: turns would carry time from B to A.
-    if (step.by !== 'A') world.settle();
     if (step.by !== 'H') calls++;
-    if (result < 0) errors++;
-    if (world.a.pending > 0) for (let i = 0; i < turns; i++) world.machine.kernel.scheduler.step();
+    try {
+      if (advance(world, step, index, turns) < 0) errors++;
+    } catch (error) {
+      world.crash(error);
+    }
   }
-  finish(world, run, twin);
+  try {
+    if (!world.crashed) finish(world, run, twin);
+  } catch (error) {
+    world.crash(error);
+  }
   return { world, steps, schedule, calls, errors };
+}
+
+/** One step, and what runs beside it; what it answered. */
+function advance(world: World, step: Step, index: number, turns: number): number {
+  // B and the host look only when the machine is at rest: what they see must not depend on time.
+  if (step.by !== 'A') world.settle();
+  const result = perform(world, step, index);
+  // And nothing of theirs is left running beside A's calls: turns would carry time from B to A.
+  if (step.by !== 'A') world.settle();
+  if (world.a.pending > 0) for (let i = 0; i < turns; i++) world.machine.kernel.scheduler.step();
+  return result;
 }
 
 function perform(world: World, step: Step, index: number): number {
@@ -144,9 +158,9 @@ function perform(world: World, step: Step, index: number): number {
 }
 
 /** Steps that make sense without an open device. */
-const CLOSED_TOO = new Set(['map', 'unmap', 'events', 'read', 'write', 'close_file', 'wait']);
+const CLOSED_TOO = new Set(['map', 'unmap', 'events', 'read', 'write', 'close_file', 'wait', 'leave_container']);
 /** Steps whose argument memory or outcome needs earlier calls to have ended. */
-const NEEDS_REST = new Set(['close', 'round_trip', 'open']);
+const NEEDS_REST = new Set(['close', 'round_trip', 'open', 'open_again', 'leave_container']);
 
 function* underWay(world: World, tenant: Tenant, call: Task<number>): Task<number> {
   const result = yield* call;

@@ -1,6 +1,7 @@
 /** One run of a scenario: a fresh machine, two tenants and an administrator, and what each of them observes. */
 import { HangError } from '../../sim/hang.ts';
 import { PagePool } from '../../sim/memory.ts';
+import { Oops } from '../../sim/oops.ts';
 import type { Task } from '../../sim/scheduler.ts';
 import { DeviceClient } from '../client/device.ts';
 import type { Process } from '../kernel/process.ts';
@@ -60,6 +61,8 @@ export class World {
   actor: Actor = 'H';
   /** Status with which the next save of tenant A fails; undefined: none. */
   failure: number | undefined;
+  /** The kernel crashed: nothing can be called any more. */
+  crashed = false;
   /** A failure has been injected: what the user's stream says is no longer the whole truth. */
   failed = false;
 
@@ -96,6 +99,8 @@ export class World {
       profile.prepare(tenant, this);
     }
     this.leftovers = new Leftovers(this);
+    this.machine.kernel.scheduler.locks.onCycle = (classes) =>
+      this.violate('reset and liveness', `locks are taken in two orders: ${classes.join(' -> ')}`);
   }
 
   private tenant(name: 'A' | 'B', index: number, bdf: string): Tenant {
@@ -115,6 +120,13 @@ export class World {
   violate(property: string, message: string, at = this.step): void {
     if (this.violations.length < 16 && !this.violations.some((v) => v.property === property && v.message === message))
       this.violations.push({ property, message, at });
+  }
+
+  /** Takes an error for a verdict if it is one: the kernel crashed. */
+  crash(error: unknown): void {
+    if (!(error instanceof Oops)) throw error;
+    this.violate('reset and liveness', `the kernel crashes: ${error.message}`);
+    this.crashed = true;
   }
 
   arc(from: number, to: number): void {

@@ -53,10 +53,11 @@ function* around(devices: readonly PciDevice[]): Task<void> {
   });
   for (const device of devices) device.function.reset('bus');
   yield LINK_UP;
-  devices.forEach((device, i) => {
+  for (const [i, device] of devices.entries()) {
     device.resetting = false;
     restoreState(device, states[i]!);
     restoreSriov(device);
-    device.driver?.resetDone?.(device);
-  });
+    const done = device.driver?.resetDone?.(device);
+    if (done !== undefined) yield* done;
+  }
 }

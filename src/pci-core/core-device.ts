@@ -1,5 +1,6 @@
 /** One device under the vfio-pci-core library: struct vfio_pci_core_device, composed of what each concept keeps. */
 import { Mutex } from '../../sim/mutex.ts';
+import { MMAP_LOCK } from '../kernel/address-space.ts';
 import type { EventFd } from '../kernel/eventfd.ts';
 import type { PciDevice } from '../kernel/pci/device.ts';
 import type { SavedState } from '../kernel/pci/saved-state.ts';
@@ -79,8 +80,10 @@ export class VfioPciCoreDevice {
 
   constructor(pdev: PciDevice) {
     this.pdev = pdev;
-    this.memoryLock = new Mutex(`${pdev.name} memory_lock`);
-    this.igate = new Mutex(`${pdev.name} igate`);
+    this.memoryLock = new Mutex('memory_lock', pdev.scheduler);
+    this.igate = new Mutex('igate', pdev.scheduler);
+    // vfio_pci_mmap_huge_fault takes it inside a page fault.
+    pdev.scheduler.locks.add(MMAP_LOCK, 'memory_lock');
     this.irqs = new Interrupts(this);
     this.power = new Power(this);
     this.mappings = new BarMappings();

@@ -1,13 +1,18 @@
 /** Device sets: devices that can only be reset together (vfio_main.c: vfio_assign_device_set). */
 import { Mutex } from '../../sim/mutex.ts';
+import type { Scheduler } from '../../sim/scheduler.ts';
 import type { PciDevice } from '../kernel/pci/device.ts';
 import { VfioPciCoreDevice } from './core-device.ts';
 
 /** The devices of one bus or slot, under one lock. */
 export class DeviceSet {
   /** Held across open and close of a member, and by a reset of them all. */
-  readonly lock = new Mutex('vfio device set');
+  readonly lock: Mutex;
   readonly members: VfioPciCoreDevice[] = [];
+
+  constructor(scheduler: Scheduler) {
+    this.lock = new Mutex('vfio_dev_set lock', scheduler);
+  }
 
   /** The device of the library that drives `pdev`, if it is in the set. */
   find(pdev: PciDevice): VfioPciCoreDevice | undefined {
@@ -22,7 +27,7 @@ export class DeviceSet {
 
 /** On the root bus, and for a VF, nothing is shared; else everything on the bus (vfio_pci_core_register_device). */
 export function assignDeviceSet(core: VfioPciCoreDevice): DeviceSet {
-  const set = sharedSet(core.pdev) ?? new DeviceSet();
+  const set = sharedSet(core.pdev) ?? new DeviceSet(core.pdev.scheduler);
   set.members.push(core);
   core.devSet = set;
   return set;

@@ -17,6 +17,7 @@ export interface UserPiece {
 
 /** The piece of [address, address + length) that starts at `done`. */
 export function pieceFromUser(caller: Process, address: number, length: number, done: number): UserPiece {
+  caller.mightFault();
   const wanted = Math.min(PIECE, length - done);
   const bytes = caller.memory.copyIn(address + done, wanted);
   if (bytes !== undefined) return { bytes: fromUser(bytes), length: wanted, faulted: false };

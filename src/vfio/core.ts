@@ -81,6 +81,11 @@ export class VfioCore {
     return undefined;
   }
 
+  /** Registered devices that count an opener, or fewer than none. */
+  openDevices(): VfioDevice[] {
+    return this.devices.filter((device): device is VfioDevice => device !== undefined && device.openCount !== 0);
+  }
+
   /** vfio_assign_device_set: before registration, by a driver whose devices share a reset. */
   assignDeviceSet(device: VfioDevice, set: DeviceSet): void {
     this.sets.set(device, set);
@@ -101,7 +106,7 @@ export class VfioCore {
     if (this.devices[device.index] === device) return -ERRNO.EINVAL;
     const group = this.groupFor(iommuGroup, kind);
     if (typeof group === 'number') return group;
-    if (!this.sets.has(device)) this.sets.set(device, { lock: new Mutex(`device set of ${device.name}`) });
+    if (!this.sets.has(device)) this.sets.set(device, { lock: new Mutex('device set', this.scheduler) });
     device.index = this.lowestFreeIndex();
     this.devices[device.index] = device;
     device.group = group;

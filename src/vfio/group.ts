@@ -2,7 +2,9 @@
  * A VFIO group (group.c): one opener at a time, one container, and the way to its devices.
  * Invariant: the group's file counts as open until its descriptor and every device opened through a container are gone.
  */
+
 import { Mutex } from '../../sim/mutex.ts';
+import { deref } from '../../sim/oops.ts';
 import type { Task } from '../../sim/scheduler.ts';
 import type { OpenFile } from '../kernel/file.ts';
 import type { IommuGroup } from '../kernel/iommu-group.ts';
@@ -47,7 +49,7 @@ export class VfioGroup {
     this.id = id;
     this.kind = kind;
     this.iommuGroup = iommuGroup;
-    this.lock = new Mutex(`vfio group ${id}`);
+    this.lock = new Mutex('group_lock', core.scheduler);
   }
 
   get path(): string {
@@ -144,7 +146,7 @@ export class VfioGroup {
     const set = this.core.deviceSet(device);
     yield* this.lock.lock();
     yield* set.lock.lock();
-    yield* closeDevice(device, this.openedWith.get(device)!);
+    yield* closeDevice(device, deref(this.openedWith.get(device), 'device->group->container'));
     if (device.openCount === 0) this.openedWith.delete(device);
     set.lock.unlock();
     this.lock.unlock();

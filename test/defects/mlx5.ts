@@ -111,6 +111,24 @@ export const MLX5_DEFECTS: readonly Defect[] = [
       ),
   },
   {
+    id: 'CORE-09',
+    title: 'a reset takes the state mutex instead of leaving its work to whoever holds it',
+    reference: "series 'vfio: Introduce .migration_reset_state() callback', 2026",
+    properties: ['reset and liveness'],
+    plant: () =>
+      patch(
+        Mlx5VfDevice.prototype,
+        'resetDone',
+        () =>
+          function* (this: Mlx5VfDevice) {
+            yield* this.stateMutex.lock();
+            this.state = MIG_STATE.RUNNING;
+            yield* this.endSessions();
+            this.stateMutex.unlock();
+          },
+      ),
+  },
+  {
     id: 'HISI-09',
     title: 'the reset handler returns early for drivers with pre-copy',
     reference: 'hisi_acc: migration flags compared with one value',

@@ -1,7 +1,9 @@
 /** Defects of the VFIO core and of type1. */
 import { HangError } from '../../sim/hang.ts';
+import { deref } from '../../sim/oops.ts';
 import { ERRNO } from '../../src/uapi/errno.ts';
 import { VfioDeviceFile } from '../../src/vfio/device-file.ts';
+import { VfioGroup } from '../../src/vfio/group.ts';
 import { MIG_REFUSED, migrationFsm } from '../../src/vfio/migration/arcs.ts';
 import { UserIovaBitmap } from '../../src/vfio/migration/iova-bitmap.ts';
 import { Type1Info } from '../../src/vfio/type1/info.ts';
@@ -24,6 +26,41 @@ export const VFIO_DEFECTS: readonly Defect[] = [
         if (result === MIG_REFUSED && target > 0 && target < 8) throw new HangError('the next state is looked for');
         return result;
       }),
+  },
+  {
+    id: 'CORE-04',
+    title: 'an opener is not counted, its close is',
+    reference: '982ddd59ed97',
+    properties: ['fd lifetime', 'reset and liveness'],
+    plant: () =>
+      patch(
+        VfioGroup.prototype,
+        'openDevice',
+        (open) =>
+          function* (this: VfioGroup, device, caller) {
+            const error = yield* open.call(this, device, caller);
+            if (error === 0 && device.openCount > 1) device.openCount--;
+            return error;
+          },
+      ),
+  },
+  {
+    id: 'CORE-07',
+    title: 'leaving a container follows a pointer that was never set',
+    reference: 'CVE-2023-54174, d649c34cb916',
+    properties: ['reset and liveness'],
+    plant: () =>
+      patch(
+        VfioGroup.prototype,
+        'unsetContainer',
+        (unset) =>
+          function (this: VfioGroup) {
+            const result = unset.call(this);
+            // The reference of an iommufd is given back, though the group never had one.
+            if (result === 0) deref<object>(undefined, 'group->iommufd');
+            return result;
+          },
+      ),
   },
   {
     id: 'T1-01',

@@ -110,7 +110,9 @@ describe('around a reset', () => {
     const more: Partial<PciDriver> = {
       ids: [{ vendor: 0x1234, device: 0x00f0 }],
       resetPrepare: () => log.push('prepare'),
-      resetDone: () => log.push('done'),
+      resetDone: () => {
+        log.push('done');
+      },
     };
     rig.load(driver('d', [], more));
     rig.bare.hardware.fabric.events.on('reset', ({ kind }) => log.push(kind));

@@ -44,7 +44,7 @@ export class Mlx5VfDevice {
     this.card = card;
     this.parent = parent;
     this.abilities = abilities;
-    this.stateMutex = new Mutex(`${core.pdev.name} migration state`);
+    this.stateMutex = new Mutex('state_mutex', core.pdev.scheduler);
     this.commands = new VhcaCommands(this);
     this.tracker = new PageTracker(this);
   }

@@ -82,10 +82,7 @@ export function mlx5VfioPciDriver(deps: VariantDependencies, parent: PciDriver):
       yield* vfio_pci_core_unregister_device(data.core);
       data.migratable?.forget();
     },
-    resetDone(pdev) {
-      const work = resetDone(pdev);
-      if (work !== undefined) pdev.scheduler.start(`mlx5 reset ${pdev.name}`, work);
-    },
+    resetDone,
     errorDetected: vfio_pci_core_aer_err_detected,
   };
 }

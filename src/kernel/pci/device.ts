@@ -94,7 +94,7 @@ export class PciDevice {
     this.brokenIntxMasking =
       physfn === undefined &&
       ((fn.template.rw[PCI.COMMAND + 1]! & 4) === 0 || (d.quirks?.includes('broken_intx_masking') ?? false));
-    this.lock = new Mutex(`${this.name} device lock`);
+    this.lock = new Mutex('device_lock', hardware.scheduler);
     this.resources = readResources(fn);
     this.sriov = physfn === undefined ? readSriov(fn) : undefined;
   }

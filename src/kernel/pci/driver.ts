@@ -31,7 +31,7 @@ export interface PciDriver {
   readonly virtualAdded?: (device: PciDevice, vf: PciDevice) => void;
   /** Around every reset of the device, whoever asked for it. */
   readonly resetPrepare?: (device: PciDevice) => void;
-  readonly resetDone?: (device: PciDevice) => void;
+  readonly resetDone?: (device: PciDevice) => void | Task<void>;
   /** AER reported an error (error_detected). */
   readonly errorDetected?: (device: PciDevice) => void;
 }

@@ -105,7 +105,8 @@ export function* resetAround(device: PciDevice, reset: () => Task<number>): Task
   device.resetting = false;
   restoreState(device, state);
   restoreSriov(device);
-  device.driver?.resetDone?.(device);
+  const done = device.driver?.resetDone?.(device);
+  if (done !== undefined) yield* done;
   return result;
 }
 

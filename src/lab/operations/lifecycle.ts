@@ -56,6 +56,41 @@ const open: Operation = {
   run: (tenant) => tenant.openDevice(),
 };
 
+/** A second descriptor comes and goes; the first must not notice. */
+const openAgain: Operation = {
+  name: 'open_again',
+  args: [],
+  weights: whileOpen(1),
+  generate: () => ({}),
+  run(tenant, _args, world, step) {
+    const second = tenant.client.openDevice(tenant.groupFd, tenant.bdf);
+    if (typeof second === 'number') return second;
+    const closed = second.close();
+    if (tenant.state === undefined || tenant.pending > 0) return closed;
+    const { result, state } = tenant.device!.getState();
+    if (result !== 0 || state !== tenant.state)
+      world.violate('fd lifetime', 'closing one of two descriptors resets the device of the other', step);
+    return closed;
+  },
+};
+
+/** Without an open device the group may leave; its mappings go with it, and it has to join again. */
+const leaveContainer: Operation = {
+  name: 'leave_container',
+  args: [],
+  weights: [6, 0, 0, 0, 0, 0, 0, 0],
+  generate: () => ({}),
+  run(tenant) {
+    const result = tenant.process.ioctl(tenant.groupFd, VFIO.GROUP_UNSET_CONTAINER, 0);
+    if (result < 0) return result;
+    for (const mapping of [...tenant.shadow.items]) {
+      tenant.shadow.remove(mapping);
+      tenant.unmapped = mapping.start;
+    }
+    return tenant.client.join(tenant.groupFd);
+  },
+};
+
 /** Calls whose order is odd but legal: leaving a container that is in use, leaving one that was never joined. */
 const unsetContainer: Operation = {
   name: 'unset_container',
@@ -69,4 +104,4 @@ const unsetContainer: Operation = {
   },
 };
 
-export const LIFECYCLE: readonly Operation[] = [reset, flr, close, open, unsetContainer];
+export const LIFECYCLE: readonly Operation[] = [reset, flr, close, open, openAgain, leaveContainer, unsetContainer];

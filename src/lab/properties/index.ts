@@ -41,6 +41,14 @@ export const PROPERTIES: readonly Property[] = [
     promise: 'Every state request takes the path of the uAPI or fails on it; data files live as long as their session.',
   },
   {
+    name: 'fd lifetime',
+    promise: 'A device stays open as long as one of its descriptors does, and no longer.',
+  },
+  {
+    name: 'reset and liveness',
+    promise: 'Every call returns; no order of calls crashes the kernel, or takes its locks in two orders.',
+  },
+  {
     name: 'save-load round trip',
     promise: 'Saving, loading and saving again gives the same stream, in whatever chunks it is moved.',
   },

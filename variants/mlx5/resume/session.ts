@@ -26,12 +26,13 @@ export class ResumeSession {
   state: ResumeState = 'LOADING';
   position = 0;
   /** migf->lock: held during a write, which loads and so sleeps. */
-  readonly lock = new Mutex('mlx5 resume file');
+  readonly lock: Mutex;
   private readonly decoder: RecordDecoder<Definition['header'], Definition['records']>;
 
   constructor(device: Mlx5VfDevice, pd: number) {
     this.device = device;
     this.pd = pd;
+    this.lock = new Mutex('migf lock', device.core.pdev.scheduler);
     this.loader = new ImageLoader(device, pd);
     this.decoder = MLX5_FORMAT.decoder(this.loader);
     this.file = new DataFile('mlx5vf_mig', 'write', {

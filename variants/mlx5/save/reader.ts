@@ -82,6 +82,7 @@ export class SaveReader {
     const { session } = this;
     const offset = session.position - piece.start;
     const bytes = bytesOf(piece, offset, count);
+    caller.mightFault();
     if (caller.memory.write(address, bytes)) {
       session.position += count;
       return true;

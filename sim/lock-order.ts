@@ -1,0 +1,45 @@
+/**
+ * The order in which locks are taken, by class, as lockdep keeps it (Documentation/locking/lockdep-design.rst): once A was
+ * taken inside B and B inside A, two threads can block each other for ever, whether or not they have met yet. Unlike
+ * lockdep, two orders that are only ever seen under one more lock are no danger: that lock keeps the threads apart.
+ */
+
+/** `inner` was taken while `outer` was held, and `gates` besides, every time. */
+interface Nesting {
+  readonly outer: string;
+  readonly inner: string;
+  gates: readonly string[];
+}
+
+/** The nestings seen on one machine. */
+export class LockOrder {
+  /** Hears of a cycle, once for each: the classes in order, the first again at the end. */
+  onCycle: ((classes: readonly string[]) => void) | undefined = undefined;
+  private readonly seen = new Map<string, Map<string, Nesting>>();
+
+  /** `inner` is taken, or may be, while `outer` and `held` are held. Locks of one class have an order of their own. */
+  add(outer: string, inner: string, held: readonly string[] = []): void {
+    if (outer === inner) return;
+    let inside = this.seen.get(outer);
+    if (inside === undefined) this.seen.set(outer, (inside = new Map()));
+    let nesting = inside.get(inner);
+    if (nesting === undefined) inside.set(inner, (nesting = { outer, inner, gates: held.filter((l) => l !== outer) }));
+    else if (nesting.gates.every((gate) => held.includes(gate))) return;
+    else nesting.gates = nesting.gates.filter((gate) => held.includes(gate));
+    const cycle = this.close([nesting]);
+    if (cycle !== undefined) this.onCycle?.([...cycle.map((each) => each.outer), outer]);
+  }
+
+  /** Continues a chain of nestings to its first lock again, such that no lock guards two of them. */
+  private close(chain: readonly Nesting[]): readonly Nesting[] | undefined {
+    const last = chain.at(-1)!;
+    if (last.inner === chain[0]!.outer) return chain;
+    for (const next of this.seen.get(last.inner)?.values() ?? []) {
+      const again = chain.some((each) => each.inner === next.inner);
+      const guarded = chain.some((each) => each.gates.some((gate) => next.gates.includes(gate)));
+      const cycle = again || guarded ? undefined : this.close([...chain, next]);
+      if (cycle !== undefined) return cycle;
+    }
+    return undefined;
+  }
+}
