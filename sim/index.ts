@@ -39,6 +39,7 @@ export type {
   SlotDescription,
   SriovDescription,
 } from './pci/description.ts';
+export { LockOrder } from './lock-order.ts';
 export { bdf, PciFunction, type Place, type RequesterId } from './pci/function.ts';
 export {
   type DeviceModel,
@@ -49,6 +50,7 @@ export {
   type ModelFactory,
   type ResetKind,
 } from './pci/model.ts';
+export { Oops } from './oops.ts';
 export { MsixTable } from './pci/msix-table.ts';
 export { type FunctionTemplate, type PlacedCapability, templateOf } from './pci/template.ts';
 export { type Bridge, type Hit, Topology } from './pci/topology.ts';

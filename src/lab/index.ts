@@ -12,6 +12,7 @@ export {
 export { type CounterexampleFile, load, store } from './counterexample.ts';
 export { describeStep } from './describe-step.ts';
 export { type Choices, generating, replaying } from './generate.ts';
+export type { Leftovers } from './leftovers.ts';
 export type { Monitor } from './monitor.ts';
 export type { Args, Operation, Weights } from './operations/operation.ts';
 export type { DeviceProfile, Inside } from './profiles/profile.ts';
@@ -22,6 +23,7 @@ export { type CaseResult, looksAlike, rerun, runCase } from './run-case.ts';
 export type { Actor, Scenario, Step, Twin, Violation } from './scenario.ts';
 export { type Progress, shrink } from './shrink.ts';
 export { subjectNamed } from './subject.ts';
+export { Snapshot } from './snapshot.ts';
 export { type DataFile, type ShadowMapping, Tenant } from './tenant.ts';
 export { type Variation, World } from './world.ts';
 export { keptWorlds, newWorlds, type Run, type Subject, type Worlds } from './worlds.ts';
