@@ -142,7 +142,11 @@ const putters = new Map<string, Put>();
 function putter(key: string, names: readonly string[]): Put {
   let put = putters.get(key);
   if (put === undefined) {
-    const moves = names.map((name, index) => `object[${JSON.stringify(name)}] = values[${index}];`);
+    const moves = names.map((name, index) => {
+      const field = `object[${JSON.stringify(name)}]`;
+      // Most fields never change: comparing leaves their memory clean.
+      return `if (${field} !== values[${index}]) ${field} = values[${index}];`;
+    });
     const body = `const object = live[i]; const values = kept[i];\n${moves.join('\n')}`;
     put = new Function('live', 'kept', `for (let i = 0; i < live.length; i++) {\n${body}\n}`) as Put;
     putters.set(key, put);
