@@ -23,11 +23,13 @@ export { InterruptController, type Vector } from './interrupts.ts';
 export { type Interval, Intervals } from './intervals.ts';
 export { Domain, type IovaMapping } from './iommu/domain.ts';
 export { Iommu, MSI_WINDOW } from './iommu/iommu.ts';
+export { LockOrder } from './lock-order.ts';
 export { mlx5Machine } from './machines/mlx5.ts';
 export { recorded, vtd } from './machines/recorded.ts';
 export { sampleMachine } from './machines/sample.ts';
 export { type Extent, PAGE_SIZE, PagePool, PhysicalMemory } from './memory.ts';
 export { Mutex } from './mutex.ts';
+export { Oops } from './oops.ts';
 export { ConfigSpace } from './pci/config-space.ts';
 export type {
   BarDescription,
@@ -39,7 +41,6 @@ export type {
   SlotDescription,
   SriovDescription,
 } from './pci/description.ts';
-export { LockOrder } from './lock-order.ts';
 export { bdf, PciFunction, type Place, type RequesterId } from './pci/function.ts';
 export {
   type DeviceModel,
@@ -50,7 +51,6 @@ export {
   type ModelFactory,
   type ResetKind,
 } from './pci/model.ts';
-export { Oops } from './oops.ts';
 export { MsixTable } from './pci/msix-table.ts';
 export { type FunctionTemplate, type PlacedCapability, templateOf } from './pci/template.ts';
 export { type Bridge, type Hit, Topology } from './pci/topology.ts';

@@ -1,4 +1,4 @@
-import { type Scheduler, type Task, WaitQueue } from './scheduler.ts';
+import { DONE, type Scheduler, type Task, WaitQueue } from './scheduler.ts';
 
 /**
  * A sleeping lock. `yield* lock()` may sleep; `tryLock()` never does. Not recursive. `name` is its class: locks of the
@@ -18,10 +18,11 @@ export class Mutex {
   get locked(): boolean {
     return this.held;
   }
-  *lock(): Task<void> {
+  lock(): Task<void> {
     this.scheduler?.mayTake(this.queue.name);
-    while (this.held) yield this.queue;
+    if (this.held) return this.sleep();
     this.take();
+    return DONE;
   }
   tryLock(): boolean {
     if (this.held) return false;
@@ -36,6 +37,11 @@ export class Mutex {
       this.holder = undefined;
     }
     this.queue.wake();
+  }
+
+  private *sleep(): Task<void> {
+    while (this.held) yield this.queue;
+    this.take();
   }
 
   private take(): void {

@@ -13,6 +13,10 @@ export type Wake = 'woken' | 'interrupted';
 /** Something that may sleep and ends with a `T`. */
 export type Task<T> = Generator<Wait, T, Wake>;
 
+/** A task that has ended: for what might have slept and need not. It can be yielded to any number of times. */
+export const DONE: Task<void> = (function* (): Task<void> {})();
+DONE.next('woken');
+
 /** A thread: a task on its way. */
 export interface Thread<T = unknown> {
   readonly name: string;

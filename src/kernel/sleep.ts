@@ -7,7 +7,7 @@ import { WaitQueue } from '../../sim/scheduler.ts';
 
 export { Mutex } from '../../sim/mutex.ts';
 export type { Task, Wait, Wake } from '../../sim/scheduler.ts';
-export { WaitQueue } from '../../sim/scheduler.ts';
+export { DONE, WaitQueue } from '../../sim/scheduler.ts';
 
 /** struct completion: `complete` lets one waiter pass, before or after it came. */
 export class Completion {

@@ -95,7 +95,7 @@ export const MLX5_ARCS: readonly Mlx5Arc[] = [
 ];
 
 /** Carries out one arc. Others than the table's the state machine never asks for. */
-export function* takeArc(device: Mlx5VfDevice, from: MigState, to: MigState): Task<SetStateResult> {
-  for (const arc of MLX5_ARCS) if (arc.from === from && arc.to === to) return yield* arc.does(device);
+export function takeArc(device: Mlx5VfDevice, from: MigState, to: MigState): SetStateResult | Task<SetStateResult> {
+  for (const arc of MLX5_ARCS) if (arc.from === from && arc.to === to) return arc.does(device);
   return -ERRNO.EINVAL;
 }

@@ -1,5 +1,5 @@
 /** One VF under mlx5-vfio-pci (drivers/vfio/pci/mlx5/cmd.h: mlx5vf_pci_core_device), and its deferred reset. */
-import { Mutex, type Task } from '../../src/kernel/sleep.ts';
+import { DONE, Mutex, type Task } from '../../src/kernel/sleep.ts';
 import type { VfioPciCoreDevice } from '../../src/pci-core/index.ts';
 import { ERRNO } from '../../src/uapi/errno.ts';
 import { MIG_STATE, type MigState } from '../../src/uapi/vfio.ts';
@@ -55,7 +55,13 @@ export class Mlx5VfDevice {
   }
 
   /** mlx5vf_state_mutex_unlock: every unlock carries out the resets that came meanwhile. */
-  *unlock(): Task<void> {
+  unlock(): Task<void> {
+    if (this.deferredReset) return this.unlockAfterReset();
+    this.stateMutex.unlock();
+    return DONE;
+  }
+
+  private *unlockAfterReset(): Task<void> {
     while (this.deferredReset) {
       this.deferredReset = false;
       this.state = MIG_STATE.RUNNING;

@@ -45,8 +45,8 @@ export class ObjectCommands {
     return errno < 0 ? errno : view.getUint32(0x08) & 0xff_ffff;
   }
 
-  *deallocPd(pd: number): Task<number> {
-    return yield* this.destroy(OPCODE.DEALLOC_PD, pd);
+  deallocPd(pd: number): Task<number> {
+    return this.destroy(OPCODE.DEALLOC_PD, pd);
   }
 
   /** A key that maps `runs` from virtual address 0, or a negated errno. Never 0. */
@@ -67,8 +67,8 @@ export class ObjectCommands {
     return errno < 0 ? errno : (view.getUint32(0x08) & 0xff_ffff) * 256;
   }
 
-  *destroyMkey(mkey: number): Task<number> {
-    return yield* this.destroy(OPCODE.DESTROY_MKEY, mkey >>> 8);
+  destroyMkey(mkey: number): Task<number> {
+    return this.destroy(OPCODE.DESTROY_MKEY, mkey >>> 8);
   }
 
   /** The many commands whose input is an opcode and a 24-bit number. */

@@ -43,8 +43,8 @@ export class QueueCommands {
     return yield* this.create(input);
   }
 
-  *destroyCq(cqn: number): Task<number> {
-    return yield* this.byNumber(OPCODE.DESTROY_CQ, cqn, PLAIN);
+  destroyCq(cqn: number): Task<number> {
+    return this.byNumber(OPCODE.DESTROY_CQ, cqn, PLAIN);
   }
 
   /** A queue pair that only receives; entries of 16 bytes. Its number, or a negated errno. */
@@ -59,8 +59,8 @@ export class QueueCommands {
     return yield* this.create(input);
   }
 
-  *destroyQp(qpn: number): Task<number> {
-    return yield* this.byNumber(OPCODE.DESTROY_QP, qpn, PLAIN);
+  destroyQp(qpn: number): Task<number> {
+    return this.byNumber(OPCODE.DESTROY_QP, qpn, PLAIN);
   }
 
   /** Reset to Init. */
