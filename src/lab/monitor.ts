@@ -135,17 +135,29 @@ export class Monitor {
 
   private onParent(event: ParentEvent): void {
     if (event.phase === 'enter') {
-      const fn = this.world.tenants.find((tenant) => tenant.bdf === event.subject)?.fn;
-      const digest = event.interaction === 'load' && fn ? this.inside.digest(fn) : undefined;
+      const fn = event.interaction === 'load' ? this.subject(event.subject) : undefined;
+      const digest = fn && this.inside.digest(fn);
       this.calls.push({ subject: event.subject, interaction: event.interaction, digest });
       return;
     }
-    const at = this.calls.findLastIndex((c) => c.subject === event.subject && c.interaction === event.interaction);
-    const [call] = at < 0 ? [] : this.calls.splice(at, 1);
+    const call = this.take(event);
     if (call?.digest === undefined || typeof event.result !== 'number' || event.result >= 0) return;
-    const fn = this.world.tenants.find((tenant) => tenant.bdf === event.subject)!.fn;
+    const fn = this.subject(event.subject)!;
     if (Buffer.compare(call.digest, this.inside.digest(fn)) !== 0)
       this.world.violate('stream robustness', 'a refused image has changed the device');
+  }
+
+  private subject(bdf: string): PciFunction | undefined {
+    return this.world.tenants.find((tenant) => tenant.bdf === bdf)?.fn;
+  }
+
+  /** The call that ends: mostly the one that began last. */
+  private take({ subject, interaction }: ParentEvent): (typeof this.calls)[number] | undefined {
+    const { calls } = this;
+    const last = calls.at(-1);
+    if (last?.subject === subject && last.interaction === interaction) return calls.pop();
+    const at = calls.findLastIndex((call) => call.subject === subject && call.interaction === interaction);
+    return at < 0 ? undefined : calls.splice(at, 1)[0];
   }
 
   /** While an interaction for one VF is under way, no other VF's partition may change. */

@@ -1,7 +1,7 @@
 /** The migration features of the core: MIGRATION, MIG_DEVICE_STATE, MIG_DATA_SIZE, MIG_PRECOPY_INFOv2 (vfio_main.c). */
 
 import type { Task } from '../../../sim/scheduler.ts';
-import { bytesOf, viewOf, zeroedBytes } from '../../kernel/bytes.ts';
+import { viewOf, zeroedBytes } from '../../kernel/bytes.ts';
 import type { OpenFile } from '../../kernel/file.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
@@ -49,36 +49,39 @@ export function* migrationDeviceState(
   flags: number,
   argument: number,
 ): Task<number> {
-  const bytes = zeroedBytes(MIG_SIZE);
   if (!caller.memory.readInto(argument, bytes)) return -ERRNO.EFAULT;
-  const mig = viewOf(bytes);
-  let error = 0;
   if ((flags & FEATURE_FLAG.GET) !== 0) {
     const state = yield* device.migOps!.migration_get_state(device.data);
     if (state < 0) return state;
-    mig.setUint32(MIG.device_state, state, true);
-  } else {
-    const target = mig.getUint32(MIG.device_state, true);
-    const result = yield* device.migOps!.migration_set_state(device.data, target);
-    if (typeof result === 'object') return yield* returnDataFile(caller, result, argument, mig);
-    error = result ?? 0;
+    return writeState(caller, argument, state, -1) ? 0 : -ERRNO.EFAULT;
   }
-  mig.setInt32(MIG.data_fd, -1, true);
-  return caller.memory.write(argument, bytes) ? error : -ERRNO.EFAULT;
+  const target = mig.getUint32(MIG.device_state, true);
+  const result = yield* device.migOps!.migration_set_state(device.data, target);
+  if (typeof result === 'object') return yield* returnDataFile(caller, result, argument, target);
+  return writeState(caller, argument, target, -1) ? (result ?? 0) : -ERRNO.EFAULT;
+}
+
+/** The struct between two sleep points: it is read, and written, in one go. */
+const bytes = zeroedBytes(MIG_SIZE);
+const mig = viewOf(bytes);
+
+function writeState(caller: Process, argument: number, state: number, fd: number): boolean {
+  mig.setUint32(MIG.device_state, state, true);
+  mig.setInt32(MIG.data_fd, fd, true);
+  return caller.memory.write(argument, bytes);
 }
 
 /**
  * vfio_ioct_mig_return_fd: hands the data file out. EMFILE and EFAULT cost the user the file, yet the device has changed
  * its state. The kernel installs after the copy; nothing can run in between here, so installing first looks the same.
  */
-function* returnDataFile(caller: Process, file: OpenFile, argument: number, mig: DataView): Task<number> {
+function* returnDataFile(caller: Process, file: OpenFile, argument: number, state: number): Task<number> {
   const fd = caller.install(file);
   if (fd < 0) {
     yield* dropFile(file);
     return fd;
   }
-  mig.setInt32(MIG.data_fd, fd, true);
-  if (caller.memory.write(argument, bytesOf(mig))) return 0;
+  if (writeState(caller, argument, state, fd)) return 0;
   const closed = caller.closeCall(fd);
   if (typeof closed !== 'number') yield* closed;
   return -ERRNO.EFAULT;
