@@ -43,6 +43,11 @@ export interface Place {
   readonly vf?: number;
 }
 
+/** Does a write of [offset, end) reach a register of that many bytes at `at`? 0: the function has none. */
+function touches(offset: number, end: number, at: number, size: number): boolean {
+  return at > 0 && offset < at + size && end > at;
+}
+
 /** One function: its configuration space, its BARs, and the ports of its model. */
 export class PciFunction {
   readonly template: FunctionTemplate;
@@ -223,22 +228,27 @@ export class PciFunction {
   /** A configuration write, and what it sets going. */
   configWrite(offset: number, width: number, value: number): void {
     const end = offset + width;
-    const touches = (at: number, size: number): boolean => at > 0 && offset < at + size && end > at;
     const before = this.config.read(offset & ~3, 4);
     const power = this.powerState;
     const sriov = this.sriovAt;
-    if (sriov && touches(sriov + SRIOV.NUM_VF, 2) && this.config.read(sriov + SRIOV.CTRL, 2) & SRIOV_CTRL.VFE) return;
+    if (
+      sriov &&
+      touches(offset, end, sriov + SRIOV.NUM_VF, 2) &&
+      this.config.read(sriov + SRIOV.CTRL, 2) & SRIOV_CTRL.VFE
+    )
+      return;
     this.config.write(offset, width, value);
-    if (this.pm && touches(this.pm + PM.CTRL, 1)) this.enterPower(power);
-    if (this.exp && touches(this.exp + EXP.DEVCTL, 2)) this.initiateFlr(this.exp + EXP.DEVCTL, DEVCTL.BCR_FLR, 2);
-    if (this.afAt && touches(this.afAt + AF.CTRL, 1)) this.initiateFlr(this.afAt + AF.CTRL, 1, 1);
-    if (this.msixAt && touches(this.msixAt + MSIX.FLAGS, 2)) this.flushPending();
-    if (this.msiAt && touches(this.msiAt, 24)) this.flushPendingMsi();
-    if (sriov && touches(sriov + SRIOV.CTRL, 2)) {
+    if (this.pm && touches(offset, end, this.pm + PM.CTRL, 1)) this.enterPower(power);
+    if (this.exp && touches(offset, end, this.exp + EXP.DEVCTL, 2))
+      this.initiateFlr(this.exp + EXP.DEVCTL, DEVCTL.BCR_FLR, 2);
+    if (this.afAt && touches(offset, end, this.afAt + AF.CTRL, 1)) this.initiateFlr(this.afAt + AF.CTRL, 1, 1);
+    if (this.msixAt && touches(offset, end, this.msixAt + MSIX.FLAGS, 2)) this.flushPending();
+    if (this.msiAt && touches(offset, end, this.msiAt, 24)) this.flushPendingMsi();
+    if (sriov && touches(offset, end, sriov + SRIOV.CTRL, 2)) {
       const changed = (before ^ this.config.read(offset & ~3, 4)) & SRIOV_CTRL.VFE;
       if (changed) this.onVfEnable?.((this.config.read(sriov + SRIOV.CTRL, 2) & SRIOV_CTRL.VFE) !== 0);
     }
-    if (touches(PCI.COMMAND, 2)) this.updateLine();
+    if (touches(offset, end, PCI.COMMAND, 2)) this.updateLine();
   }
 
   /** Function level reset, power transition reset or bus reset: registers and model to power-on (PCIe 6.6.2). */

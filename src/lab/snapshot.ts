@@ -157,9 +157,9 @@ function putter(key: string, names: readonly string[]): Put {
 function sameMap(live: Map<unknown, unknown>, kept: readonly [unknown, unknown][]): boolean {
   if (live.size !== kept.length) return false;
   let at = 0;
-  for (const [key, value] of live) {
-    const [wasKey, wasValue] = kept[at++]!;
-    if (key !== wasKey || value !== wasValue) return false;
+  for (const key of live.keys()) {
+    const was = kept[at++]!;
+    if (key !== was[0] || live.get(key) !== was[1]) return false;
   }
   return true;
 }

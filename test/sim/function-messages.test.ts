@@ -133,12 +133,16 @@ describe('MSI', () => {
     expect(seen).toEqual([3, 0, 2]);
   });
 
-  test('a masked message is pending', () => {
+  test('a masked message is pending, and comes with the unmask, once', () => {
     const { fn, seen, raise } = msi();
-    fn.configWrite(CARD.MSI + MSI.MASK_64, 4, 0b10);
+    const [mask, pending] = [CARD.MSI + MSI.MASK_64, CARD.MSI + MSI.MASK_64 + 4];
+    fn.configWrite(mask, 4, 0b10);
     raise(1);
     raise(2);
-    expect(seen).toEqual([2]);
-    expect(fn.configRead(CARD.MSI + MSI.MASK_64 + 4, 4)).toBe(0b10);
+    expect([seen, fn.configRead(pending, 4)]).toEqual([[2], 0b10]);
+    fn.configWrite(mask, 4, 0);
+    expect([seen, fn.configRead(pending, 4)]).toEqual([[2, 1], 0]);
+    fn.configWrite(mask, 4, 0);
+    expect(seen).toEqual([2, 1]);
   });
 });
