@@ -17,6 +17,11 @@ export type ModelTable = Readonly<Record<string, ModelFactory>>;
 /** ACS controls Linux turns on where it may (drivers/pci/pci.c: pci_std_enable_acs). */
 const ACS_ENABLED = ACS_BITS.SV | ACS_BITS.RR | ACS_BITS.CR | ACS_BITS.UF;
 
+/** Place of the ROM among the windows of a function, after the six BARs. */
+const ROM_WINDOW = 6;
+/** Header type, bit 7: the device has more functions (7.5.1.1.9). */
+const MULTIFUNCTION = 0x80;
+
 /** One machine’s hardware. An unknown model name throws. */
 export class Hardware {
   readonly description: MachineDescription;
@@ -52,7 +57,10 @@ export class Hardware {
     for (const slot of slots) {
       const id = (bus << 8) | devfn(slot.devfn);
       if ('function' in slot) {
-        this.build(slot.function, { id, aliasId: alias ?? id });
+        const fn = this.build(slot.function, { id, aliasId: alias ?? id });
+        const device = slot.devfn.split('.')[0];
+        const several = slots.filter((other) => other.devfn.split('.')[0] === device).length > 1;
+        if (several) fn.config.set(PCI.HEADER_TYPE, 1, MULTIFUNCTION);
         continue;
       }
       const secondary = this.nextBus++;
@@ -90,6 +98,11 @@ export class Hardware {
       command |= bar.kind === 'io' ? 1 : 2;
     });
     fn.config.set(PCI.COMMAND, 2, command);
+    const { rom } = fn.template.description;
+    if (rom?.address !== undefined) {
+      fn.config.set(PCI.ROM_ADDRESS, 4, rom.address);
+      fn.windows[ROM_WINDOW] = rom.address;
+    }
     fn.config.set(PCI.INTERRUPT_LINE, 1, fn.template.description.interruptLine ?? 0);
     const sriov = fn.template.description.sriov;
     const cap = fn.capability(EXT_CAP.SRIOV, true);

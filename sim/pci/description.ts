@@ -52,7 +52,7 @@ export interface FunctionDescription {
   readonly interruptLine?: number;
   readonly bars?: readonly BarDescription[];
   /** Expansion ROM image, hex, and its BAR size in bytes. */
-  readonly rom?: { readonly size: number; readonly image: string };
+  readonly rom?: { readonly size: number; readonly image: string; readonly address?: number };
   readonly capabilities?: readonly CapabilityDescription[];
   /** Writable COMMAND bits; the specification's unless the machine differs. */
   readonly commandMask?: number;

@@ -1,8 +1,10 @@
 /** One PCI function: configuration space, BAR decode, power state, interrupts, resets, and the model behind it. */
+
+import { viewOf } from '../bytes.ts';
 import type { Fabric } from '../fabric.ts';
 import type { Scheduler } from '../scheduler.ts';
 import { ConfigSpace } from './config-space.ts';
-import type { DeviceModel, DevicePorts, ModelFactory, ResetKind } from './model.ts';
+import type { DeviceModel, DevicePorts, ModelFactory, Quad, ResetKind } from './model.ts';
 import { MsixTable } from './msix-table.ts';
 import {
   AF,
@@ -203,8 +205,40 @@ export class PciFunction {
     } else this.model.write(bar, offset, width, value);
   }
 
+  /** An aligned read of 8 bytes: one access where the device knows such, else two. */
+  read8(bar: number, offset: number): Quad {
+    const { model } = this;
+    if (model.read8 !== undefined && this.decodes(bar) && !this.inVectors(bar, offset)) return model.read8(bar, offset);
+    return [this.read(bar, offset, 4) >>> 0, this.read(bar, offset + 4, 4) >>> 0];
+  }
+
+  write8(bar: number, offset: number, value: Quad): void {
+    const { model } = this;
+    if (model.write8 === undefined || this.inVectors(bar, offset)) {
+      this.write(bar, offset, 4, value[0]);
+      this.write(bar, offset + 4, 4, value[1]);
+    } else if (this.decodes(bar)) model.write8(bar, offset, value);
+  }
+
+  /** MSI-X table or pending bits: the function's own, whatever the device is. */
+  private inVectors(bar: number, offset: number): boolean {
+    const { msix } = this;
+    if (msix === undefined) return false;
+    const within = (at: number, size: number): boolean => offset >= at && offset < at + size;
+    return (
+      (bar === this.msixBar && within(this.msixOffset, msix.bytes.length)) ||
+      (bar === this.pbaBar && within(this.pbaOffset, msix.pending.length))
+    );
+  }
+
   /** Bytes of any length, as a peer or a memory mapping moves them: split at natural alignment. */
   access(bar: number, offset: number, bytes: Uint8Array, write: boolean): void {
+    if (bytes.length === 8 && offset % 8 === 0) {
+      const view = viewOf(bytes);
+      if (write) this.write8(bar, offset, [view.getUint32(0, true), view.getUint32(4, true)]);
+      else for (const [i, half] of this.read8(bar, offset).entries()) view.setUint32(4 * i, half, true);
+      return;
+    }
     for (let done = 0; done < bytes.length; ) {
       const at = offset + done;
       const left = bytes.length - done;

@@ -4,10 +4,16 @@ import type { ConfigSpace } from './config-space.ts';
 /** Why a device returns to its power-on state. */
 export type ResetKind = 'flr' | 'pm' | 'bus';
 
-/** The behaviour behind the BARs. Widths are 1, 2 or 4 bytes; a wider access arrives as two, low half first. */
+/** 64 bits as two numbers: the low half, the high half. */
+export type Quad = readonly [low: number, high: number];
+
+/** The behaviour behind the BARs. Widths are 1, 2 or 4 bytes. */
 export interface DeviceModel {
   read(bar: number, offset: number, width: number): number;
   write(bar: number, offset: number, width: number, value: number): void;
+  /** Accesses of 8 bytes, aligned; without these they arrive as two of 4, low half first. */
+  read8?(bar: number, offset: number): Quad;
+  write8?(bar: number, offset: number, value: Quad): void;
   reset(kind: ResetKind): void;
 }
 

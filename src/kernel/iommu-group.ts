@@ -15,6 +15,8 @@ export interface ReservedRegion {
 export class IommuGroup {
   readonly id: number;
   readonly devices: PciDevice[] = [];
+  /** Names of the ports in the group. They stay with their driver, which does no DMA. */
+  readonly ports: string[] = [];
   readonly iommu: Iommu;
   /** What host drivers' DMA goes through: their own buffers only. */
   readonly defaultDomain: Domain;

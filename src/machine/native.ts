@@ -31,4 +31,10 @@ function* configure(pdev: PciDevice, numVfs: number): Task<number> {
 }
 
 /** Drivers of the devices on the recorded machine, by name. */
-export const NATIVE_DRIVERS: readonly PciDriver[] = [native('igb', 0x8086, 0x10c9), native('nvme', 0x1b36, 0x0010)];
+export const NATIVE_DRIVERS: readonly PciDriver[] = [
+  native('igb', 0x8086, 0x10c9),
+  native('nvme', 0x1b36, 0x0010),
+  native('e1000e', 0x8086, 0x10d3),
+  native('e1000', 0x8086, 0x100e),
+  native('virtio-pci', 0x1af4, 0x1005),
+];

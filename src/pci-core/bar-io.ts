@@ -40,11 +40,12 @@ export function vfio_pci_core_iowrite(
   return 0;
 }
 
-/** Reads into the scratch bytes. A device sees 64 bits as two halves, low first. */
+/** Reads into the scratch bytes. */
 function load(io: BarAccess, offset: number, width: Width): void {
   if (width === 8) {
-    view.setUint32(0, io.read(offset, 4), true);
-    view.setUint32(4, io.read(offset + 4, 4), true);
+    const [low, high] = io.read8?.(offset) ?? [io.read(offset, 4), io.read(offset + 4, 4)];
+    view.setUint32(0, low, true);
+    view.setUint32(4, high, true);
   } else if (width === 4) view.setUint32(0, io.read(offset, 4), true);
   else if (width === 2) view.setUint16(0, io.read(offset, 2), true);
   else view.setUint8(0, io.read(offset, 1));
@@ -52,8 +53,12 @@ function load(io: BarAccess, offset: number, width: Width): void {
 
 function store(io: BarAccess, offset: number, width: Width): void {
   if (width === 8) {
-    io.write(offset, 4, view.getUint32(0, true));
-    io.write(offset + 4, 4, view.getUint32(4, true));
+    const [low, high] = [view.getUint32(0, true), view.getUint32(4, true)];
+    if (io.write8 !== undefined) io.write8(offset, [low, high]);
+    else {
+      io.write(offset, 4, low);
+      io.write(offset + 4, 4, high);
+    }
   } else if (width === 4) io.write(offset, 4, view.getUint32(0, true));
   else if (width === 2) io.write(offset, 2, view.getUint16(0, true));
   else io.write(offset, 1, view.getUint8(0));

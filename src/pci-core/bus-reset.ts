@@ -37,7 +37,8 @@ export const busReset: BusReset = {
     }
     yield* around(devices);
     for (const device of locked) device.lock.unlock();
-    return 0;
+    // pci_bridge_wait_for_secondary_bus: everything has been reset and restored, and still it is an error.
+    return pdev.losesLink ? -ERRNO.ENOTTY : 0;
   },
 };
 

@@ -40,8 +40,8 @@ describe('links', () => {
     const rig = new Rig();
     rig.load(driver('d', [], { ids: [{ vendor: 0x1234, device: 0x00f0 }] }));
     expect(rig.root.readlink(rig.sys(PF, 'driver'))).toBe('/sys/bus/pci/drivers/d');
-    expect(rig.root.readlink(rig.sys(PF, 'iommu_group'))).toBe('/sys/kernel/iommu_groups/0');
-    expect(rig.root.readlink('/sys/kernel/iommu_groups/0/devices/0000:01:00.0')).toBe(rig.sys(PF));
+    expect(rig.root.readlink(rig.sys(PF, 'iommu_group'))).toBe('/sys/kernel/iommu_groups/1');
+    expect(rig.root.readlink('/sys/kernel/iommu_groups/1/devices/0000:01:00.0')).toBe(rig.sys(PF));
     expect(rig.root.readlink('/sys/bus/pci/drivers/d/0000:01:00.0')).toBe(rig.sys(PF));
     expect(rig.root.readdir('/sys/bus/pci/drivers/d')).toEqual(['0000:01:00.0', 'bind', 'unbind']);
   });

@@ -85,6 +85,17 @@ export const edu: ModelFactory = (ports): DeviceModel => {
           return 0xffff_ffff;
       }
     },
+    // The docs allow 8 bytes for the DMA registers alone.
+    read8(_bar, offset) {
+      const at = (offset - EDU.DMA_SOURCE) / 4;
+      return at >= 0 && at < dma.length ? [dma[at]!, dma[at + 1]!] : [0xffff_ffff, 0xffff_ffff];
+    },
+    write8(bar, offset, [low, high]) {
+      if (offset < EDU.DMA_SOURCE) return;
+      // The command register starts the engine: its low half comes last.
+      this.write(bar, offset + 4, 4, high);
+      this.write(bar, offset, 4, low);
+    },
     write(_bar, offset, width, value) {
       if (offset < 0x80 && width !== 4) return;
       switch (offset) {

@@ -1,6 +1,6 @@
 /** The PCI bus: devices, drivers, and which driver gets which device (drivers/pci/pci-driver.c, drivers/base/dd.c). */
 import type { Hardware } from '../../../sim/hardware.ts';
-import type { PciFunction } from '../../../sim/pci/function.ts';
+import { bdf, type PciFunction } from '../../../sim/pci/function.ts';
 import type { Bridge } from '../../../sim/pci/topology.ts';
 import type { Task } from '../../../sim/scheduler.ts';
 import { ERRNO } from '../../uapi/errno.ts';
@@ -8,7 +8,7 @@ import type { Result } from '../file.ts';
 import { IommuGroup } from '../iommu-group.ts';
 import { PciDevice } from './device.ts';
 import { ANY_ID, type PciDriver } from './driver.ts';
-import { sharedGroup } from './group-of.ts';
+import { groupAbove, sharedGroup } from './group-of.ts';
 import { disableSriov } from './sriov.ts';
 
 /** The devices of one machine by name (`0000:bb:dd.f`), the drivers loaded, and the groups. */
@@ -22,7 +22,12 @@ export class PciBus {
   /** Enumerates the functions that firmware left; VFs appear later. */
   constructor(hardware: Hardware) {
     this.hardware = hardware;
-    for (const fn of hardware.functions) this.add(new PciDevice(hardware, fn, undefined, this));
+    // The IOMMU driver comes to the devices in the order of their ids, ports among them.
+    const bridges = hardware.topology.bridges.map((bridge) => ({ id: bridge.id, bridge }));
+    const functions = hardware.functions.map((fn) => ({ id: fn.id, fn }));
+    for (const found of [...bridges, ...functions].sort((a, b) => a.id - b.id))
+      if ('bridge' in found) this.addBridge(found.bridge);
+      else this.add(new PciDevice(hardware, found.fn, undefined, this));
   }
 
   /** Loads a driver: it is offered every device that has none. */
@@ -49,7 +54,7 @@ export class PciBus {
     if (siblings) siblings.splice(siblings.indexOf(device), 1);
     const group = device.group!;
     group.remove(device);
-    if (group.devices.length === 0) this.groups.delete(group.id);
+    if (group.devices.length === 0 && group.ports.length === 0) this.groups.delete(group.id);
   }
 
   /** A write to a driver's `bind` file. ENODEV: no such device, or the driver does not match it; EBUSY: it has a driver. */
@@ -85,17 +90,24 @@ export class PciBus {
 
   private add(device: PciDevice): void {
     this.devices.set(device.name, device);
-    const { topology, fabric } = this.hardware;
+    const { topology } = this.hardware;
     const found = sharedGroup(device, topology, [...this.devices.values()], this.bridgeGroups);
-    let group = found.group;
-    if (group === undefined) {
-      let id = 0;
-      while (this.groups.has(id)) id++;
-      group = new IommuGroup(id, fabric.iommu);
-      this.groups.set(id, group);
-    }
-    for (const bridge of found.bridges) this.bridgeGroups.set(bridge, group);
-    group.add(device);
+    (found ?? this.newGroup()).add(device);
+  }
+
+  /** Ports have groups too: what is below one that does not isolate joins it. */
+  private addBridge(bridge: Bridge): void {
+    const group = groupAbove(bridge.parent, this.bridgeGroups) ?? this.newGroup();
+    group.ports.push(bdf(bridge.id));
+    this.bridgeGroups.set(bridge, group);
+  }
+
+  private newGroup(): IommuGroup {
+    let id = 0;
+    while (this.groups.has(id)) id++;
+    const group = new IommuGroup(id, this.hardware.fabric.iommu);
+    this.groups.set(id, group);
+    return group;
   }
 }
 

@@ -7,6 +7,7 @@ import type { Vector } from '../../../sim/interrupts.ts';
 import { type Extent, PAGE_SIZE } from '../../../sim/memory.ts';
 import { Mutex } from '../../../sim/mutex.ts';
 import type { PciFunction } from '../../../sim/pci/function.ts';
+import type { Quad } from '../../../sim/pci/model.ts';
 import { BAR, CAP, EXP, EXT_CAP, PCI } from '../../../sim/pci/registers.ts';
 import type { Scheduler } from '../../../sim/scheduler.ts';
 import type { IommuGroup } from '../iommu-group.ts';
@@ -41,6 +42,9 @@ export interface DmaBuffer {
 export interface BarAccess {
   read(offset: number, width: number): number;
   write(offset: number, width: number, value: number): void;
+  /** readq and writeq; without these 64 bits are moved in halves, low first. */
+  read8?(offset: number): Quad;
+  write8?(offset: number, value: Quad): void;
 }
 
 /** One device. A driver gets this, and nothing of the machine beside it. */
@@ -147,7 +151,14 @@ export class PciDevice {
     return {
       read: (offset, width) => fn.read(index, offset, width),
       write: (offset, width, value) => fn.write(index, offset, width, value),
+      read8: (offset) => fn.read8(index, offset),
+      write8: (offset, value) => fn.write8(index, offset, value),
     };
+  }
+
+  /** The port above reports a link that never comes back after a secondary bus reset. */
+  get losesLink(): boolean {
+    return this.hardware.topology.bridgeAbove(this.function)?.description.linkActive === 'stays-down';
   }
 
   /** Kernel memory mapped for this device in its group's default domain; zeroed as dma_alloc_coherent's, or not. */

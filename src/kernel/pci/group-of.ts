@@ -14,18 +14,22 @@ export function sharedGroup(
   device: PciDevice,
   topology: Topology,
   devices: readonly PciDevice[],
-  bridgeGroups: Map<Bridge, IommuGroup>,
-): { group: IommuGroup | undefined; bridges: Bridge[] } {
+  bridgeGroups: ReadonlyMap<Bridge, IommuGroup>,
+): IommuGroup | undefined {
   const alias = devices.find((other) => other !== device && other.group && aliases(other, device));
-  if (alias) return { group: alias.group, bridges: [] };
-  const bridges = unguarded(topology.bridgeAbove(device.function));
-  for (const bridge of bridges) {
-    const group = bridgeGroups.get(bridge);
-    if (group) return { group, bridges };
-  }
-  if (device.isVirtfn) return { group: bridges.length > 0 ? device.physfn!.group : undefined, bridges };
-  const slot = devices.find((other) => other !== device && other.group && sameSlot(other, device));
-  return { group: slot?.group, bridges };
+  if (alias) return alias.group;
+  const above = groupAbove(topology.bridgeAbove(device.function), bridgeGroups);
+  if (above || device.isVirtfn) return above;
+  return devices.find((other) => other !== device && other.group && sameSlot(other, device))?.group;
+}
+
+/** The group of the nearest of the bridges that do not isolate what is below them; undefined: all do. */
+export function groupAbove(
+  bridge: Bridge | undefined,
+  bridgeGroups: ReadonlyMap<Bridge, IommuGroup>,
+): IommuGroup | undefined {
+  const [nearest] = unguarded(bridge);
+  return nearest && bridgeGroups.get(nearest);
 }
 
 /** Bridges from the device upwards that do not isolate what is below them: up to the highest one without full ACS. */
@@ -34,9 +38,14 @@ function unguarded(above: Bridge | undefined): Bridge[] {
   for (let bridge = above; bridge; bridge = bridge.parent) path.push(bridge);
   let last = -1;
   path.forEach((bridge, i) => {
-    if ((bridge.acs & REQUIRED_ACS) !== REQUIRED_ACS) last = i;
+    if (!isolates(bridge)) last = i;
   });
   return path.slice(0, last + 1);
+}
+
+/** pci_acs_enabled: an upstream port of one function has nobody beside it. */
+function isolates({ description, acs }: Bridge): boolean {
+  return description.kind === 'upstream-port' || (acs & REQUIRED_ACS) === REQUIRED_ACS;
 }
 
 function aliases(a: PciDevice, b: PciDevice): boolean {

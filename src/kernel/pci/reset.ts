@@ -68,7 +68,7 @@ export const RESET_METHODS: readonly ResetMethod[] = [
     *reset(device) {
       device.function.reset('bus');
       yield 100 * MILLISECOND;
-      return 0;
+      return device.losesLink ? -ERRNO.ENOTTY : 0;
     },
   },
 ];

@@ -10,7 +10,7 @@ function groupDirectory(group: IommuGroup): Directory {
   return directory({
     devices: () =>
       collection(
-        () => group.devices.map((device) => device.name),
+        () => [...group.ports, ...group.devices.map((device) => device.name)].sort(),
         (name) => ({ kind: 'link', target: devicePath(name) }),
       ),
     type: () => value(() => 'DMA-FQ'),
