@@ -1,5 +1,6 @@
 /** A running script: one process on one machine, the variables, and what the steps so far have left behind. */
 import type { Thread } from '../../sim/scheduler.ts';
+import { EventFd } from '../kernel/eventfd.ts';
 import { type Ended, finish, yieldToOthers } from './call.ts';
 import { type Handle, Handles } from './handles.ts';
 import type { Door, Machine } from './machine.ts';
@@ -49,6 +50,8 @@ export class Run {
 
   constructor(machine: Machine) {
     this.door = machine.process('script');
+    // Descriptors that nobody names show as numbers: the recording program held its script and its recording open.
+    for (let own = 0; own < 2; own++) this.door.install(new EventFd());
     this.scratch = new Scratch(this.door.memory);
   }
 
