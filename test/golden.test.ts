@@ -33,6 +33,14 @@ describe('the emulator answers as Linux did on the recorded machine', () => {
   });
 });
 
+describe('and behind ports that report nothing of their link', () => {
+  const folder = join(import.meta.dirname, 'golden/kernel-traces-no-link-active');
+  test.each(findScripts([folder]).map((path) => [basename(path, '.vs'), path]))('%s', (_name, path) => {
+    const result = playTrace(loadTrace(path), () => machineForPlay('recorded-no-link-active'));
+    expect({ fault: result.fault, differences: result.differences }).toEqual({ fault: undefined, differences: [] });
+  });
+});
+
 /** The trace with its `index`th answer changed by `change`. */
 function altered(
   trace: Trace,
