@@ -3,14 +3,14 @@ import { readFileSync } from 'node:fs';
 import type { MachineDescription } from '../../sim/pci/description.ts';
 import { Machine } from '../machine/machine.ts';
 import { MACHINES, machineNamed } from '../machine/machines.ts';
-import { VARIANTS } from '../machine/variants.ts';
+import { MODULES, VARIANTS } from '../machine/variants.ts';
 import { InputError } from '../trace/index.ts';
 
 /** A freshly booted machine with every driver loaded. */
 export function machineForPlay(name: string): Machine {
   const description = machineNamed(name) ?? describedIn(name);
   try {
-    return new Machine(description, { variants: VARIANTS });
+    return new Machine(description, { variants: VARIANTS, modules: MODULES });
   } catch (error) {
     if (machineNamed(name) !== undefined) throw error;
     // What the constructors refuse they say in words; anything else is a value of the wrong shape.

@@ -31,6 +31,9 @@ export class Kernel implements PathLookup {
   deviceExtra: Extra = () => ({});
   /** Directories other subsystems add under /sys/class (mdev parents). */
   readonly classes: Record<string, () => Directory> = {};
+  /** Buses beside PCI, under /sys/bus, and devices without hardware, under /sys/devices/virtual. */
+  readonly buses: Record<string, () => Directory> = {};
+  readonly virtualDevices: Record<string, () => Directory> = {};
   /** Directories of loaded modules under /sys/module, with their parameters. */
   readonly modules: Record<string, () => Directory> = {};
 
@@ -77,7 +80,9 @@ export class Kernel implements PathLookup {
               drivers: () => pciDrivers(bus),
               drivers_probe: () => driversProbe(bus),
             }),
+          ...this.buses,
         }),
+      devices: () => directory({ virtual: () => directory(this.virtualDevices) }),
       kernel: () => directory({ iommu_groups: () => iommuGroups(bus) }),
       class: () => directory(this.classes),
       module: () => directory(this.modules),

@@ -9,6 +9,12 @@ export { Mutex } from '../../sim/mutex.ts';
 export type { Task, Wait, Wake } from '../../sim/scheduler.ts';
 export { DONE, WaitQueue } from '../../sim/scheduler.ts';
 
+/** A task that need not sleep: its result is there already. */
+// biome-ignore lint/correctness/useYield: that is what it is for
+export function* ended<T>(result: T): Task<T> {
+  return result;
+}
+
 /** struct completion: `complete` lets one waiter pass, before or after it came. */
 export class Completion {
   private done = 0;

@@ -2,6 +2,6 @@
  * Machines that run: hardware, a kernel, VFIO and drivers put together, and those that come with the emulator.
  * @module
  */
-export { Machine, type MachineOptions, type VfioParameters } from './machine.ts';
+export { type HostModule, Machine, type MachineOptions, type VfioParameters } from './machine.ts';
 export { MACHINES, machineNamed } from './machines.ts';
-export { VARIANTS, variantNamed } from './variants.ts';
+export { MODULES, VARIANTS, variantNamed } from './variants.ts';

@@ -23,10 +23,15 @@ export interface VfioParameters {
   readonly dmaEntryLimit: number;
 }
 
+/** A kernel module that needs no hardware: it finds its place in the kernel by itself. */
+export type HostModule = (host: { readonly kernel: Kernel; readonly vfio: VfioCore }) => void;
+
 /** What can be chosen when a machine is built. */
 export interface MachineOptions {
   /** Variant modules to load, with their parents. */
   readonly variants?: readonly VariantModule[];
+  /** Other modules to load, e.g. those that make mediated devices. */
+  readonly modules?: readonly HostModule[];
   readonly parameters?: Partial<VfioParameters>;
   /** What memory that the kernel does not clear reads as. */
   readonly fill?: number;
@@ -57,6 +62,7 @@ export class Machine {
     for (const module of options.variants ?? []) this.loadVariant(module);
     const vfioPci = new VfioPci(this.vfio, { enable_sriov: true });
     for (const driver of [...NATIVE_DRIVERS, vfioPci.driver]) this.load(driver);
+    for (const load of options.modules ?? []) load(this);
     this.kernel.modules.vfio_pci = () => moduleDirectory(vfioPci.parameters, VFIO_PCI_SHOWN, VFIO_PCI_WRITABLE);
   }
 
