@@ -49,6 +49,7 @@ export {
   type InterruptPort,
   inert,
   type ModelFactory,
+  type Quad,
   type ResetKind,
 } from './pci/model.ts';
 export { MsixTable } from './pci/msix-table.ts';

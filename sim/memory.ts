@@ -21,6 +21,10 @@ export interface Extent {
   readonly fill: number;
   /** Pages that have been written, by their number within the extent. */
   readonly pages: (Uint8Array | undefined)[];
+  /** Users besides the owner: DMA mappings. */
+  pins: number;
+  /** The owner has let go; the last pin gives the memory back. */
+  orphaned: boolean;
 }
 
 /** Pages that can be used again: building a machine then costs no allocation. A pool belongs to whoever builds machines. */
@@ -75,13 +79,42 @@ export class PhysicalMemory {
   allocate(owner: string, length: number, align = PAGE_SIZE, zeroed = true, purpose = ''): Extent {
     const size = Math.ceil(length / PAGE_SIZE) * PAGE_SIZE;
     const start = Math.ceil(this.next / align) * align;
-    const extent: Extent = { start, length: size, owner, purpose, fill: zeroed ? 0 : this.fill, pages: [] };
+    const extent: Extent = {
+      start,
+      length: size,
+      owner,
+      purpose,
+      fill: zeroed ? 0 : this.fill,
+      pages: [],
+      pins: 0,
+      orphaned: false,
+    };
     this.extents.insert(extent);
     this.next = start + size + PAGE_SIZE;
     return extent;
   }
 
+  /** The owner lets go. What somebody pinned stays until it is unpinned. */
   free(extent: Extent): void {
+    if (extent.pins > 0) extent.orphaned = true;
+    else this.remove(extent);
+  }
+
+  /** Keeps the memory at `address` alive, whoever owns it. What is no memory needs no pin. */
+  pin(address: number): void {
+    const extent = this.extents.at(address);
+    if (extent !== undefined) extent.pins++;
+  }
+
+  /** Undoes one pin. */
+  unpin(address: number): void {
+    const extent = this.extents.at(address);
+    if (extent === undefined) return;
+    extent.pins--;
+    if (extent.pins === 0 && extent.orphaned) this.remove(extent);
+  }
+
+  private remove(extent: Extent): void {
     if (!this.extents.remove(extent)) throw new Error('physical memory freed twice');
     this.recycle(extent);
   }

@@ -142,6 +142,16 @@ export class AddressSpace {
     return true;
   }
 
+  /** Keeps what a run of {@link pin} is made of: it outlives the mapping, as pinned pages do. */
+  keep({ physical }: PinnedRun): void {
+    this.memory.pin(physical);
+  }
+
+  /** unpin_user_pages: undoes one {@link keep}, told by the physical address of the run. */
+  release(physical: number): void {
+    this.memory.unpin(physical);
+  }
+
   /**
    * Pins [address, address + length) for DMA (pin_user_pages_remote, follow_pfnmap): physically contiguous runs in
    * order, or undefined where the kernel answers EFAULT (unmapped, not writable for `write`, device memory disabled).

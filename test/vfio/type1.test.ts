@@ -135,6 +135,25 @@ describe('MAP_DMA', () => {
   });
 });
 
+describe('what is mapped for DMA', () => {
+  it('stays where it is when the process lets go of it, and goes with the mapping', () => {
+    const { user, container, machine } = v2();
+    const { memory } = user.process;
+    const vaddr = memory.allocate(0x4000);
+    memory.write(vaddr, Uint8Array.of(7));
+    const [{ physical }] = memory.pin(vaddr, 0x1000, false) as [{ physical: number }];
+    for (const iova of [0, 0x10_0000]) expect(user.map(container, iova, 0x4000, vaddr)).toBe(0);
+    expect(memory.unmap(vaddr)).toBe(true);
+    expect(memory.read(vaddr, 1)).toBeUndefined();
+    const seen = new Uint8Array(1);
+    expect([machine.memory.read(physical, seen), seen[0]]).toEqual([true, 7]);
+    user.unmap(container, 0, 0x4000);
+    expect(machine.memory.owner(physical)).toBe('user');
+    user.unmap(container, 0x10_0000, 0x4000);
+    expect(machine.memory.owner(physical)).toBeUndefined();
+  });
+});
+
 describe('UNMAP_DMA', () => {
   it('reports the first of several faults, in the order of the kernel', () => {
     const { user, container, memory, machine } = v2();

@@ -1,5 +1,6 @@
 /** One mapping of a container (struct vfio_dma): a range of IOVAs, and the memory of a process behind it. */
 import type { Interval } from '../../../sim/intervals.ts';
+import type { PinnedRun } from '../../kernel/address-space.ts';
 import type { Process } from '../../kernel/process.ts';
 import type { DirtyBitmap } from './dirty-bitmap.ts';
 
@@ -30,6 +31,8 @@ export class Dma implements Interval {
   vaddrInvalid = false;
   /** Pinned, and in the page table of every domain. */
   mapped = false;
+  /** What is pinned, run by run. */
+  runs: readonly PinnedRun[] = [];
   /** Pages charged to {@link process} (vfio_dma.locked_vm): all of the mapping's, or if unmapped those in {@link pinned}. */
   charged = 0;
   /** Pages that emulated devices pinned, by IOVA. */

@@ -30,7 +30,10 @@ export class Pinning {
     const runs = dma.process.memory.pin(dma.vaddr, dma.length, dma.write);
     if (runs === undefined) return this.pinFault(dma);
     const error = this.accounting.charge(dma, this.accounting.cost(dma, runs));
-    return error === 0 ? runs : error;
+    if (error !== 0) return error;
+    for (const run of runs) dma.process.memory.keep(run);
+    dma.runs = runs;
+    return runs;
   }
 
   mapRuns(domain: Domain, dma: Dma, runs: readonly PinnedRun[]): void {
@@ -46,6 +49,8 @@ export class Pinning {
     if (!dma.mapped) return;
     for (const { domain } of this.state.domains) domain.unmap(dma.start, dma.length);
     this.accounting.uncharge(dma, dma.charged - this.accounting.pinnedCost(dma));
+    for (const { physical } of dma.runs) dma.process.memory.release(physical);
+    dma.runs = [];
     dma.mapped = false;
   }
 
