@@ -141,7 +141,7 @@ describe('what is mapped for DMA', () => {
     const { memory } = user.process;
     const vaddr = memory.allocate(0x4000);
     memory.write(vaddr, Uint8Array.of(7));
-    const [{ physical }] = memory.pin(vaddr, 0x1000, false) as [{ physical: number }];
+    const { physical } = memory.pin(vaddr, 0x1000, false)![0]!;
     for (const iova of [0, 0x10_0000]) expect(user.map(container, iova, 0x4000, vaddr)).toBe(0);
     expect(memory.unmap(vaddr)).toBe(true);
     expect(memory.read(vaddr, 1)).toBeUndefined();
