@@ -15,9 +15,8 @@ const express = (deviceControl: number): CapabilityDescription => ({
   ],
 });
 
-/** A VF: one 16 KiB BAR with registers and the MSI-X table. */
-export const nvmeVf: FunctionDescription = {
-  name: 'nvme VF',
+/** What PF and VFs have in common. */
+const CONTROLLER = {
   vendor: 0x1b36,
   device: 0x0010,
   class: 0x010802,
@@ -26,6 +25,13 @@ export const nvmeVf: FunctionDescription = {
   subsystem: 0x1100,
   commandMask: 0x0507,
   unassigned: 'memory',
+  liveRegisters: true,
+} as const;
+
+/** A VF: one 16 KiB BAR with registers and the MSI-X table. */
+export const nvmeVf: FunctionDescription = {
+  ...CONTROLLER,
+  name: 'nvme VF',
   bars: [{ index: 0, kind: 'mem64', size: 0x4000, address: 0xfe60_4000 }],
   capabilities: [
     { kind: 'msix', at: 0x40, body: '00000020000000300000' },
@@ -33,24 +39,16 @@ export const nvmeVf: FunctionDescription = {
     PM,
     { kind: 'ari', at: 0x100 },
   ],
-  liveRegisters: true,
 };
 
 /** The PF. */
 export const nvme: FunctionDescription = {
+  ...CONTROLLER,
   name: 'nvme PF',
-  vendor: 0x1b36,
-  device: 0x0010,
-  class: 0x010802,
-  revision: 2,
-  subsystemVendor: 0x1af4,
-  subsystem: 0x1100,
   interruptPin: 1,
   interruptLine: 0x0a,
-  commandMask: 0x0507,
   // Firmware left I/O decoding on, though there is nothing to decode.
   command: 0x0101,
-  unassigned: 'memory',
   bars: [{ index: 0, kind: 'mem64', size: 0x4000, address: 0xfe60_0000 }],
   capabilities: [
     { kind: 'msix', at: 0x40, body: '02000020000000300000' },
@@ -60,5 +58,4 @@ export const nvme: FunctionDescription = {
     { kind: 'sriov', at: 0x120, body: '0000000010000000' },
   ],
   sriov: { totalVfs: 2, offset: 1, stride: 1, vf: nvmeVf },
-  liveRegisters: true,
 };

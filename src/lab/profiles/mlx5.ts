@@ -7,9 +7,10 @@ import { mlx5Machine } from '../../../sim/machines/mlx5.ts';
 import { CAP, COMMAND, MSIX, PCI } from '../../../sim/pci/registers.ts';
 import { mlx5 } from '../../../variants/mlx5/index.ts';
 import { setNumber64 } from '../../client/container.ts';
-import { bytesOf, zeroedBytes, zeroedView } from '../../kernel/bytes.ts';
+import { bytesOf, zeroedView } from '../../kernel/bytes.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import { PCI_REGION } from '../../uapi/vfio.ts';
+import { join } from '../../variant/record-stream.ts';
 import { Random } from '../random.ts';
 import type { Tenant } from '../tenant.ts';
 import { World } from '../world.ts';
@@ -133,7 +134,7 @@ export const mlx5Profile: DeviceProfile = {
         for (const words of [...queues, scratch, counters, sequence, key])
           parts.push(new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
         for (const index of icm.nonZero()) parts.push(Uint8Array.of(index), icm.saved(index).bytes!);
-        return joined(parts);
+        return join(parts);
       },
       resources: () => ({ ...model.resources() }),
       sessions: (vf) => model.resourcesOf(vf.vf!).savesTracked,
@@ -163,18 +164,6 @@ export const mlx5Profile: DeviceProfile = {
     for (let what = 0; what < 4; what++) seen.H.data(mlx5Profile.host(world, what));
   },
 };
-
-function joined(parts: readonly Uint8Array[]): Uint8Array {
-  let length = 0;
-  for (const part of parts) length += part.length;
-  const bytes = zeroedBytes(length);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
-}
 
 /** What a device of this kind saves after a little work. */
 function makeSample(): Uint8Array {
