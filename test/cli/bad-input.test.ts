@@ -33,6 +33,8 @@ const file = folderWith({
   'half.json': '{"name":"x","iommu":{}}',
   'model.json': '{"name":"x","iommu":{},"root":[{"devfn":"01.0","function":{"name":"f","model":"none"}}]}',
   'shape.json': '{"name":"x","iommu":{},"root":[5]}',
+  'nodump.json': '{"name":"x","iommu":{},"root":[{"devfn":"01.0","function":{"dump":"gone.txt"}}]}',
+  'baddump.json': '{"name":"x","iommu":{},"root":[{"devfn":"01.0","function":{"dump":"text.json"}}]}',
 });
 const good = `${TRACES}/e-type1-v2.vs`;
 
@@ -62,6 +64,8 @@ const CASES = {
   'a machine file that lacks a part': ['play', good, '--machine', file('half.json')],
   'a machine file with an unknown model': ['play', good, '--machine', file('model.json')],
   'a machine file of the wrong shape': ['play', good, '--machine', file('shape.json')],
+  'a machine file whose dump is not there': ['play', good, '--machine', file('nodump.json')],
+  'a machine file whose dump is none': ['play', good, '--machine', file('baddump.json')],
   'a recording that cannot be written': ['record', good, '-o', '/nowhere/at/all'],
   'a counterexample that is not there': ['replay', file('missing.json')],
   'a counterexample that is not JSON': ['replay', file('text.json')],
@@ -105,6 +109,8 @@ test('the sentence names what is wrong', () => {
     'a corrupt recording': 'corrupt.jsonl:6',
     'an unknown verb': 'fly',
     'a machine file with an unknown model': 'none',
+    'a machine file whose dump is not there': 'gone.txt',
+    'a machine file whose dump is none': 'this has 0',
     'a counterexample of another version': 'version 2',
     'a counterexample with an unknown step': 'step 1',
   };
