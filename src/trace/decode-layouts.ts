@@ -1,8 +1,8 @@
 /** Which struct an ioctl's argument is, for each kind of file. */
+import { IOMMU, IOMMUFD_STRUCTS } from '../uapi/iommufd.ts';
 import { type Layout, layout } from '../uapi/layout.ts';
 import * as vfio from '../uapi/vfio.ts';
 import type { HandleKind } from './handles.ts';
-import { IOMMUFD } from './iommufd.ts';
 
 const { VFIO, FEATURE } = vfio;
 
@@ -23,24 +23,9 @@ const DEVICE: LayoutTable = {
   [VFIO.DEVICE_PCI_HOT_RESET]: vfio.pci_hot_reset,
   [VFIO.DEVICE_IOEVENTFD]: vfio.device_ioeventfd,
   [VFIO.DEVICE_FEATURE]: vfio.device_feature,
-  [VFIO.DEVICE_BIND_IOMMUFD]: layout('vfio_device_bind_iommufd', {
-    argsz: 'u32',
-    flags: 'u32',
-    iommufd: 's32',
-    out_devid: 'u32',
-    token_uuid_ptr: 'u64',
-  }),
-  [VFIO.DEVICE_ATTACH_IOMMUFD_PT]: layout('vfio_device_attach_iommufd_pt', {
-    argsz: 'u32',
-    flags: 'u32',
-    pt_id: 'u32',
-    pasid: 'u32',
-  }),
-  [VFIO.DEVICE_DETACH_IOMMUFD_PT]: layout('vfio_device_detach_iommufd_pt', {
-    argsz: 'u32',
-    flags: 'u32',
-    pasid: 'u32',
-  }),
+  [VFIO.DEVICE_BIND_IOMMUFD]: vfio.device_bind_iommufd,
+  [VFIO.DEVICE_ATTACH_IOMMUFD_PT]: vfio.device_attach_iommufd_pt,
+  [VFIO.DEVICE_DETACH_IOMMUFD_PT]: vfio.device_detach_iommufd_pt,
   [VFIO.MIG_GET_PRECOPY_INFO]: vfio.precopy_info,
 };
 
@@ -54,7 +39,9 @@ const CONTAINER: LayoutTable = {
 /** An iommufd answers the container's requests too (its compatibility layer). */
 const IOMMU_FD: LayoutTable = {
   ...CONTAINER,
-  ...Object.fromEntries(Object.values(IOMMUFD).map(({ number, layout: struct }) => [number, struct])),
+  ...Object.fromEntries(
+    Object.entries(IOMMU).map(([name, number]) => [number, IOMMUFD_STRUCTS[name as keyof typeof IOMMU]]),
+  ),
 };
 
 const BY_KIND: Partial<Record<HandleKind, LayoutTable>> = {

@@ -1,10 +1,11 @@
 /** ioctl requests by the names the Linux headers give them. */
+
+import { IOMMU } from '../uapi/iommufd.ts';
 import { VFIO } from '../uapi/vfio.ts';
-import { IOMMUFD } from './iommufd.ts';
 
 const NUMBERS: ReadonlyMap<string, number> = new Map([
   ...Object.entries(VFIO).map(([name, number]) => [`VFIO_${name}`, number] as const),
-  ...Object.entries(IOMMUFD).map(([name, { number }]) => [name, number] as const),
+  ...Object.entries(IOMMU).map(([name, number]) => [`IOMMU_${name}`, number] as const),
 ]);
 
 /** The number of a request given by name or as a number; undefined: no such name. */

@@ -230,3 +230,25 @@ export const iommu_type1_dirty_bitmap_get = layout('vfio_iommu_type1_dirty_bitma
   bitmap_size: 'u64',
   bitmap_data: 'u64',
 });
+
+/** The token flag of BIND, and the PASID flag of ATTACH and DETACH. */
+export const BIND_FLAG = { TOKEN: 1 } as const;
+export const ATTACH_FLAG = { PASID: 1 } as const;
+export const device_bind_iommufd = layout('vfio_device_bind_iommufd', {
+  argsz: 'u32',
+  flags: 'u32',
+  iommufd: 's32',
+  out_devid: 'u32',
+  token_uuid_ptr: 'u64',
+});
+export const device_attach_iommufd_pt = layout('vfio_device_attach_iommufd_pt', {
+  argsz: 'u32',
+  flags: 'u32',
+  pt_id: 'u32',
+  pasid: 'u32',
+});
+export const device_detach_iommufd_pt = layout('vfio_device_detach_iommufd_pt', {
+  argsz: 'u32',
+  flags: 'u32',
+  pasid: 'u32',
+});

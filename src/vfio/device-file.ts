@@ -6,23 +6,13 @@ import { viewOf } from '../kernel/bytes.ts';
 import type { Backing, MmapRequest, OpenFile, Result } from '../kernel/file.ts';
 import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
-import { layout } from '../uapi/layout.ts';
-import { VFIO } from '../uapi/vfio.ts';
+import { BIND_FLAG, device_bind_iommufd, VFIO } from '../uapi/vfio.ts';
 import type { VfioDevice, VfioDeviceOps } from './device.ts';
 import { vfio_ioctl_device_feature } from './feature.ts';
 import { vfio_get_region_info } from './region-info.ts';
 
-const BIND = layout('vfio_device_bind_iommufd', {
-  argsz: 'u32',
-  flags: 'u32',
-  iommufd: 's32',
-  out_devid: 'u32',
-  token_uuid_ptr: 'u64',
-});
-/** VFIO_DEVICE_BIND_FLAG_TOKEN */
-const FLAG_TOKEN = 1;
 /** Bytes of the struct's first version: up to and with out_devid. */
-const MIN_SIZE = BIND.at.token_uuid_ptr;
+const MIN_SIZE = device_bind_iommufd.at.token_uuid_ptr;
 
 /** A BIND whose size, flags and iommufd number are plausible. */
 export interface BindRequest {
@@ -164,17 +154,18 @@ function readBindRequest(caller: Process, argument: number): BindRequest | numbe
   if (size === undefined) return -ERRNO.EFAULT;
   const argsz = viewOf(size).getUint32(0, true);
   if (argsz < MIN_SIZE) return -ERRNO.EINVAL;
-  const tail = checkZeroTail(caller, argument + BIND.size, argument + argsz);
+  const tail = checkZeroTail(caller, argument + device_bind_iommufd.size, argument + argsz);
   if (tail < 0) return tail;
-  const bytes = new Uint8Array(BIND.size);
-  if (!caller.memory.readInto(argument, bytes.subarray(0, Math.min(argsz, BIND.size)))) return -ERRNO.EFAULT;
+  const bytes = new Uint8Array(device_bind_iommufd.size);
+  if (!caller.memory.readInto(argument, bytes.subarray(0, Math.min(argsz, device_bind_iommufd.size))))
+    return -ERRNO.EFAULT;
   const view = viewOf(bytes);
-  const flags = view.getUint32(BIND.at.flags, true);
-  const iommufd = view.getInt32(BIND.at.iommufd, true);
-  if (iommufd < 0 || (flags & ~FLAG_TOKEN) !== 0) return -ERRNO.EINVAL;
+  const flags = view.getUint32(device_bind_iommufd.at.flags, true);
+  const iommufd = view.getInt32(device_bind_iommufd.at.iommufd, true);
+  if (iommufd < 0 || (flags & ~BIND_FLAG.TOKEN) !== 0) return -ERRNO.EINVAL;
   // A struct without the field counts as one with a null pointer (copy_struct_from_user fills with zeros).
-  const token = Number(view.getBigUint64(BIND.at.token_uuid_ptr, true));
-  return { iommufd, token: (flags & FLAG_TOKEN) === 0 ? undefined : token };
+  const token = Number(view.getBigUint64(device_bind_iommufd.at.token_uuid_ptr, true));
+  return { iommufd, token: (flags & BIND_FLAG.TOKEN) === 0 ? undefined : token };
 }
 
 /** check_zeroed_user: page by page, so that a non-zero byte in front of a fault is seen first. */
