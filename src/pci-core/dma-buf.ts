@@ -3,19 +3,10 @@ import { PAGE_SIZE } from '../../sim/memory.ts';
 import type { OpenFile } from '../kernel/file.ts';
 import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
-import { layout } from '../uapi/layout.ts';
-import { FEATURE_FLAG, PCI_REGION } from '../uapi/vfio.ts';
+import { device_feature_dma_buf, FEATURE_FLAG, PCI_REGION, region_dma_range } from '../uapi/vfio.ts';
 import { vfio_check_feature } from '../vfio/feature.ts';
 import type { VfioPciCoreDevice } from './core-device.ts';
 import { __vfio_pci_memory_enabled } from './memory-enabled.ts';
-
-export const device_feature_dma_buf = layout('vfio_device_feature_dma_buf', {
-  region_index: 'u32',
-  open_flags: 'u32',
-  flags: 'u32',
-  nr_ranges: 'u32',
-});
-export const region_dma_range = layout('vfio_region_dma_range', { offset: 'u64', length: 'u64' });
 
 /** KMALLOC_MAX_SIZE: a longer list of ranges is ENOMEM. */
 const MAX_LIST = 4 * 1024 * 1024;
@@ -113,8 +104,8 @@ function readRanges(
   if (bytes === undefined) return -ERRNO.EFAULT;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const list = Array.from({ length: count }, (_, i) => ({
-    offset: view.getBigUint64(i * region_dma_range.size, true),
-    length: view.getBigUint64(i * region_dma_range.size + 8, true),
+    offset: view.getBigUint64(i * region_dma_range.size + region_dma_range.at.offset, true),
+    length: view.getBigUint64(i * region_dma_range.size + region_dma_range.at.length, true),
   }));
   return checkRanges(core, list, bar);
 }

@@ -3,13 +3,9 @@ import { viewOf } from '../kernel/bytes.ts';
 import type { PciDevice } from '../kernel/pci/device.ts';
 import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
-import { pci_dependent_device, pci_hot_reset_info } from '../uapi/vfio.ts';
+import { DEVID, HOT_RESET_FLAG, pci_dependent_device, pci_hot_reset_info } from '../uapi/vfio.ts';
 import { affectedDevices, busReset } from './bus-reset.ts';
 import type { VfioPciCoreDevice } from './core-device.ts';
-
-/** Flags of the answer: the ids are iommufd's, and all of them are the caller's. */
-export const HOT_RESET_FLAG = { DEV_ID: 1, DEV_ID_OWNED: 2 } as const;
-const NOT_OWNED = -1;
 
 /** Whether this device was opened through its character device. */
 export function isCdev(core: VfioPciCoreDevice): boolean {
@@ -51,7 +47,7 @@ function fill(core: VfioPciCoreDevice, devices: readonly PciDevice[]): { flags: 
     let id = device.group?.id;
     if (cdev) {
       id = ownerId(core, device);
-      if (id === NOT_OWNED) flags &= ~HOT_RESET_FLAG.DEV_ID_OWNED;
+      if (id === DEVID.NOT_OWNED) flags &= ~HOT_RESET_FLAG.DEV_ID_OWNED;
     }
     if (id === undefined) return -ERRNO.EPERM;
     view.setInt32(entry + at.group_id, id, true);
@@ -64,6 +60,6 @@ function fill(core: VfioPciCoreDevice, devices: readonly PciDevice[]): { flags: 
 
 /** The id of an affected device in the caller's iommufd. Outside the device set nothing is owned. */
 export function ownerId(core: VfioPciCoreDevice, device: PciDevice): number {
-  if (core.devSet?.find(device) === undefined) return NOT_OWNED;
-  return core.registry?.deviceId?.(core.vdev!, device) ?? NOT_OWNED;
+  if (core.devSet?.find(device) === undefined) return DEVID.NOT_OWNED;
+  return core.registry?.deviceId?.(core.vdev!, device) ?? DEVID.NOT_OWNED;
 }

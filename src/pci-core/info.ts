@@ -2,13 +2,22 @@
 import { viewOf, zeroedBytes } from '../kernel/bytes.ts';
 import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
-import { DEVICE_FLAGS, device_info, INFO_CAP, IRQ_INFO, irq_info, PCI_IRQ, PCI_REGION } from '../uapi/vfio.ts';
+import {
+  DEVICE_FLAGS,
+  device_info,
+  device_info_cap_pci_atomic_comp,
+  INFO_CAP,
+  IRQ_INFO,
+  info_cap_header,
+  irq_info,
+  PCI_IRQ,
+  PCI_REGION,
+} from '../uapi/vfio.ts';
 import { atomicCompletion } from './atomics.ts';
 import type { VfioPciCoreDevice } from './core-device.ts';
 
 /** Bytes up to num_irqs: what the first version of the struct had. */
-const MIN_INFO = 16;
-const CAP_HEADER = 8;
+const MIN_INFO = device_info.at.cap_offset;
 
 /** Only argsz is the user's; it says how much of the struct is written back. */
 export function vfio_pci_ioctl_get_info(core: VfioPciCoreDevice, caller: Process, argument: number): number {
@@ -42,11 +51,12 @@ export function vfio_pci_ioctl_get_info(core: VfioPciCoreDevice, caller: Process
 function atomicCapability(core: VfioPciCoreDevice): Uint8Array | undefined {
   const completion = atomicCompletion(core.pdev);
   if (completion === 0) return undefined;
-  const bytes = zeroedBytes(CAP_HEADER + 8);
+  const { at, size } = device_info_cap_pci_atomic_comp;
+  const bytes = zeroedBytes(size);
   const view = viewOf(bytes);
-  view.setUint16(0, INFO_CAP.DEVICE_PCI_ATOMIC_COMP, true);
-  view.setUint16(2, 1, true);
-  view.setUint32(CAP_HEADER, completion, true);
+  view.setUint16(at.header + info_cap_header.at.id, INFO_CAP.DEVICE_PCI_ATOMIC_COMP, true);
+  view.setUint16(at.header + info_cap_header.at.version, 1, true);
+  view.setUint32(at.flags, completion, true);
   return bytes;
 }
 

@@ -2,7 +2,7 @@
 import type { BarAccess } from '../kernel/pci/device.ts';
 import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
-import { device_ioeventfd, PCI_REGION } from '../uapi/vfio.ts';
+import { device_ioeventfd, IOEVENTFD, PCI_REGION } from '../uapi/vfio.ts';
 import type { VfioPciCoreDevice } from './core-device.ts';
 import { enableVirqfd, type Virqfd } from './interrupts/virqfd.ts';
 import { __vfio_pci_memory_enabled } from './memory-enabled.ts';
@@ -11,9 +11,8 @@ import { offsetInRegion, offsetToIndex } from './region-offset.ts';
 /** VFIO_PCI_IOEVENTFD_MAX... of one device. */
 const MAX_IOEVENTFDS = 1000;
 /** Bytes up to fd: the reserved word is not asked for. */
-const MIN_SIZE = 28;
-/** The flag is the width in bytes. */
-const WIDTHS = new Set([1, 2, 4, 8]);
+const MIN_SIZE = device_ioeventfd.at.reserved;
+const WIDTHS: ReadonlySet<number> = new Set([IOEVENTFD.X8, IOEVENTFD.X16, IOEVENTFD.X32, IOEVENTFD.X64]);
 
 interface IoEventFd {
   readonly bar: number;
@@ -44,7 +43,7 @@ export class IoEventFds {
     const view = new DataView(bytes.buffer, bytes.byteOffset);
     const { at } = device_ioeventfd;
     const flags = view.getUint32(at.flags, true);
-    if (view.getUint32(at.argsz, true) < MIN_SIZE || flags & ~0xf) return -ERRNO.EINVAL;
+    if (view.getUint32(at.argsz, true) < MIN_SIZE || flags & ~IOEVENTFD.SIZE_MASK) return -ERRNO.EINVAL;
     const fd = view.getInt32(at.fd, true);
     if (!WIDTHS.has(flags) || fd < -1) return -ERRNO.EINVAL;
     const offset = Number(view.getBigUint64(at.offset, true));

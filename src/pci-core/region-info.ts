@@ -1,7 +1,7 @@
 /** What GET_REGION_INFO says of each region (vfio_pci_core.c: vfio_pci_ioctl_get_region_info). */
 import { viewOf, zeroedBytes } from '../kernel/bytes.ts';
 import { ERRNO } from '../uapi/errno.ts';
-import { INFO_CAP, PCI_REGION, REGION_INFO_FLAG } from '../uapi/vfio.ts';
+import { INFO_CAP, info_cap_header, PCI_REGION, REGION_INFO_FLAG, region_info_cap_type } from '../uapi/vfio.ts';
 import type { RegionInfo } from '../vfio/device.ts';
 import type { VfioPciCoreDevice } from './core-device.ts';
 import { withMemoryDecode } from './memory-window.ts';
@@ -57,10 +57,11 @@ function fillDeviceRegion(core: VfioPciCoreDevice, index: number, info: RegionIn
   info.offset = indexToOffset(index, core.offsetShift);
   info.size = BigInt(region.size);
   info.flags = region.flags;
-  const payload = zeroedBytes(8);
+  const { at, size } = region_info_cap_type;
+  const payload = zeroedBytes(size - info_cap_header.size);
   const view = viewOf(payload);
-  view.setUint32(0, region.type, true);
-  view.setUint32(4, region.subtype, true);
+  view.setUint32(at.type - info_cap_header.size, region.type, true);
+  view.setUint32(at.subtype - info_cap_header.size, region.subtype, true);
   info.caps.push({ id: INFO_CAP.REGION_TYPE, version: 1, payload });
   return region.ops.addCapability?.(core, region, info) ?? 0;
 }

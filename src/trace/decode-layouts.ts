@@ -1,6 +1,7 @@
 /** Which struct an ioctl's argument is, for each kind of file. */
 import { IOMMU, IOMMUFD_STRUCTS } from '../uapi/iommufd.ts';
-import { type Layout, layout } from '../uapi/layout.ts';
+import type { Layout } from '../uapi/layout.ts';
+import { file_descriptor, uuid } from '../uapi/unnamed.ts';
 import * as vfio from '../uapi/vfio.ts';
 import type { HandleKind } from './handles.ts';
 
@@ -11,7 +12,7 @@ export type LayoutTable = Readonly<Record<number, Layout>>;
 
 const GROUP: LayoutTable = {
   [VFIO.GROUP_GET_STATUS]: vfio.group_status,
-  [VFIO.GROUP_SET_CONTAINER]: layout('group_set_container', { fd: 's32' }),
+  [VFIO.GROUP_SET_CONTAINER]: file_descriptor,
 };
 
 const DEVICE: LayoutTable = {
@@ -59,40 +60,30 @@ export function layoutOf(kind: HandleKind | undefined, request: number): Layout 
 
 /** The struct behind the header of VFIO_DEVICE_FEATURE, by feature. */
 export const FEATURE_LAYOUTS: LayoutTable = {
-  [FEATURE.PCI_VF_TOKEN]: layout('uuid', { uuid: ['u8', 16] }),
+  [FEATURE.PCI_VF_TOKEN]: uuid,
   [FEATURE.MIGRATION]: vfio.device_feature_migration,
   [FEATURE.MIG_DEVICE_STATE]: vfio.device_feature_mig_state,
   [FEATURE.LOW_POWER_ENTRY_WITH_WAKEUP]: vfio.device_low_power_entry_with_wakeup,
   [FEATURE.DMA_LOGGING_START]: vfio.device_feature_dma_logging_control,
   [FEATURE.DMA_LOGGING_REPORT]: vfio.device_feature_dma_logging_report,
   [FEATURE.MIG_DATA_SIZE]: vfio.device_feature_mig_data_size,
-  [FEATURE.BUS_MASTER]: layout('vfio_device_feature_bus_master', { op: 'u32' }),
-  [FEATURE.DMA_BUF]: layout('vfio_device_feature_dma_buf', {
-    region_index: 'u32',
-    open_flags: 'u32',
-    flags: 'u32',
-    nr_ranges: 'u32',
-  }),
-  [FEATURE.ZPCI_ERROR]: layout('vfio_device_feature_zpci_err', { data: 'u64' }),
+  [FEATURE.BUS_MASTER]: vfio.device_feature_bus_master,
+  [FEATURE.DMA_BUF]: vfio.device_feature_dma_buf,
+  [FEATURE.ZPCI_ERROR]: vfio.device_feature_zpci_err,
 };
 
-/** What stands behind the header of a capability of region and IOMMU information, by the capability's id. */
+/** The capabilities of region, IOMMU and device information, by id. */
 export const CAPABILITY_LAYOUTS: Readonly<Record<'region' | 'iommu' | 'device', LayoutTable>> = {
   region: {
-    [vfio.INFO_CAP.REGION_SPARSE_MMAP]: layout('sparse_mmap', { nr_areas: 'u32', reserved: 'u32' }),
-    [vfio.INFO_CAP.REGION_TYPE]: layout('type', { type: 'u32', subtype: 'u32' }),
+    [vfio.INFO_CAP.REGION_SPARSE_MMAP]: vfio.region_info_cap_sparse_mmap,
+    [vfio.INFO_CAP.REGION_TYPE]: vfio.region_info_cap_type,
   },
   iommu: {
-    [vfio.INFO_CAP.TYPE1_IOVA_RANGE]: layout('iova_range', { nr_iovas: 'u32', reserved: 'u32' }),
-    [vfio.INFO_CAP.TYPE1_MIGRATION]: layout('migration', {
-      flags: 'u32',
-      pad: 'u32',
-      pgsize_bitmap: 'u64',
-      max_dirty_bitmap_size: 'u64',
-    }),
-    [vfio.INFO_CAP.TYPE1_DMA_AVAIL]: layout('dma_avail', { avail: 'u32' }),
+    [vfio.INFO_CAP.TYPE1_IOVA_RANGE]: vfio.iommu_type1_info_cap_iova_range,
+    [vfio.INFO_CAP.TYPE1_MIGRATION]: vfio.iommu_type1_info_cap_migration,
+    [vfio.INFO_CAP.TYPE1_DMA_AVAIL]: vfio.iommu_type1_info_dma_avail,
   },
   device: {
-    [vfio.INFO_CAP.DEVICE_PCI_ATOMIC_COMP]: layout('pci_atomic_comp', { flags: 'u32', reserved: 'u32' }),
+    [vfio.INFO_CAP.DEVICE_PCI_ATOMIC_COMP]: vfio.device_info_cap_pci_atomic_comp,
   },
 };

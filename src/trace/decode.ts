@@ -2,7 +2,8 @@
  * Decodes ioctl structs into named fields. A struct is a list of sections: the argument itself, and what stands behind
  * it, which depends on the request, on the direction, and on the bytes.
  */
-import { type Layout, layout } from '../uapi/layout.ts';
+import type { Layout, Scalar } from '../uapi/layout.ts';
+import { boolean_byte, file_descriptor } from '../uapi/unnamed.ts';
 import * as vfio from '../uapi/vfio.ts';
 import { fromHex } from './bytes.ts';
 import { CAPABILITY_LAYOUTS, FEATURE_LAYOUTS, layoutOf } from './decode-layouts.ts';
@@ -44,14 +45,11 @@ const TAILS: ReadonlyMap<Layout, Tail> = new Map<Layout, Tail>([
     vfio.irq_set,
     (view) => {
       const flags = u32(view, vfio.irq_set.at.flags);
-      const [type, name] =
-        (flags & vfio.IRQ_SET.DATA_EVENTFD) === 0 ? (['u8', 'bool'] as const) : (['s32', 'fd'] as const);
-      return (flags & vfio.IRQ_SET.DATA_NONE) === 0
-        ? array(view, vfio.irq_set.size, layout(name, { [name]: type }))
-        : [];
+      const element = (flags & vfio.IRQ_SET.DATA_EVENTFD) === 0 ? boolean_byte : file_descriptor;
+      return (flags & vfio.IRQ_SET.DATA_NONE) === 0 ? array(view, vfio.irq_set.size, element) : [];
     },
   ],
-  [vfio.pci_hot_reset, (view) => array(view, vfio.pci_hot_reset.size, layout('fd', { fd: 's32' }))],
+  [vfio.pci_hot_reset, (view) => array(view, vfio.pci_hot_reset.size, file_descriptor)],
   [
     vfio.pci_hot_reset_info,
     (view, direction) => {
@@ -108,18 +106,34 @@ export function decodeStruct(
     const name = `bytes[0x${covered.toString(16)}..0x${(end - 1).toString(16)}]`;
     decoded.push({ name, offset: covered, size: end - covered, value: hex.slice(covered * 2, end * 2) });
   };
-  for (const { prefix, offset: base, layout: struct } of sections)
-    for (const { name, offset, size, type, count } of struct.fields) {
-      const start = base + offset;
-      if (start + size > bytes.length || start < covered) continue;
-      gap(start);
-      const value = hex.slice(start * 2, (start + size) * 2);
-      const shown = value.includes('*') ? '**' : count > 1 ? value : number(view, start, size, type === 's32');
-      decoded.push({ name: prefix + name, offset: start, size, value: shown });
-      covered = start + size;
-    }
+  for (const { name, offset, size, type, count } of sections.flatMap(leaves)) {
+    if (offset + size > bytes.length || offset < covered) continue;
+    gap(offset);
+    const value = hex.slice(offset * 2, (offset + size) * 2);
+    const shown = value.includes('*') ? '**' : count > 1 ? value : number(view, offset, size, type === 's32');
+    decoded.push({ name, offset, size, value: shown });
+    covered = offset + size;
+  }
   gap(bytes.length);
   return decoded;
+}
+
+/** A field that is no struct, with its name and place in the whole argument. */
+interface Leaf {
+  readonly name: string;
+  readonly offset: number;
+  readonly size: number;
+  readonly type: Scalar;
+  readonly count: number;
+}
+
+/** The fields of a section, and those of the structs in it. */
+function leaves({ prefix, offset: base, layout: struct }: Section): Leaf[] {
+  return struct.fields.flatMap(({ name, offset, size, type, count }) =>
+    typeof type === 'string'
+      ? { name: prefix + name, offset: base + offset, size, type, count }
+      : leaves({ prefix: `${prefix}${name}.`, offset: base + offset, layout: type }),
+  );
 }
 
 /** Small numbers in decimal, others in hexadecimal as well. */
@@ -147,7 +161,8 @@ function chain(view: DataView, first: number, family: keyof typeof CAPABILITY_LA
     const prefix = `cap[${i}].`;
     sections.push({ prefix, offset: at, layout: vfio.info_cap_header });
     const body = CAPABILITY_LAYOUTS[family][view.getUint16(at, true)];
-    if (body !== undefined) sections.push({ prefix, offset: at + HEADER, layout: body });
+    // Its own header stands in it once more; what is decoded already is passed over.
+    if (body !== undefined) sections.push({ prefix, offset: at, layout: body });
     at = u32(view, at + vfio.info_cap_header.at.next);
   }
   return sections;

@@ -3,7 +3,7 @@
  * changes by itself; none knows a script or a line.
  */
 import { viewOf } from '../kernel/bytes.ts';
-import { pci_dependent_device, pci_hot_reset_info, VFIO } from '../uapi/vfio.ts';
+import { HOT_RESET_FLAG, PCI_REGION, pci_dependent_device, pci_hot_reset_info, VFIO } from '../uapi/vfio.ts';
 import { fromHex } from './bytes.ts';
 import { bitsWithoutAddresses } from './config-addresses.ts';
 import type { Outcome } from './outcome.ts';
@@ -26,10 +26,6 @@ type Rule = (context: Context, expected: Outcome, machine: MachineView) => Field
 
 /** Bytes of the file offset space of one region. */
 const REGION_SIZE = 2 ** 40;
-/** BARs are regions 0 to 5. */
-const LAST_BAR = 5;
-/** VFIO_PCI_HOT_RESET_FLAG_DEV_ID: the entries hold device ids instead of group numbers. */
-const HOT_RESET_DEV_ID = 1;
 
 /** Firmware and the kernel choose BARs and MSI messages; the file in sysfs shows them as they are. */
 const rawAddresses: Rule = ({ handle, config, offset = 0 }, { data }) => {
@@ -43,7 +39,7 @@ const rawAddresses: Rule = ({ handle, config, offset = 0 }, { data }) => {
 /** The registers of a real device change by themselves. */
 const liveRegisters: Rule = ({ handle, offset }, expected, machine) => {
   if (handle?.kind !== 'device' || handle.device === undefined || offset === undefined) return undefined;
-  if (Math.floor(offset / REGION_SIZE) > LAST_BAR || !machine.liveRegisters(handle.device)) return undefined;
+  if (Math.floor(offset / REGION_SIZE) > PCI_REGION.BAR5 || !machine.liveRegisters(handle.device)) return undefined;
   const field = (['data', 'value', 'probe'] as const).find((name) => expected[name] !== undefined);
   return field === undefined ? undefined : { field, compared: 'nothing' };
 };
@@ -56,7 +52,8 @@ const groupNumbers: Rule = ({ handle, request }, { out }, machine) => {
   const bytes = fromHex(out);
   const view = viewOf(bytes);
   const { size: header, at } = pci_hot_reset_info;
-  if (bytes.length < header || (view.getUint32(at.flags, true) & HOT_RESET_DEV_ID) !== 0) return undefined;
+  // Device ids are the caller's, and compared.
+  if (bytes.length < header || (view.getUint32(at.flags, true) & HOT_RESET_FLAG.DEV_ID) !== 0) return undefined;
   const compared = new Uint8Array(bytes.length).fill(0xff);
   const count = view.getUint32(at.count, true);
   const { size, at: entry } = pci_dependent_device;

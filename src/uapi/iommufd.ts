@@ -30,8 +30,8 @@ export const IOMMU = {
   IOAS_NOIOMMU_GET_PA: io(0x95),
 } as const;
 
-/** The first number of iommufd's own ioctls; those below are VFIO's (the compatibility container). */
-export const IOMMUFD_CMD_BASE = io(0x80);
+/** Low byte of the first of iommufd's own ioctls; those below are VFIO's (the compatibility container). */
+export const IOMMUFD_CMD_BASE = 0x80;
 
 export const IOAS_MAP_FLAG = { FIXED_IOVA: 1, WRITEABLE: 2, READABLE: 4 } as const;
 export const OPTION = { RLIMIT_MODE: 0, HUGE_PAGES: 1 } as const;

@@ -82,6 +82,13 @@ export const INFO_CAP = {
   TYPE1_DMA_AVAIL: 3,
 } as const;
 
+/** Flags of hot reset information: the ids are iommufd's, and all of them are the caller's. */
+export const HOT_RESET_FLAG = { DEV_ID: 1, DEV_ID_OWNED: 2 } as const;
+/** What stands in the place of a device id that is not the caller's. */
+export const DEVID = { OWNED: 0, NOT_OWNED: -1 } as const;
+/** Flags of DEVICE_IOEVENTFD: each is the width in bytes of the write. */
+export const IOEVENTFD = { X8: 1, X16: 2, X32: 4, X64: 8, SIZE_MASK: 0xf } as const;
+
 /** The flags word of VFIO_DEVICE_FEATURE. */
 export const FEATURE_FLAG = { MASK: 0xffff, GET: 0x10000, SET: 0x20000, PROBE: 0x40000 } as const;
 /** Feature indices. */
@@ -136,6 +143,11 @@ export const device_info = layout('vfio_device_info', {
   cap_offset: 'u32',
   pad: 'u32',
 });
+export const device_info_cap_pci_atomic_comp = layout('vfio_device_info_cap_pci_atomic_comp', {
+  header: info_cap_header,
+  flags: 'u32',
+  reserved: 'u32',
+});
 export const region_info = layout('vfio_region_info', {
   argsz: 'u32',
   flags: 'u32',
@@ -143,6 +155,16 @@ export const region_info = layout('vfio_region_info', {
   cap_offset: 'u32',
   size: 'u64',
   offset: 'u64',
+});
+export const region_info_cap_sparse_mmap = layout('vfio_region_info_cap_sparse_mmap', {
+  header: info_cap_header,
+  nr_areas: 'u32',
+  reserved: 'u32',
+});
+export const region_info_cap_type = layout('vfio_region_info_cap_type', {
+  header: info_cap_header,
+  type: 'u32',
+  subtype: 'u32',
 });
 export const irq_info = layout('vfio_irq_info', { argsz: 'u32', flags: 'u32', index: 'u32', count: 'u32' });
 export const irq_set = layout('vfio_irq_set', {
@@ -201,12 +223,37 @@ export const device_low_power_entry_with_wakeup = layout('vfio_device_low_power_
   wakeup_eventfd: 's32',
   reserved: 'u32',
 });
+export const device_feature_bus_master = layout('vfio_device_feature_bus_master', { op: 'u32' });
+export const region_dma_range = layout('vfio_region_dma_range', { offset: 'u64', length: 'u64' });
+export const device_feature_dma_buf = layout('vfio_device_feature_dma_buf', {
+  region_index: 'u32',
+  open_flags: 'u32',
+  flags: 'u32',
+  nr_ranges: 'u32',
+});
+export const device_feature_zpci_err = layout('vfio_device_feature_zpci_err', { data: 'u64' });
 export const iommu_type1_info = layout('vfio_iommu_type1_info', {
   argsz: 'u32',
   flags: 'u32',
   iova_pgsizes: 'u64',
   cap_offset: 'u32',
   pad: 'u32',
+});
+export const iova_range = layout('vfio_iova_range', { start: 'u64', end: 'u64' });
+export const iommu_type1_info_cap_iova_range = layout('vfio_iommu_type1_info_cap_iova_range', {
+  header: info_cap_header,
+  nr_iovas: 'u32',
+  reserved: 'u32',
+});
+export const iommu_type1_info_cap_migration = layout('vfio_iommu_type1_info_cap_migration', {
+  header: info_cap_header,
+  flags: 'u32',
+  pgsize_bitmap: 'u64',
+  max_dirty_bitmap_size: 'u64',
+});
+export const iommu_type1_info_dma_avail = layout('vfio_iommu_type1_info_dma_avail', {
+  header: info_cap_header,
+  avail: 'u32',
 });
 export const iommu_type1_dma_map = layout('vfio_iommu_type1_dma_map', {
   argsz: 'u32',
@@ -226,9 +273,7 @@ export const iommu_type1_dirty_bitmap = layout('vfio_iommu_type1_dirty_bitmap', 
 export const iommu_type1_dirty_bitmap_get = layout('vfio_iommu_type1_dirty_bitmap_get', {
   iova: 'u64',
   size: 'u64',
-  bitmap_pgsize: 'u64',
-  bitmap_size: 'u64',
-  bitmap_data: 'u64',
+  bitmap,
 });
 
 /** The token flag of BIND, and the PASID flag of ATTACH and DETACH. */

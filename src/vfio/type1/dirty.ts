@@ -24,7 +24,7 @@ export const BITMAP_SIZE_MAX = 0x1000_0000;
 const header = iommu_type1_dirty_bitmap;
 const range = iommu_type1_dirty_bitmap_get;
 /** Where struct vfio_bitmap stands in struct vfio_iommu_type1_dirty_bitmap_get. */
-const BITMAP_IN_RANGE = range.at.bitmap_pgsize;
+const BITMAP_IN_RANGE = range.at.bitmap;
 
 /** struct vfio_bitmap, checked: the user's bitmap is at `address`, one bit for `pageSize` bytes. */
 export interface BitmapRequest {

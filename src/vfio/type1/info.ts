@@ -2,7 +2,16 @@
 import { bytesOf, viewOf, zeroedBytes, zeroedView } from '../../kernel/bytes.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
-import { INFO_CAP, IOMMU_INFO, iommu_type1_info } from '../../uapi/vfio.ts';
+import {
+  INFO_CAP,
+  IOMMU_INFO,
+  info_cap_header,
+  iommu_type1_info,
+  iommu_type1_info_cap_iova_range,
+  iommu_type1_info_cap_migration,
+  iommu_type1_info_dma_avail,
+  iova_range,
+} from '../../uapi/vfio.ts';
 import { type InfoCap, placeInfoCaps } from '../info-caps.ts';
 import { BITMAP_SIZE_MAX } from './dirty.ts';
 import type { Type1State } from './state.ts';
@@ -10,6 +19,8 @@ import type { Type1State } from './state.ts';
 const { at, size: STRUCT } = iommu_type1_info;
 /** What the struct ended with before capabilities came: a user may know no more. */
 const MINIMUM = at.cap_offset;
+/** A capability's fields count from its header, and its payload from behind it. */
+const HEADER = info_cap_header.size;
 
 export class Type1Info {
   private readonly state: Type1State;
@@ -37,25 +48,30 @@ export class Type1Info {
   }
 
   private migration(): InfoCap {
-    const view = zeroedView(24);
-    view.setBigUint64(8, BigInt(this.state.pageSize), true);
-    view.setBigUint64(16, BigInt(BITMAP_SIZE_MAX), true);
+    const { at, size } = iommu_type1_info_cap_migration;
+    const view = zeroedView(size - HEADER);
+    view.setBigUint64(at.pgsize_bitmap - HEADER, BigInt(this.state.pageSize), true);
+    view.setBigUint64(at.max_dirty_bitmap_size - HEADER, BigInt(BITMAP_SIZE_MAX), true);
     return { id: INFO_CAP.TYPE1_MIGRATION, version: 1, payload: bytesOf(view) };
   }
 
   private dmaAvailable(): InfoCap {
-    const view = zeroedView(8);
-    view.setUint32(0, this.state.mappings.available, true);
+    const { at, size } = iommu_type1_info_dma_avail;
+    // Room to the next capability, which is aligned to 8 bytes.
+    const view = zeroedView(Math.ceil((size - HEADER) / 8) * 8);
+    view.setUint32(at.avail - HEADER, this.state.mappings.available, true);
     return { id: INFO_CAP.TYPE1_DMA_AVAIL, version: 1, payload: bytesOf(view) };
   }
 
   private iovaRanges(): InfoCap {
     const { list } = this.state.ranges;
-    const view = zeroedView(8 + 16 * list.length);
-    view.setUint32(0, list.length, true);
+    const { at, size } = iommu_type1_info_cap_iova_range;
+    const view = zeroedView(size - HEADER + iova_range.size * list.length);
+    view.setUint32(at.nr_iovas - HEADER, list.length, true);
     for (const [index, { start, end }] of list.entries()) {
-      view.setBigUint64(8 + 16 * index, BigInt(start), true);
-      view.setBigUint64(16 + 16 * index, BigInt(end) - 1n, true);
+      const entry = size - HEADER + iova_range.size * index;
+      view.setBigUint64(entry + iova_range.at.start, BigInt(start), true);
+      view.setBigUint64(entry + iova_range.at.end, BigInt(end) - 1n, true);
     }
     return { id: INFO_CAP.TYPE1_IOVA_RANGE, version: 1, payload: bytesOf(view) };
   }
