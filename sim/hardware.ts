@@ -6,7 +6,7 @@ import { type PagePool, PhysicalMemory } from './memory.ts';
 import type { FunctionDescription, MachineDescription, SlotDescription } from './pci/description.ts';
 import { PciFunction, type Place } from './pci/function.ts';
 import { inert, type ModelFactory } from './pci/model.ts';
-import { ACS_BITS, EXT_CAP, PCI, SRIOV } from './pci/registers.ts';
+import { ACS_BITS, EXT_CAP, HEADER_TYPE, PCI, SRIOV } from './pci/registers.ts';
 import { templateOf } from './pci/template.ts';
 import { type Bridge, Topology } from './pci/topology.ts';
 import { Scheduler } from './scheduler.ts';
@@ -19,8 +19,6 @@ const ACS_ENABLED = ACS_BITS.SV | ACS_BITS.RR | ACS_BITS.CR | ACS_BITS.UF;
 
 /** Place of the ROM among the windows of a function, after the six BARs. */
 const ROM_WINDOW = 6;
-/** Header type, bit 7: the device has more functions (7.5.1.1.9). */
-const MULTIFUNCTION = 0x80;
 
 /** One machine’s hardware. An unknown model name throws. */
 export class Hardware {
@@ -60,7 +58,7 @@ export class Hardware {
         const fn = this.build(slot.function, { id, aliasId: alias ?? id });
         const device = slot.devfn.split('.')[0];
         const several = slots.filter((other) => other.devfn.split('.')[0] === device).length > 1;
-        if (several) fn.config.set(PCI.HEADER_TYPE, 1, MULTIFUNCTION);
+        if (several) fn.config.set(PCI.HEADER_TYPE, 1, HEADER_TYPE.MFD);
         continue;
       }
       const secondary = this.nextBus++;

@@ -41,8 +41,25 @@ export const COMMAND = {
 /** STATUS bits. */
 export const STATUS = { IMM_READY: 0x1, INTERRUPT: 0x8, CAP_LIST: 0x10 } as const;
 
+/** HEADER_TYPE: the layout, and the bit that says more functions follow (7.5.1.1.9). */
+export const HEADER_TYPE = { MASK: 0x7f, BRIDGE: 1, MFD: 0x80 } as const;
+
+/** Offsets in a type 1 header (7.5.1.3). */
+export const BRIDGE = {
+  IO_BASE: 0x1c,
+  MEMORY_BASE: 0x20,
+  PREF_BASE_UPPER32: 0x28,
+  ROM_ADDRESS1: 0x38,
+} as const;
+
 /** BAR type bits (7.5.1.2.1). */
 export const BAR = { IO: 0x1, MEM_64: 0x4, PREFETCH: 0x8 } as const;
+
+/** ROM_ADDRESS: whether the ROM is decoded (7.5.1.2.4). */
+export const ROM_ADDRESS_ENABLE = 0x1;
+
+/** The header of a standard capability (7.5.3.1). */
+export const CAP_LIST = { ID: 0, NEXT: 1 } as const;
 
 /** Standard capability ids. */
 export const CAP = {
@@ -116,8 +133,13 @@ export const EXT_CAP = {
 /** PCI_EXT_CAP_ID_MAX. */
 export const EXT_CAP_ID_MAX = 0x31;
 
+/** Vital product data capability (7.9.18); ADDR_F turns over when a transfer is done. */
+export const VPD = { ADDR: 2, DATA: 4, SIZEOF: 8 } as const;
+export const VPD_ADDR_F = 0x8000;
+
 /** Power management capability (7.5.2). */
 export const PM = { PMC: 2, CTRL: 4, SIZEOF: 8 } as const;
+export const PM_CAP = { D1: 0x200, D2: 0x400, PME_MASK: 0xf800 } as const;
 export const PM_CTRL = { STATE_MASK: 0x3, NO_SOFT_RESET: 0x8, PME_ENABLE: 0x100, PME_STATUS: 0x8000 } as const;
 
 /** MSI capability (7.7.1). */
@@ -136,6 +158,7 @@ export const MSI_FLAGS = { ENABLE: 0x1, QMASK: 0x0e, QSIZE: 0x70, X64BIT: 0x80, 
 export const MSIX = { FLAGS: 2, TABLE: 4, PBA: 8, SIZEOF: 12 } as const;
 export const MSIX_FLAGS = { QSIZE: 0x7ff, MASKALL: 0x4000, ENABLE: 0x8000 } as const;
 export const MSIX_ENTRY = { SIZE: 16, ADDR_LO: 0, ADDR_HI: 4, DATA: 8, CTRL: 12 } as const;
+export const MSIX_ENTRY_CTRL_MASKBIT = 0x1;
 
 /** PCI Express capability (7.5.3). */
 export const EXP = {
@@ -170,6 +193,7 @@ export const DEVCTL = { PAYLOAD: 0xe0, READRQ: 0x7000, BCR_FLR: 0x8000 } as cons
 /** AF capability (Advanced Features ECN). */
 export const AF = { CAP: 3, CTRL: 4, STATUS: 5, SIZEOF: 6 } as const;
 export const AF_CAP = { TP: 1, FLR: 2 } as const;
+export const AF_CTRL_FLR = 0x1;
 
 /** SR-IOV extended capability (9.3.3). */
 export const SRIOV = {
@@ -195,5 +219,14 @@ export const SRIOV_CTRL = { VFE: 0x1, VFM: 0x2, MSE: 0x8, ARI: 0x10 } as const;
 export const ACS = { CAP: 4, CTRL: 6 } as const;
 export const ACS_BITS = { SV: 0x1, TB: 0x2, RR: 0x4, CR: 0x8, UF: 0x10, EC: 0x20, DT: 0x40 } as const;
 
-/** AER registers the kernel saves: masks, severity, capability control (7.8.4). */
-export const AER_REGISTERS = [0x08, 0x0c, 0x14, 0x18] as const;
+/** Advanced error reporting extended capability (7.8.4). */
+export const AER = {
+  UNCOR_STATUS: 0x04,
+  UNCOR_MASK: 0x08,
+  UNCOR_SEVER: 0x0c,
+  COR_STATUS: 0x10,
+  COR_MASK: 0x14,
+  CAP: 0x18,
+} as const;
+/** Those the kernel saves: masks, severity, capability control (pcie/aer.c: pci_save_aer_state). */
+export const AER_REGISTERS = [AER.UNCOR_MASK, AER.UNCOR_SEVER, AER.COR_MASK, AER.CAP] as const;

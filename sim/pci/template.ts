@@ -6,7 +6,7 @@ import { EXTENDED } from './capabilities/extended.ts';
 import type { CapabilityKind } from './capabilities/kind.ts';
 import { STANDARD } from './capabilities/standard.ts';
 import type { BarDescription, CapabilityDescription, FunctionDescription } from './description.ts';
-import { BAR, CAP, COMMAND, EXP, PCI, SRIOV, STATUS } from './registers.ts';
+import { BAR, CAP, COMMAND, DEVCAP_FLR, EXP, PCI, SRIOV, STATUS } from './registers.ts';
 
 /** A capability with its place. */
 export interface PlacedCapability {
@@ -156,7 +156,7 @@ function place(
   });
   if (standard.some((c) => c.id === CAP.EXP) && d.quirks?.includes('no_flr')) {
     const at = standard.find((c) => c.id === CAP.EXP)!.at + EXP.DEVCAP;
-    view.setUint32(at, view.getUint32(at, true) & ~0x1000_0000, true);
+    view.setUint32(at, view.getUint32(at, true) & ~DEVCAP_FLR, true);
   }
   return placed;
 }

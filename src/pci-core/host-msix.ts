@@ -1,12 +1,10 @@
 /** MSI-X of a function as the PCI core drives it (drivers/pci/msi): the host owns the table. */
 import type { Vector } from '../../sim/interrupts.ts';
-import { CAP, MSIX, MSIX_ENTRY, MSIX_FLAGS } from '../../sim/pci/registers.ts';
+import { CAP, MSIX, MSIX_ENTRY, MSIX_ENTRY_CTRL_MASKBIT, MSIX_FLAGS } from '../../sim/pci/registers.ts';
 import type { BarAccess, PciDevice } from '../kernel/pci/device.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { pci_intx } from './host-device.ts';
 import { allocateVector, type HostVectors, silence } from './host-vectors.ts';
-
-const MASKED = 1;
 
 export class HostMsix implements HostVectors {
   private readonly pdev: PciDevice;
@@ -81,7 +79,7 @@ export class HostMsix implements HostVectors {
   private mask(index: number, on: boolean): void {
     const at = this.entry(index) + MSIX_ENTRY.CTRL;
     const control = this.table.read(at, 4);
-    this.table.write(at, 4, (on ? control | MASKED : control & ~MASKED) >>> 0);
+    this.table.write(at, 4, (on ? control | MSIX_ENTRY_CTRL_MASKBIT : control & ~MSIX_ENTRY_CTRL_MASKBIT) >>> 0);
   }
 
   private writeMessage(index: number, address: number, data: number): void {

@@ -1,10 +1,7 @@
 /** Vital product data of a function as the PCI core moves it (drivers/pci/vpd.c: pci_read_vpd, pci_write_vpd). */
-import { CAP } from '../../sim/pci/registers.ts';
+import { CAP, VPD, VPD_ADDR_F } from '../../sim/pci/registers.ts';
 import type { PciDevice } from '../kernel/pci/device.ts';
 
-const ADDR = 2;
-const DATA = 4;
-const FLAG = 0x8000;
 /** Largest VPD (PCI_VPD_MAX_SIZE). */
 const MAX_SIZE = 0x8000;
 
@@ -19,17 +16,17 @@ export class HostVpd {
   read(at: number): number | undefined {
     if (at % 4 !== 0 || at + 4 > MAX_SIZE) return 0;
     const cap = this.pdev.capability(CAP.VPD);
-    this.pdev.writeConfig(cap + ADDR, 2, at);
-    if ((this.pdev.readConfig(cap + ADDR, 2) & FLAG) === 0) return undefined;
-    return this.pdev.readConfig(cap + DATA, 4);
+    this.pdev.writeConfig(cap + VPD.ADDR, 2, at);
+    if ((this.pdev.readConfig(cap + VPD.ADDR, 2) & VPD_ADDR_F) === 0) return undefined;
+    return this.pdev.readConfig(cap + VPD.DATA, 4);
   }
 
   /** False if `at` is not aligned or beyond the end, or the device does not complete in time. */
   write(at: number, value: number): boolean {
     if (at % 4 !== 0 || at + 4 > MAX_SIZE) return false;
     const cap = this.pdev.capability(CAP.VPD);
-    this.pdev.writeConfig(cap + DATA, 4, value);
-    this.pdev.writeConfig(cap + ADDR, 2, at | FLAG);
-    return (this.pdev.readConfig(cap + ADDR, 2) & FLAG) === 0;
+    this.pdev.writeConfig(cap + VPD.DATA, 4, value);
+    this.pdev.writeConfig(cap + VPD.ADDR, 2, at | VPD_ADDR_F);
+    return (this.pdev.readConfig(cap + VPD.ADDR, 2) & VPD_ADDR_F) === 0;
   }
 }

@@ -2,25 +2,18 @@
  * Where a PCI configuration space holds addresses that firmware or the kernel chose: base address registers, bridge
  * windows and the message of MSI. They are found by walking the capability lists, never by fixed device knowledge.
  */
-
-const COMMAND_STATUS_CAP_LIST = 0x10;
-const REGISTER = {
-  STATUS: 0x06,
-  HEADER_TYPE: 0x0e,
-  BAR0: 0x10,
-  ROM: 0x30,
-  CAPABILITIES: 0x34,
-  BRIDGE_IO: 0x1c,
-  BRIDGE_MEMORY: 0x20,
-  BRIDGE_UPPER: 0x28,
-  BRIDGE_ROM: 0x38,
-  EXTENDED: 0x100,
-} as const;
-const CAPABILITY_MSI = 0x05;
-const EXTENDED_SRIOV = 0x10;
-/** Offsets within the MSI capability (PCIe 7.7.1) and the SR-IOV capability (PCIe 9.3.3). */
-const MSI = { CONTROL: 2, ADDRESS: 4, DATA32: 8, DATA64: 12, IS_64: 0x80 } as const;
-const SRIOV_BAR0 = 0x24;
+import {
+  BRIDGE,
+  CAP,
+  CAP_LIST,
+  EXT_CAP,
+  HEADER_TYPE,
+  MSI,
+  MSI_FLAGS,
+  PCI,
+  SRIOV,
+  STATUS,
+} from '../../sim/pci/registers.ts';
 
 /** For each byte of `config`, the bits that do not belong to an address. */
 export function bitsWithoutAddresses(config: Uint8Array): Uint8Array {
@@ -28,19 +21,19 @@ export function bitsWithoutAddresses(config: Uint8Array): Uint8Array {
   const clear = (offset: number, ...keep: number[]): void => {
     for (const [i, byte] of keep.entries()) if (offset + i < bits.length) bits[offset + i] = byte;
   };
-  if ((config[REGISTER.HEADER_TYPE]! & 0x7f) === 1) {
-    clearBars(config, REGISTER.BAR0, 2, clear);
-    clear(REGISTER.BRIDGE_IO, 0x0f, 0x0f);
-    clear(REGISTER.BRIDGE_MEMORY, 0x0f, 0, 0x0f, 0, 0x0f, 0, 0x0f, 0);
-    clear(REGISTER.BRIDGE_UPPER, ...new Array<number>(12).fill(0));
-    clear(REGISTER.BRIDGE_ROM, 0xff, 0x07, 0, 0);
+  if ((config[PCI.HEADER_TYPE]! & HEADER_TYPE.MASK) === HEADER_TYPE.BRIDGE) {
+    clearBars(config, PCI.BASE_ADDRESS_0, 2, clear);
+    clear(BRIDGE.IO_BASE, 0x0f, 0x0f);
+    clear(BRIDGE.MEMORY_BASE, 0x0f, 0, 0x0f, 0, 0x0f, 0, 0x0f, 0);
+    clear(BRIDGE.PREF_BASE_UPPER32, ...new Array<number>(12).fill(0));
+    clear(BRIDGE.ROM_ADDRESS1, 0xff, 0x07, 0, 0);
   } else {
-    clearBars(config, REGISTER.BAR0, 6, clear);
-    clear(REGISTER.ROM, 0xff, 0x07, 0, 0);
+    clearBars(config, PCI.BASE_ADDRESS_0, 6, clear);
+    clear(PCI.ROM_ADDRESS, 0xff, 0x07, 0, 0);
   }
-  for (const { id, at } of capabilities(config)) if (id === CAPABILITY_MSI) clearMsi(config, at, clear);
+  for (const { id, at } of capabilities(config)) if (id === CAP.MSI) clearMsi(config, at, clear);
   for (const { id, at } of extendedCapabilities(config))
-    if (id === EXTENDED_SRIOV) clearBars(config, at + SRIOV_BAR0, 6, clear);
+    if (id === EXT_CAP.SRIOV) clearBars(config, at + SRIOV.BAR, 6, clear);
   return bits;
 }
 
@@ -59,26 +52,26 @@ function clearBars(config: Uint8Array, start: number, count: number, clear: Clea
 }
 
 function clearMsi(config: Uint8Array, at: number, clear: Clear): void {
-  const is64 = ((config[at + MSI.CONTROL] ?? 0) & MSI.IS_64) !== 0;
-  clear(at + MSI.ADDRESS, 0, 0, 0, 0);
-  if (is64) clear(at + MSI.ADDRESS + 4, 0, 0, 0, 0);
-  clear(at + (is64 ? MSI.DATA64 : MSI.DATA32), 0, 0);
+  const is64 = ((config[at + MSI.FLAGS] ?? 0) & MSI_FLAGS.X64BIT) !== 0;
+  clear(at + MSI.ADDRESS_LO, 0, 0, 0, 0);
+  if (is64) clear(at + MSI.ADDRESS_HI, 0, 0, 0, 0);
+  clear(at + (is64 ? MSI.DATA_64 : MSI.DATA_32), 0, 0);
 }
 
 /** The standard capabilities; a list that runs in a circle ends. */
 function* capabilities(config: Uint8Array): Generator<{ id: number; at: number }> {
-  if (((config[REGISTER.STATUS] ?? 0) & COMMAND_STATUS_CAP_LIST) === 0) return;
-  let at = (config[REGISTER.CAPABILITIES] ?? 0) & 0xfc;
-  for (let budget = 48; at >= 0x40 && at < config.length && budget > 0; budget--) {
+  if (((config[PCI.STATUS] ?? 0) & STATUS.CAP_LIST) === 0) return;
+  let at = (config[PCI.CAPABILITY_LIST] ?? 0) & 0xfc;
+  for (let budget = 48; at >= PCI.STD_HEADER_SIZEOF && at < config.length && budget > 0; budget--) {
     yield { id: config[at]!, at };
-    at = (config[at + 1] ?? 0) & 0xfc;
+    at = (config[at + CAP_LIST.NEXT] ?? 0) & 0xfc;
   }
 }
 
 function* extendedCapabilities(config: Uint8Array): Generator<{ id: number; at: number }> {
   const view = new DataView(config.buffer, config.byteOffset, config.length);
-  let at: number = REGISTER.EXTENDED;
-  for (let budget = 96; at >= REGISTER.EXTENDED && at + 4 <= config.length && budget > 0; budget--) {
+  let at: number = PCI.CFG_SPACE_SIZE;
+  for (let budget = 96; at >= PCI.CFG_SPACE_SIZE && at + 4 <= config.length && budget > 0; budget--) {
     const header = view.getUint32(at, true);
     if (header === 0 || header === 0xffff_ffff) return;
     yield { id: header & 0xffff, at };

@@ -1,5 +1,5 @@
 /** Extended capabilities (PCI Express Base Specification 6.0, 7.8 and 7.9; SR-IOV in 9.3). */
-import { ACS, EXT_CAP, SRIOV, SRIOV_CTRL } from '../registers.ts';
+import { ACS, AER, EXT_CAP, SRIOV, SRIOV_CTRL } from '../registers.ts';
 import { type CapabilityKind, fixed } from './kind.ts';
 
 /** Advanced error reporting, 7.8.4. */
@@ -10,12 +10,12 @@ export const aer = fixed({
   version: 2,
   size: 0x48,
   registers: [
-    { name: 'UNCOR_STATUS', at: 0x04, width: 4, rw1c: 0x03fff030 },
-    { name: 'UNCOR_MASK', at: 0x08, width: 4, rw: 0x03fff030 },
-    { name: 'UNCOR_SEVER', at: 0x0c, width: 4, rw: 0x03fff030 },
-    { name: 'COR_STATUS', at: 0x10, width: 4, rw1c: 0xf1c1 },
-    { name: 'COR_MASK', at: 0x14, width: 4, rw: 0xf1c1 },
-    { name: 'CAP', at: 0x18, width: 4, rw: 0x140 },
+    { name: 'UNCOR_STATUS', at: AER.UNCOR_STATUS, width: 4, rw1c: 0x03fff030 },
+    { name: 'UNCOR_MASK', at: AER.UNCOR_MASK, width: 4, rw: 0x03fff030 },
+    { name: 'UNCOR_SEVER', at: AER.UNCOR_SEVER, width: 4, rw: 0x03fff030 },
+    { name: 'COR_STATUS', at: AER.COR_STATUS, width: 4, rw1c: 0xf1c1 },
+    { name: 'COR_MASK', at: AER.COR_MASK, width: 4, rw: 0xf1c1 },
+    { name: 'CAP', at: AER.CAP, width: 4, rw: 0x140 },
   ],
 });
 

@@ -1,23 +1,23 @@
 /** Standard capabilities (PCI Express Base Specification 6.0, 7.5 to 7.9; PCI Local Bus 3.0 appendix H for the ids). */
-import { CAP, DEVCTL, EXP, MSI, MSI_FLAGS, MSIX, MSIX_FLAGS } from '../registers.ts';
+import { AF, CAP, DEVCTL, EXP, MSI, MSI_FLAGS, MSIX, MSIX_FLAGS, PM, VPD } from '../registers.ts';
 import { type CapabilityKind, fixed, type Register } from './kind.ts';
 
 /** Power management, 7.5.2. The state field is writable; the function decides what a written state means. */
 export const pm = fixed({
   name: 'pm',
   id: CAP.PM,
-  size: 8,
-  registers: [{ name: 'PMCSR', at: 4, width: 2, rw: 0x0103, rw1c: 0x8000 }],
+  size: PM.SIZEOF,
+  registers: [{ name: 'PMCSR', at: PM.CTRL, width: 2, rw: 0x0103, rw1c: 0x8000 }],
 });
 
 /** Vital product data: address with its flag, and the data window. */
 export const vpd = fixed({
   name: 'vpd',
   id: CAP.VPD,
-  size: 8,
+  size: VPD.SIZEOF,
   registers: [
-    { name: 'ADDR', at: 2, width: 2, rw: 0xffff },
-    { name: 'DATA', at: 4, width: 4, rw: 0xffffffff },
+    { name: 'ADDR', at: VPD.ADDR, width: 2, rw: 0xffff },
+    { name: 'DATA', at: VPD.DATA, width: 4, rw: 0xffffffff },
   ],
 });
 
@@ -84,8 +84,8 @@ export const vndr: CapabilityKind = {
 export const af = fixed({
   name: 'af',
   id: CAP.AF,
-  size: 6,
-  registers: [{ name: 'CTRL', at: 4, width: 1, rw: 0x01 }],
+  size: AF.SIZEOF,
+  registers: [{ name: 'CTRL', at: AF.CTRL, width: 1, rw: 0x01 }],
 });
 
 /** Subsystem ids of a bridge, and slot numbering: read-only. */

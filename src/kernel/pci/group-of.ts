@@ -1,10 +1,11 @@
 /** Which IOMMU group a PCI device belongs to: pci_device_group of drivers/iommu/iommu.c, Linux 7.3. */
+import { ACS_BITS, EXT_CAP } from '../../../sim/pci/registers.ts';
 import type { Bridge, Topology } from '../../../sim/pci/topology.ts';
 import type { IommuGroup } from '../iommu-group.ts';
 import type { PciDevice } from './device.ts';
 
 /** SV, RR, CR and UF must hold all the way up for a device to be isolated (REQ_ACS_FLAGS). */
-const REQUIRED_ACS = 0x1d;
+const REQUIRED_ACS = ACS_BITS.SV | ACS_BITS.RR | ACS_BITS.CR | ACS_BITS.UF;
 
 /**
  * The group of an already grouped device that shares translation or an unguarded path with `device`; undefined: the
@@ -55,5 +56,5 @@ function aliases(a: PciDevice, b: PciDevice): boolean {
 /** Functions of one multifunction device without ACS of their own can reach each other inside the device. */
 function sameSlot(a: PciDevice, b: PciDevice): boolean {
   if (a.isVirtfn || b.isVirtfn) return false;
-  return a.function.id >> 3 === b.function.id >> 3 && a.extendedCapability(0x0d) === 0;
+  return a.function.id >> 3 === b.function.id >> 3 && a.extendedCapability(EXT_CAP.ACS) === 0;
 }

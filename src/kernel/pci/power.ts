@@ -1,14 +1,11 @@
 /** Power states of a function (drivers/pci/pci.c: pci_set_power_state; pci-driver.c: runtime PM), Linux 7.3. */
-import { CAP, PM, PM_CTRL } from '../../../sim/pci/registers.ts';
+import { CAP, PM, PM_CAP, PM_CTRL } from '../../../sim/pci/registers.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import type { PciDevice } from './device.ts';
 import { restoreState, type SavedState, saveState } from './saved-state.ts';
 
 export const D0 = 0;
 export const D3HOT = 3;
-
-const PMC_D1 = 0x200;
-const PMC_D2 = 0x400;
 
 /**
  * Moves a function to D0..D3hot. Deeper only, or to D0 (EINVAL otherwise); a state the function lacks is EIO. Coming
@@ -22,7 +19,7 @@ export function setPowerState(device: PciDevice, state: number): number {
   if (current === state) return 0;
   if (state !== D0 && current > state) return -ERRNO.EINVAL;
   const pmc = device.readConfig(pm + PM.PMC, 2);
-  if ((state === 1 && !(pmc & PMC_D1)) || (state === 2 && !(pmc & PMC_D2))) return -ERRNO.EIO;
+  if ((state === 1 && !(pmc & PM_CAP.D1)) || (state === 2 && !(pmc & PM_CAP.D2))) return -ERRNO.EIO;
   device.writeConfig(pm + PM.CTRL, 2, (control & ~PM_CTRL.STATE_MASK) | state);
   return 0;
 }

@@ -1,11 +1,9 @@
 /** Advanced features capability: FLR of conventional functions (vfio_pci_config.c: vfio_af_config_write). */
-import { AF, AF_CAP } from '../../../sim/pci/registers.ts';
+import { AF, AF_CAP, AF_CTRL_FLR } from '../../../sim/pci/registers.ts';
 import type { Task } from '../../../sim/scheduler.ts';
 import type { VfioPciCoreDevice } from '../core-device.ts';
 import { resetByUser } from '../reset.ts';
 import { DefaultHandler } from './handler.ts';
-
-const CTRL_FLR = 1;
 
 export class AfHandler extends DefaultHandler {
   override write(
@@ -18,8 +16,8 @@ export class AfHandler extends DefaultHandler {
     const result = this.store(core, position, count, value);
     const start = position - offset;
     const control = core.shadow.get(start + AF.CTRL, 1);
-    if ((control & CTRL_FLR) === 0) return result;
-    core.shadow.set(start + AF.CTRL, 1, control & ~CTRL_FLR);
+    if ((control & AF_CTRL_FLR) === 0) return result;
+    core.shadow.set(start + AF.CTRL, 1, control & ~AF_CTRL_FLR);
     const both = AF_CAP.TP | AF_CAP.FLR;
     if ((core.pdev.readConfig(start + AF.CAP, 1) & both) !== both) return result;
     return this.resetThen(core, result);

@@ -1,10 +1,8 @@
 /** BARs as a user sees them (vfio_pci_config.c: vfio_bar_fixup, vfio_need_bar_restore, vfio_bar_restore). */
-import { BAR, COMMAND, PCI } from '../../../sim/pci/registers.ts';
+import { BAR, COMMAND, PCI, ROM_ADDRESS_ENABLE } from '../../../sim/pci/registers.ts';
 import { barFlags, ROM_RESOURCE } from '../../kernel/pci/device.ts';
 import type { VfioPciCoreDevice } from '../core-device.ts';
 import { roundupPowerOfTwo } from '../rom.ts';
-
-const ROM_ENABLE = 1;
 
 /** Whether a chunk starts in a BAR or in the ROM BAR. */
 export function isBar(offset: number): boolean {
@@ -42,9 +40,9 @@ export function fixupBars(core: VfioPciCoreDevice): void {
 
 function romMask(core: VfioPciCoreDevice): number {
   const resource = core.pdev.resources[ROM_RESOURCE]!;
-  if (resource.start !== 0) return lowMask(resource.length) | ROM_ENABLE;
+  if (resource.start !== 0) return lowMask(resource.length) | ROM_ADDRESS_ENABLE;
   const image = core.platformRom;
-  return image === undefined ? 0 : lowMask(roundupPowerOfTwo(image.length)) | ROM_ENABLE;
+  return image === undefined ? 0 : lowMask(roundupPowerOfTwo(image.length)) | ROM_ADDRESS_ENABLE;
 }
 
 const lowMask = (length: number): number => (length >= 2 ** 32 ? 0 : -length >>> 0);

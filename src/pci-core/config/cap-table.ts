@@ -2,7 +2,19 @@
  * Standard capabilities: lengths (vfio_pci_config.c: pci_cap_length, vfio_cap_len) and permissions (init_pci_cap_*).
  * An id without a row, and length 0, is hidden: skipped in the list, but raw at its offsets.
  */
-import { AF, CAP, EXP, EXP_TYPE, MSI, MSI_FLAGS, MSIX, PM } from '../../../sim/pci/registers.ts';
+import {
+  AF,
+  AF_CTRL_FLR,
+  CAP,
+  EXP,
+  EXP_TYPE,
+  MSI,
+  MSI_FLAGS,
+  MSIX,
+  PM,
+  PM_CAP,
+  VPD,
+} from '../../../sim/pci/registers.ts';
 import { af } from './af.ts';
 import { exp } from './exp.ts';
 import { byMasks, direct, vendor } from './handler.ts';
@@ -11,8 +23,6 @@ import { pm } from './pm.ts';
 import { ALL, type CapabilityRow, type Measure, NEXT, type PermissionRow } from './row.ts';
 import { vpd } from './vpd.ts';
 
-/** Bits of PMC that say from where PME# can be raised: a user's PME goes nowhere. */
-const PMC_PME_MASK = 0xf800;
 /** PMCSR without PME and without the state, which the handler applies through the kernel. */
 const PMCSR_WRITE = 0xffff_7efc;
 const PMCSR_PME = 0x8100;
@@ -56,19 +66,20 @@ export const CAPABILITIES: Record<number, CapabilityRow> = {
     handler: pm,
     registers: [
       NEXT,
-      { name: 'PMC', at: PM.PMC, width: 2, virt: PMC_PME_MASK, write: 0 },
+      // PME# can be raised from nowhere: a user's PME would reach nobody.
+      { name: 'PMC', at: PM.PMC, width: 2, virt: PM_CAP.PME_MASK, write: 0 },
       { name: 'PMCSR', at: PM.CTRL, width: 4, virt: PMCSR_PME, write: PMCSR_WRITE },
     ],
   },
   [CAP.AGP]: { name: 'AGP', length: 12, handler: direct },
   [CAP.VPD]: {
     name: 'VPD',
-    length: 8,
+    length: VPD.SIZEOF,
     handler: vpd,
     registers: [
       NEXT,
-      { name: 'ADDR', at: 2, width: 2, virt: 0xffff, write: 0xffff },
-      { name: 'DATA', at: 4, width: 4, virt: ALL, write: ALL },
+      { name: 'ADDR', at: VPD.ADDR, width: 2, virt: 0xffff, write: 0xffff },
+      { name: 'DATA', at: VPD.DATA, width: 4, virt: ALL, write: ALL },
     ],
   },
   [CAP.MSI]: { name: 'MSI', length: msiLength, handler: msi, registers: msiRegisters },
@@ -103,6 +114,6 @@ export const CAPABILITIES: Record<number, CapabilityRow> = {
     name: 'AF',
     length: AF.SIZEOF,
     handler: af,
-    registers: [NEXT, { name: 'CTRL', at: AF.CTRL, width: 1, virt: 1, write: 1 }],
+    registers: [NEXT, { name: 'CTRL', at: AF.CTRL, width: 1, virt: AF_CTRL_FLR, write: AF_CTRL_FLR }],
   },
 };

@@ -1,5 +1,5 @@
 /** Extended capabilities: pci_ext_cap_length, vfio_ext_cap_len and init_pci_ext_cap_* of vfio_pci_config.c. */
-import { EXT_CAP, SRIOV } from '../../../sim/pci/registers.ts';
+import { AER, EXT_CAP, SRIOV } from '../../../sim/pci/registers.ts';
 import { byMasks, direct, vendor } from './handler.ts';
 import { type CapabilityRow, EXT_HEADER, type Measure } from './row.ts';
 
@@ -44,12 +44,12 @@ export const EXT_CAPABILITIES: Record<number, CapabilityRow> = {
     handler: byMasks,
     registers: [
       EXT_HEADER,
-      { name: 'UNCOR_STATUS', at: 0x04, width: 4, virt: 0, write: UNCORRECTABLE },
-      { name: 'UNCOR_MASK', at: 0x08, width: 4, virt: 0, write: UNCORRECTABLE },
-      { name: 'UNCOR_SEVER', at: 0x0c, width: 4, virt: 0, write: UNCORRECTABLE },
-      { name: 'COR_STATUS', at: 0x10, width: 4, virt: 0, write: CORRECTABLE },
-      { name: 'COR_MASK', at: 0x14, width: 4, virt: 0, write: CORRECTABLE },
-      { name: 'CAP', at: 0x18, width: 4, virt: 0, write: 0x140 },
+      { name: 'UNCOR_STATUS', at: AER.UNCOR_STATUS, width: 4, virt: 0, write: UNCORRECTABLE },
+      { name: 'UNCOR_MASK', at: AER.UNCOR_MASK, width: 4, virt: 0, write: UNCORRECTABLE },
+      { name: 'UNCOR_SEVER', at: AER.UNCOR_SEVER, width: 4, virt: 0, write: UNCORRECTABLE },
+      { name: 'COR_STATUS', at: AER.COR_STATUS, width: 4, virt: 0, write: CORRECTABLE },
+      { name: 'COR_MASK', at: AER.COR_MASK, width: 4, virt: 0, write: CORRECTABLE },
+      { name: 'CAP', at: AER.CAP, width: 4, virt: 0, write: 0x140 },
     ],
   },
   [EXT_CAP.VC]: { name: 'VC', length: vcLength, handler: direct },

@@ -1,11 +1,8 @@
 /** Vital product data, emulated with synchronous completion (vfio_pci_config.c: vfio_vpd_config_write). */
+import { VPD, VPD_ADDR_F } from '../../../sim/pci/registers.ts';
 import type { Task } from '../../../sim/scheduler.ts';
 import type { VfioPciCoreDevice } from '../core-device.ts';
 import { DefaultHandler } from './handler.ts';
-
-const ADDR = 2;
-const DATA = 4;
-const FLAG = 0x8000;
 
 export class VpdHandler extends DefaultHandler {
   /** A write that covers the flag (byte 3) starts a transfer; on success the flag toggles before the write returns. */
@@ -17,19 +14,19 @@ export class VpdHandler extends DefaultHandler {
     value: number,
   ): number | Task<number> {
     const result = this.store(core, position, count, value);
-    if (offset > ADDR + 1 || offset + count <= ADDR + 1) return result;
+    if (offset > VPD.ADDR + 1 || offset + count <= VPD.ADDR + 1) return result;
     const { shadow } = core;
     const start = position - offset;
-    const address = shadow.get(start + ADDR, 2);
-    const at = address & ~FLAG;
+    const address = shadow.get(start + VPD.ADDR, 2);
+    const at = address & ~VPD_ADDR_F;
     let done: boolean;
-    if (address & FLAG) done = core.vpd.write(at, shadow.get(start + DATA, 4));
+    if (address & VPD_ADDR_F) done = core.vpd.write(at, shadow.get(start + VPD.DATA, 4));
     else {
       const data = core.vpd.read(at);
       done = data !== undefined;
-      if (data !== undefined) shadow.set(start + DATA, 4, data);
+      if (data !== undefined) shadow.set(start + VPD.DATA, 4, data);
     }
-    if (done) shadow.set(start + ADDR, 2, address ^ FLAG);
+    if (done) shadow.set(start + VPD.ADDR, 2, address ^ VPD_ADDR_F);
     return result;
   }
 }

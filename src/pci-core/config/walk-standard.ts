@@ -1,11 +1,10 @@
 /** The walk over the standard capability list at open (vfio_pci_config.c: vfio_cap_init). */
-import { CAP, PCI, PM, STATUS } from '../../../sim/pci/registers.ts';
+import { CAP, CAP_LIST, PCI, PM, STATUS } from '../../../sim/pci/registers.ts';
 import { CAPABILITIES } from './cap-table.ts';
 import type { ConfigLayout } from './layout.ts';
 
 /** Capabilities are dword aligned: more hops than this is a loop. */
 const MAX_HOPS = (PCI.CFG_SPACE_SIZE - PCI.STD_HEADER_SIZEOF) / 4;
-const CAP_LIST_NEXT = 1;
 
 export function walkStandard(layout: ConfigLayout): void {
   if ((layout.read(PCI.STATUS, 2) & STATUS.CAP_LIST) === 0) return;
@@ -14,7 +13,7 @@ export function walkStandard(layout: ConfigLayout): void {
   let kept = 0;
   for (let hops = MAX_HOPS; position !== 0 && hops > 0; hops--) {
     const id = layout.read(position, 1);
-    const next = layout.read(position + CAP_LIST_NEXT, 1);
+    const next = layout.read(position + CAP_LIST.NEXT, 1);
     const row = CAPABILITIES[id];
     const measure = layout.measure(position);
     const length = typeof row?.length === 'function' ? row.length(measure) : (row?.length ?? 0);
@@ -29,7 +28,7 @@ export function walkStandard(layout: ConfigLayout): void {
       );
       if (id === CAP.PM) hidePme(layout, position);
       if (startsExtended(layout, id, position)) layout.extended = true;
-      previous = position + CAP_LIST_NEXT;
+      previous = position + CAP_LIST.NEXT;
       kept++;
     }
     position = next;
