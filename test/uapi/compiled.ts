@@ -63,6 +63,8 @@ const has = (text: string, word: string): boolean => new RegExp(`\\b${word}\\b`)
 const VERSION = [
   '#if __has_include(<linux/version.h>)',
   '#include <linux/version.h>',
+  '#endif',
+  '#ifdef LINUX_VERSION_CODE',
   '  printf("version %d\\n", LINUX_VERSION_CODE);',
   '#endif',
 ];
