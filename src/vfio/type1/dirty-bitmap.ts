@@ -79,17 +79,29 @@ export class DirtyBitmap {
     const total = this.limit(shifted) * 8;
     const buffer = new Uint8Array(Math.min(total, CHUNK));
     const view = viewOf(buffer);
+    const pieces = this.wordsByPiece(total);
     for (let offset = 0; offset < total; offset += CHUNK) {
       const length = Math.min(CHUNK, total - offset);
       const wholeBytes = Math.max(0, Math.min(length, this.whole * 8 - offset));
       buffer.fill(this.full ? 0xff : 0, 0, wholeBytes).fill(0, wholeBytes);
-      for (const [index, bits] of this.words) {
-        const at = index * 8 - offset;
-        if (at >= 0 && at < length) view.setBigUint64(at, bits, true);
-      }
+      for (const [at, bits] of pieces.get(offset) ?? []) view.setBigUint64(at, bits, true);
       if (!write(offset, length === buffer.length ? buffer : buffer.subarray(0, length))) return false;
     }
     return true;
+  }
+
+  /** The listed words below `total` bytes, by the offset of the piece they are in. */
+  private wordsByPiece(total: number): ReadonlyMap<number, readonly (readonly [at: number, bits: bigint])[]> {
+    const pieces = new Map<number, [number, bigint][]>();
+    for (const [index, bits] of this.words) {
+      const at = index * 8;
+      if (at >= total) continue;
+      const offset = at - (at % CHUNK);
+      const piece = pieces.get(offset);
+      if (piece === undefined) pieces.set(offset, [[at - offset, bits]]);
+      else piece.push([at - offset, bits]);
+    }
+    return pieces;
   }
 
   private limit(shifted: number): number {

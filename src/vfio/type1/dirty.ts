@@ -154,9 +154,7 @@ export class DirtyPages {
   private reportAndClear(start: number, length: number, address: number, caller: Process): number {
     const { mappings } = this.state;
     if (mappings.bisected(start, start + length)) return -ERRNO.EINVAL;
-    for (let index = mappings.firstFrom(start); index < mappings.all.length; index++) {
-      const dma = mappings.all[index]!;
-      if (dma.start >= start + length) break;
+    for (const dma of mappings.between(start, start + length)) {
       const error = this.report(dma, start, address, caller);
       if (error !== 0) return error;
       dma.dirty!.clearPages();

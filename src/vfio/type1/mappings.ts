@@ -13,20 +13,20 @@ export class Mappings {
     this.available = limit;
   }
 
-  /** All mappings, lowest first. */
+  /** All mappings, lowest first; a list to be walked, not to be indexed again and again. */
   get all(): readonly Dma[] {
     return this.intervals.items;
   }
 
   /** The lowest mapping that touches [start, start + length) (vfio_find_dma). */
   find(start: number, length: number): Dma | undefined {
-    const dma = this.intervals.items[this.intervals.firstFrom(start)];
+    const dma = this.intervals.from(start);
     return dma !== undefined && dma.start < start + length ? dma : undefined;
   }
 
-  /** Index of the lowest mapping that ends after `position` (vfio_find_dma_first_node). */
-  firstFrom(position: number): number {
-    return this.intervals.firstFrom(position);
+  /** The mappings that touch [start, end), lowest first (vfio_find_dma_first_node and on from there). */
+  between(start: number, end: number): Dma[] {
+    return this.intervals.within(start, end - start);
   }
 
   /** Would [start, end) cut a mapping in two? */

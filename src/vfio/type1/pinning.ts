@@ -62,8 +62,7 @@ export class Pinning {
 
   /** vfio_iommu_unmap_unpin_all. From the highest down, so that the sorted lists only shrink at their end. */
   removeAll(): void {
-    const all = this.state.mappings.all;
-    for (let dma = all.at(-1); dma !== undefined; dma = all.at(-1)) this.remove(dma);
+    for (const dma of [...this.state.mappings.all].reverse()) this.remove(dma);
   }
 
   /** vfio_iommu_unmap_unpin_reaccount: the last domain goes, but emulated devices still need the mappings. */

@@ -99,38 +99,32 @@ export class UnmapDma {
     bitmap: BitmapRequest | undefined,
     caller: Process,
   ): number {
-    const { all } = this.state.mappings;
     let bytes = 0;
     let asked: Dma | undefined;
     let times = 0;
     for (;;) {
       if (whole && this.bisects(start, end)) return -ERRNO.EINVAL;
-      const from = this.state.mappings.firstFrom(start);
-      let to = from;
+      const touched = this.state.mappings.between(start, end);
+      let done = 0;
       let error = 0;
       let pinned: Dma | undefined;
-      for (; to < all.length && all[to]!.start < end; to++) {
-        const dma = all[to]!;
+      for (const dma of touched) {
         // v1: a request that starts inside a mapping unmaps nothing of it, and nothing behind it.
         if (!this.state.v2 && start > dma.start) break;
         if (dma.pinned.size > 0) pinned = dma;
         else if (bitmap !== undefined) error = this.dirty.report(dma, start, bitmap.address, caller);
         if (pinned !== undefined || error !== 0) break;
         bytes += dma.length;
+        done++;
       }
-      this.removeBetween(from, to);
+      // From the highest down, so that sorted lists move little.
+      while (done > 0) this.pinning.remove(touched[--done]!);
       if (pinned === undefined) return error === 0 ? bytes : error;
       times = pinned === asked ? times + 1 : 0;
       if (times > NOTIFY_LIMIT) throw new Error(`dma_unmap leaves 0x${pinned.start.toString(16)} pinned: kernel BUG`);
       asked = pinned;
       this.notify(pinned);
     }
-  }
-
-  /** From the highest down, so that sorted lists move little. */
-  private removeBetween(from: number, to: number): void {
-    const { all } = this.state.mappings;
-    for (let index = to - 1; index >= from; index--) this.pinning.remove(all[index]!);
   }
 
   /** vfio_notify_dma_unmap: devices that pin pages themselves give those of `dma` back. */

@@ -18,15 +18,13 @@ export class VaddrUpdate {
 
   /** Marks the mappings in [start, end); their bytes, or EINVAL with no mark left by this call. */
   invalidate(start: number, end: number): number {
-    const { all } = this.state.mappings;
-    const from = this.state.mappings.firstFrom(start);
+    const touched = this.state.mappings.between(start, end);
     let bytes = 0;
-    for (let index = from; index < all.length && all[index]!.start < end; index++) {
-      const dma = all[index]!;
+    for (const [index, dma] of touched.entries()) {
       if (!this.state.v2 && start > dma.start) break;
       if (dma.vaddrInvalid) {
-        for (const marked of all.slice(from, index)) marked.vaddrInvalid = false;
-        this.state.mappings.invalid -= index - from;
+        for (const marked of touched.slice(0, index)) marked.vaddrInvalid = false;
+        this.state.mappings.invalid -= index;
         return -ERRNO.EINVAL;
       }
       dma.vaddrInvalid = true;
