@@ -71,3 +71,47 @@ test('positions up to 2^53 are exact', () => {
   set.clear();
   expect(set.at(2 ** 52)).toBeUndefined();
 });
+
+test('a large set, filled and emptied in any order, answers as a sorted list does', () => {
+  const COUNT = 3000;
+  const GAP = 10;
+  fc.assert(
+    fc.property(fc.integer(), fc.integer({ min: 1, max: GAP }), (seed, length) => {
+      const order = shuffled(COUNT, seed);
+      const set = new Intervals<Interval>();
+      const items = order.map((n) => ({ start: n * GAP, length }));
+      for (const item of items) expect(set.insert(item)).toBe(true);
+      expect(set.insert({ start: GAP, length: 1 })).toBe(false);
+      const sorted = items.toSorted((a, b) => a.start - b.start);
+      expect(set.items).toEqual(sorted);
+      const gone = new Set(items.slice(0, COUNT - 40));
+      for (const item of gone) expect(set.remove(item)).toBe(true);
+      const left = sorted.filter((item) => !gone.has(item));
+      expect([set.items, set.size]).toEqual([left, 40]);
+      for (let n = 0; n < COUNT; n += 7) {
+        const at = n * GAP;
+        expect(set.at(at)).toBe(left.find((item) => item.start === at));
+        expect(set.from(at)).toBe(left.find((item) => item.start >= at));
+        const near = left.filter((item) => item.start < at + 500 && item.start + length > at);
+        expect(set.within(at, 500)).toEqual(near);
+        expect(set.overlaps(at, 500)).toBe(near.length > 0);
+      }
+      for (const item of left) expect(set.remove(item)).toBe(true);
+      expect([set.items, set.at(0), set.from(0)]).toEqual([[], undefined, undefined]);
+      expect(set.insert(items[0]!)).toBe(true);
+    }),
+    { numRuns: 10 },
+  );
+});
+
+/** The numbers below `count`: ascending, descending, or mixed, by `seed`. */
+function shuffled(count: number, seed: number): number[] {
+  const order = Array.from({ length: count }, (_, i) => i);
+  if (seed % 4 === 0) return order;
+  if (seed % 4 === 1) return order.reverse();
+  let state = (Math.abs(seed) % 2147483646) + 1;
+  return order
+    .map((n) => [(state = (state * 48271) % 2147483647), n] as const)
+    .sort(([a], [b]) => a - b)
+    .map(([, n]) => n);
+}
