@@ -4,7 +4,7 @@ import { mlx5Machine } from '../../sim/machines/mlx5.ts';
 import { ContainerClient, type DeviceClient, Scratch } from '../../src/client/index.ts';
 import { EventFd } from '../../src/kernel/eventfd.ts';
 import type { Process } from '../../src/kernel/process.ts';
-import { Machine } from '../../src/machine/machine.ts';
+import { Machine, type VfioParameters } from '../../src/machine/machine.ts';
 import { PCI_REGION } from '../../src/uapi/vfio.ts';
 import { mlx5 } from '../../variants/mlx5/index.ts';
 
@@ -24,8 +24,8 @@ export class Site {
   private readonly admin: Process;
   private readonly page: number;
 
-  constructor(vfs = 1, options: ModelOptions = {}) {
-    this.machine = new Machine(mlx5Machine, { variants: [mlx5], models: mlx5Models(options), fill: 0x5a });
+  constructor(vfs = 1, options: ModelOptions = {}, parameters: Partial<VfioParameters> = {}) {
+    this.machine = new Machine(mlx5Machine, { variants: [mlx5], models: mlx5Models(options), parameters, fill: 0x5a });
     this.admin = this.machine.process('administrator');
     this.page = this.admin.memory.allocate(PAGE);
     this.echo(`${PF}/sriov_drivers_autoprobe`, '0');
