@@ -66,8 +66,8 @@ class Piece<T extends Interval> {
 export class Intervals<T extends Interval> {
   private readonly pieces: Piece<T>[] = [new Piece<T>()];
   private count = 0;
-  /** Where the last look-up ended: the next is often for the same place. */
-  private lastPiece = 0;
+  /** Where the last look-up ended: the next is often for the same place. A piece that is no longer in use is empty. */
+  private recent: Piece<T> = this.pieces[0]!;
   private last = 0;
 
   /** In order. A large set makes the list anew: take it once for a walk. */
@@ -81,15 +81,13 @@ export class Intervals<T extends Interval> {
 
   /** The interval that holds `position`, if any. */
   at(position: number): T | undefined {
-    const { last } = this;
-    const recent = this.pieces[this.lastPiece];
-    if (recent !== undefined && last < recent.ends.length && position < recent.ends[last]!)
-      if (recent.starts[last]! <= position) return recent.items[last];
-    const number = this.pieceFrom(position);
-    const piece = this.pieces[number]!;
+    const { recent, last } = this;
+    const { ends, starts } = recent;
+    if (last < ends.length && position < ends[last]! && starts[last]! <= position) return recent.items[last];
+    const piece = this.pieces[this.pieceFrom(position)]!;
     const index = piece.firstFrom(position);
     if (index >= piece.ends.length || piece.starts[index]! > position) return undefined;
-    this.lastPiece = number;
+    this.recent = piece;
     this.last = index;
     return piece.items[index];
   }
@@ -149,8 +147,9 @@ export class Intervals<T extends Interval> {
   }
 
   clear(): void {
+    this.recent = new Piece<T>();
     this.pieces.length = 0;
-    this.pieces.push(new Piece<T>());
+    this.pieces.push(this.recent);
     this.count = 0;
   }
 
