@@ -2,19 +2,16 @@
  * Where a PCI configuration space holds addresses that firmware or the kernel chose: base address registers, bridge
  * windows and the message of MSI. They are found by walking the capability lists, never by fixed device knowledge.
  */
+import { capabilities, extendedCapabilities } from './capabilities.ts';
 
-const COMMAND_STATUS_CAP_LIST = 0x10;
 const REGISTER = {
-  STATUS: 0x06,
   HEADER_TYPE: 0x0e,
   BAR0: 0x10,
   ROM: 0x30,
-  CAPABILITIES: 0x34,
   BRIDGE_IO: 0x1c,
   BRIDGE_MEMORY: 0x20,
   BRIDGE_UPPER: 0x28,
   BRIDGE_ROM: 0x38,
-  EXTENDED: 0x100,
 } as const;
 const CAPABILITY_MSI = 0x05;
 const EXTENDED_SRIOV = 0x10;
@@ -63,25 +60,4 @@ function clearMsi(config: Uint8Array, at: number, clear: Clear): void {
   clear(at + MSI.ADDRESS, 0, 0, 0, 0);
   if (is64) clear(at + MSI.ADDRESS + 4, 0, 0, 0, 0);
   clear(at + (is64 ? MSI.DATA64 : MSI.DATA32), 0, 0);
-}
-
-/** The standard capabilities; a list that runs in a circle ends. */
-function* capabilities(config: Uint8Array): Generator<{ id: number; at: number }> {
-  if (((config[REGISTER.STATUS] ?? 0) & COMMAND_STATUS_CAP_LIST) === 0) return;
-  let at = (config[REGISTER.CAPABILITIES] ?? 0) & 0xfc;
-  for (let budget = 48; at >= 0x40 && at < config.length && budget > 0; budget--) {
-    yield { id: config[at]!, at };
-    at = (config[at + 1] ?? 0) & 0xfc;
-  }
-}
-
-function* extendedCapabilities(config: Uint8Array): Generator<{ id: number; at: number }> {
-  const view = new DataView(config.buffer, config.byteOffset, config.length);
-  let at: number = REGISTER.EXTENDED;
-  for (let budget = 96; at >= REGISTER.EXTENDED && at + 4 <= config.length && budget > 0; budget--) {
-    const header = view.getUint32(at, true);
-    if (header === 0 || header === 0xffff_ffff) return;
-    yield { id: header & 0xffff, at };
-    at = (header >>> 20) & 0xffc;
-  }
 }

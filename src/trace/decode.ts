@@ -7,6 +7,7 @@ import * as vfio from '../uapi/vfio.ts';
 import { fromHex } from './bytes.ts';
 import { CAPABILITY_LAYOUTS, FEATURE_LAYOUTS, layoutOf } from './decode-layouts.ts';
 import type { HandleKind } from './handles.ts';
+import { type Naming, namesOf, namingOf } from './value-names.ts';
 
 /** Whether a struct is what a caller passes or what the kernel leaves. */
 export type Direction = 'in' | 'out';
@@ -16,6 +17,8 @@ interface Section {
   readonly prefix: string;
   readonly offset: number;
   readonly layout: Layout;
+  /** Under which struct its values are named, if not its own name. */
+  readonly names?: string;
 }
 
 /** A named value of a struct; `offset` and `size` in bytes. */
@@ -24,6 +27,8 @@ export interface Decoded {
   readonly offset: number;
   readonly size: number;
   readonly value: string;
+  /** Bytes that no field covers. */
+  readonly raw?: true;
 }
 
 type Tail = (view: DataView, direction: Direction) => Section[];
@@ -37,7 +42,7 @@ const TAILS: ReadonlyMap<Layout, Tail> = new Map<Layout, Tail>([
     vfio.device_feature,
     (view) => {
       const payload = FEATURE_LAYOUTS[u32(view, 4) & vfio.FEATURE_FLAG.MASK];
-      return payload === undefined ? [] : [{ prefix: '', offset: vfio.device_feature.size, layout: payload }];
+      return payload === undefined ? [] : [{ prefix: 'data.', offset: vfio.device_feature.size, layout: payload }];
     },
   ],
   [
@@ -99,22 +104,29 @@ export function decodeStruct(
   const bytes = fromHex(hex);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const main = layoutOf(kind, request);
-  const sections = main === undefined ? [] : [{ prefix: '', offset: 0, layout: main }];
+  const sections: Section[] = main === undefined ? [] : [{ prefix: '', offset: 0, layout: main }];
   if (main !== undefined) sections.push(...(TAILS.get(main)?.(view, direction) ?? []));
   const decoded: Decoded[] = [];
   let covered = 0;
   const gap = (end: number): void => {
     if (end <= covered) return;
     const name = `bytes[0x${covered.toString(16)}..0x${(end - 1).toString(16)}]`;
-    decoded.push({ name, offset: covered, size: end - covered, value: hex.slice(covered * 2, end * 2) });
+    decoded.push({
+      name,
+      offset: covered,
+      size: end - covered,
+      value: shortened(hex.slice(covered * 2, end * 2)),
+      raw: true,
+    });
   };
-  for (const { prefix, offset: base, layout: struct } of sections)
+  for (const { prefix, offset: base, layout: struct, names = struct.name } of sections)
     for (const { name, offset, size, type, count } of struct.fields) {
       const start = base + offset;
       if (start + size > bytes.length || start < covered) continue;
       gap(start);
       const value = hex.slice(start * 2, (start + size) * 2);
-      const shown = value.includes('*') ? '**' : count > 1 ? value : number(view, start, size, type === 's32');
+      const naming = namingOf(names, name);
+      const shown = value.includes('*') ? '**' : count > 1 ? value : number(view, start, size, type === 's32', naming);
       decoded.push({ name: prefix + name, offset: start, size, value: shown });
       covered = start + size;
     }
@@ -122,12 +134,20 @@ export function decodeStruct(
   return decoded;
 }
 
-/** Small numbers in decimal, others in hexadecimal as well. */
-function number(view: DataView, offset: number, size: number, signed: boolean): string {
+/** Many bytes of one value are counted. */
+function shortened(hex: string): string {
+  const [first, count] = [hex.slice(0, 2), hex.length / 2];
+  return count > 8 && hex === first.repeat(count) ? `${count} x ${first}` : hex;
+}
+
+/** Small numbers in decimal, others in hexadecimal, with their names in the header. */
+function number(view: DataView, offset: number, size: number, signed: boolean, naming: Naming | undefined): string {
   if (signed) return String(view.getInt32(offset, true));
   let value = 0n;
   for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(view.getUint8(offset + i));
-  return value < 10n ? String(value) : `0x${value.toString(16)}`;
+  const text = value < 10n ? String(value) : `0x${value.toString(16)}`;
+  const names = naming === undefined ? undefined : namesOf(naming, Number(value));
+  return names === undefined ? text : `${text} ${names}`;
 }
 
 /** As many elements as the bytes hold. */
@@ -145,7 +165,7 @@ function chain(view: DataView, first: number, family: keyof typeof CAPABILITY_LA
   const sections: Section[] = [];
   for (let at = first, i = 0; at !== 0 && at + HEADER <= view.byteLength && i < 16; i++) {
     const prefix = `cap[${i}].`;
-    sections.push({ prefix, offset: at, layout: vfio.info_cap_header });
+    sections.push({ prefix, offset: at, layout: vfio.info_cap_header, names: family });
     const body = CAPABILITY_LAYOUTS[family][view.getUint16(at, true)];
     if (body !== undefined) sections.push({ prefix, offset: at + HEADER, layout: body });
     at = u32(view, at + vfio.info_cap_header.at.next);
