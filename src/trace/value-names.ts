@@ -98,10 +98,15 @@ const NAMINGS: Readonly<Record<string, Naming>> = {
   'iommu_hw_queue_alloc.type': values('IOMMU_HW_QUEUE_TYPE_', iommufd.HW_QUEUE_TYPE),
 };
 
+const { TYPE1_NESTING_IOMMU, ...EXTENSIONS } = vfio.EXTENSION;
+const EXTENSION: Naming = {
+  values: new Map([...named('VFIO_', EXTENSIONS), [TYPE1_NESTING_IOMMU, '__VFIO_RESERVED_TYPE1_NESTING_IOMMU']]),
+};
+
 /** The argument of requests that take a plain number. */
 export const ARGUMENTS: Readonly<Record<number, Naming>> = {
-  [vfio.VFIO.CHECK_EXTENSION]: values('VFIO_', vfio.EXTENSION),
-  [vfio.VFIO.SET_IOMMU]: values('VFIO_', vfio.EXTENSION),
+  [vfio.VFIO.CHECK_EXTENSION]: EXTENSION,
+  [vfio.VFIO.SET_IOMMU]: EXTENSION,
 };
 
 /** Bits of poll(2) (include/uapi/asm-generic/poll.h). */

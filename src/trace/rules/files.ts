@@ -31,7 +31,7 @@ export const CLOSE_RULES: Partial<Record<HandleKind, Rule>> = {
     'the last close undoes everything: interrupts, low power, configuration, and a reset',
   ),
   iommufd: rule(CLOSE_ORDER, 'iommufd/main.c: iommufd_fops_release', 'bound devices keep the context alive'),
-  migration: rule(STREAM, 'vfio_main.c: vfio_ioct_mig_return_fd', 'closing changes neither state nor session'),
+  migration: rule(STREAM, 'the driver, e.g. mtty.c: mtty_release_migf', 'closing changes neither state nor session'),
 };
 
 export const CLOSED: Rule = rule(
