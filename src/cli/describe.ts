@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { dossierOf } from '../variant/dossier.ts';
 import { dossierMarkdown, dossierText } from '../variant/dossier-render.ts';
 import type { VariantModule } from '../variant/variant.ts';
-import type { Terminal } from './play.ts';
+import type { Terminal } from './terminal.ts';
 
 /** Exit code for a variant or a combination of options that does not exist, as in the other commands. */
 const UNUSABLE_INPUT = 2;

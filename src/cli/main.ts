@@ -14,8 +14,20 @@ const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = 
     const variants = VARIANTS.map(({ name }) => name).filter((name) => subjectNamed(name) !== undefined);
     checkCommand(program, { subject: subjectNamed, variants });
   },
-  play: (program) => registerPlay(program),
-  record: (program) => registerPlay(program),
+  play: async (program) => {
+    const [{ playCommand }, { machineForPlay }] = await Promise.all([
+      import('./play.ts'),
+      import('./machine-option.ts'),
+    ]);
+    playCommand(program, { machine: machineForPlay });
+  },
+  record: async (program) => {
+    const [{ recordCommand }, { machineForPlay }] = await Promise.all([
+      import('./record.ts'),
+      import('./machine-option.ts'),
+    ]);
+    recordCommand(program, { machine: machineForPlay });
+  },
   replay: async (program) => {
     const [{ replayCommand }, { subjectNamed }] = await Promise.all([
       import('./replay.ts'),
@@ -35,11 +47,6 @@ const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = 
     describeCommand(program, { variants: VARIANTS });
   },
 };
-
-async function registerPlay(program: Command): Promise<void> {
-  const [{ playCommand }, { machineForPlay }] = await Promise.all([import('./play.ts'), import('./machine-option.ts')]);
-  playCommand(program, { machine: machineForPlay });
-}
 
 const program = new Command('vfiolab')
   .description("an emulator of Linux's vfio-pci-core that hosts variant drivers and tries to make user data escape")
@@ -66,16 +73,8 @@ const asked = process.argv[2] ?? '';
 try {
   checkCommandGiven(process.argv[2], process.argv[3]);
   const one = Object.hasOwn(COMMANDS, asked) ? COMMANDS[asked] : undefined;
-  const wanted = one ? [one] : [...new Set(Object.values(COMMANDS))];
-  const seen = new Set<string>();
-  for (const register of wanted) {
-    if (one === undefined && seen.has('play') && register === COMMANDS['record']) continue;
-    await register(program);
-    for (const command of program.commands) {
-      seen.add(command.name());
-      command.exitOverride();
-    }
-  }
+  for (const register of one ? [one] : Object.values(COMMANDS)) await register(program);
+  for (const command of program.commands) command.exitOverride();
   await program.parseAsync();
 } catch (error) {
   ended(error);

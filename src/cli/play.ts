@@ -1,6 +1,5 @@
-/** `play` holds the emulator against recordings of a kernel; `record` makes a recording of the emulator. */
-import { writeFileSync } from 'node:fs';
-import type { Command } from 'commander';
+/** `vfiolab play PATH...`: holds the emulator against recordings of a kernel. */
+import { type Command, InvalidArgumentError } from 'commander';
 import {
   differenceText,
   type FileResult,
@@ -8,29 +7,18 @@ import {
   findScripts,
   InputError,
   jsonReport,
-  loadScript,
   loadTrace,
   type Machine,
   playTrace,
-  recordScript,
   totalLine,
   totalsOf,
 } from '../trace/index.ts';
+import { EXIT } from './errors.ts';
+import { wholeNumber } from './parse.ts';
+import { guarded, STANDARD, stackOf, type Terminal } from './terminal.ts';
 
-/** Exit codes of both commands. */
-const EXIT = { IDENTICAL: 0, DIFFERENT: 1, UNUSABLE_INPUT: 2, FAULT: 3 } as const;
-
-/** Where a command writes, and how it ends. */
-export interface Terminal {
-  out(text: string): void;
-  err(text: string): void;
-  /** Whether progress may be shown on `err`. */
-  readonly live: boolean;
-  exit(code: number): void;
-}
-
-/** What the commands are given. */
-export interface PlayDependencies {
+/** What the commands that run scripts are given. */
+export interface ScriptDependencies {
   /** A freshly booted machine, by the name or the file of its description. Throws {@link InputError} for others. */
   machine(name: string): Machine;
   /** The standard streams unless a test says otherwise. */
@@ -40,107 +28,69 @@ export interface PlayDependencies {
 interface PlayOptions {
   readonly machine: string;
   readonly only?: string;
-  readonly first?: boolean;
-  readonly all?: boolean;
+  readonly first?: number | true;
   readonly json?: boolean;
 }
 
-interface RecordOptions {
-  readonly machine: string;
-  readonly output?: string;
-}
+const EXPLANATION = `
+Each script is played on a machine of its own. For every answer that is not the recorded one, play shows the line of
+the script, the call with its struct decoded, the rule with the kernel function behind it, and both answers by name;
+"!" marks what differs.
 
-const STANDARD: Terminal = {
-  out: (text) => process.stdout.write(text),
-  err: (text) => process.stderr.write(text),
-  live: process.stderr.isTTY === true,
-  exit: (code) => {
-    process.exitCode = code;
-  },
-};
+Exit code: 0 all answers are the same, 1 some differ, 2 the input cannot be used, 3 the emulator failed.`;
 
-/** Registers `play` and `record`. */
-export function playCommand(program: Command, deps: PlayDependencies): void {
+/** Registers `play`. */
+export function playCommand(program: Command, deps: ScriptDependencies): void {
   const terminal = deps.terminal ?? STANDARD;
   program
     .command('play')
     .description('play recorded scripts of system calls and compare every answer')
     .argument('[paths...]', 'scripts (*.vs, with the recording *.jsonl beside) or folders of them')
     .option('--machine <name|file>', 'the machine to play on', 'recorded')
-    .option('--only <name>', 'only scripts whose name contains this')
-    .option('--first', 'stop at the first difference')
-    .option('--all', 'show every difference, not only the first of each file')
+    .option('--only <pattern>', 'only scripts with this in their name; with * or ? it is a pattern of the whole name')
+    .option('--first [n]', 'of each file, show only the first n differences (1 if no number is given)', count)
     .option('--json', 'print one JSON object')
-    .option('--seed <number>', 'accepted for symmetry with the other commands; traces are deterministic')
+    .option('--seed <n>', 'accepted everywhere; changes nothing here', wholeNumber(0))
+    .addHelpText('after', EXPLANATION)
     .action((paths: string[], options: PlayOptions) => guarded(terminal, () => play(paths, options, deps, terminal)));
-  program
-    .command('record')
-    .description('run a script and write what the emulator answers')
-    .argument('<script>', 'the script (*.vs)')
-    .option('--machine <name|file>', 'the machine to run on', 'recorded')
-    .option('-o, --output <file>', 'the recording to write (default: standard output)')
-    .action((script: string, options: RecordOptions) =>
-      guarded(terminal, () => record(script, options, deps, terminal)),
-    );
 }
 
-/** Runs a command and turns what it throws into an exit code. */
-function guarded(terminal: Terminal, command: () => number): void {
+/** A path that follows `--first` is taken for its number. */
+function count(text: string): number {
   try {
-    terminal.exit(command());
+    return wholeNumber(1)(text);
   } catch (error) {
-    if (error instanceof InputError) {
-      terminal.err(`${error.message}\n`);
-      terminal.exit(EXIT.UNUSABLE_INPUT);
-      return;
-    }
-    terminal.err(`the emulator failed: ${stackOf(error)}\n`);
-    terminal.exit(EXIT.FAULT);
+    if (!(error instanceof InvalidArgumentError)) throw error;
+    throw new InvalidArgumentError(`${error.message} Paths go before --first.`);
   }
 }
 
-function play(paths: readonly string[], options: PlayOptions, deps: PlayDependencies, terminal: Terminal): number {
+function play(paths: readonly string[], options: PlayOptions, deps: ScriptDependencies, terminal: Terminal): number {
   if (paths.length === 0) throw new InputError('play needs the path of a script or of a folder of scripts');
   const traces = findScripts(paths, options.only).map(loadTrace);
+  const limit = options.first === true ? 1 : (options.first ?? Number.POSITIVE_INFINITY);
+  const isLive = terminal.live && !options.json;
   const results: FileResult[] = [];
   for (const [index, trace] of traces.entries()) {
-    if (terminal.live && !options.json) terminal.err(`\r\x1b[K[${index + 1}/${traces.length}] ${trace.file}`);
-    const result = playTrace(trace, () => deps.machine(options.machine), options.first);
+    if (isLive) terminal.err(`\r\x1b[K[${index + 1}/${traces.length}] ${trace.file}`);
+    const result = playTrace(trace, () => deps.machine(options.machine));
     results.push(result);
-    if (terminal.live && !options.json) terminal.err('\r\x1b[K');
-    if (!options.json) show(result, options, terminal);
+    if (isLive) terminal.err('\r\x1b[K');
+    if (!options.json) show(result, limit, terminal);
     if (result.fault !== undefined) {
       const { step, error } = result.fault;
       terminal.err(`${trace.file}:${step.line}: the emulator failed: ${stackOf(error)}\n`);
     }
-    if (options.first && result.different > 0) break;
   }
-  terminal.out(options.json ? `${JSON.stringify(jsonReport(results))}\n` : totalLine(totalsOf(results)));
+  terminal.out(options.json ? `${JSON.stringify(jsonReport(results, limit))}\n` : totalLine(totalsOf(results)));
   if (results.some(({ fault }) => fault !== undefined)) return EXIT.FAULT;
-  return results.some(({ different }) => different > 0) ? EXIT.DIFFERENT : EXIT.IDENTICAL;
+  return results.some(({ different }) => different > 0) ? EXIT.VIOLATED : EXIT.HELD;
 }
 
-function show(result: FileResult, { all }: PlayOptions, terminal: Terminal): void {
+function show(result: FileResult, limit: number, terminal: Terminal): void {
+  const { file, differences } = result;
   terminal.out(fileLine(result));
-  for (const difference of all ? result.differences : result.differences.slice(0, 1))
-    terminal.out(differenceText(result.file, difference));
-}
-
-function record(script: string, options: RecordOptions, deps: PlayDependencies, terminal: Terminal): number {
-  const recording = recordScript(loadScript(script), deps.machine(options.machine));
-  if (options.output === undefined) terminal.out(recording);
-  else writeRecording(options.output, recording);
-  return EXIT.IDENTICAL;
-}
-
-function writeRecording(file: string, recording: string): void {
-  try {
-    writeFileSync(file, recording);
-  } catch (error) {
-    throw new InputError(`${file} cannot be written (${(error as NodeJS.ErrnoException).code})`);
-  }
-}
-
-function stackOf(error: unknown): string {
-  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+  for (const difference of differences.slice(0, limit)) terminal.out(differenceText(file, difference));
+  const rest = differences.length - limit;
+  if (rest > 0) terminal.out(`${file}: ${rest} more ${rest === 1 ? 'difference is' : 'differences are'} not shown\n`);
 }

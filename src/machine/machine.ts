@@ -87,6 +87,11 @@ export class Machine {
     return capabilities === undefined ? this.kernel.process(name) : this.kernel.process(name, capabilities);
   }
 
+  /** The configuration space of a function as the hardware holds it, looked at without touching anything. */
+  configSpace(bdf: string): Uint8Array | undefined {
+    return this.kernel.bus.devices.get(bdf)?.function.config.bytes.slice();
+  }
+
   /** Whether a recorded register value of the function can be compared. */
   liveRegisters(bdf: string): boolean {
     return this.kernel.bus.devices.get(bdf)?.function.template.description.liveRegisters ?? false;

@@ -14,6 +14,7 @@ import {
   SRIOV,
   STATUS,
 } from '../../sim/pci/registers.ts';
+import { capabilities, extendedCapabilities } from './capabilities.ts';
 
 /** For each byte of `config`, the bits that do not belong to an address. */
 export function bitsWithoutAddresses(config: Uint8Array): Uint8Array {
@@ -56,25 +57,4 @@ function clearMsi(config: Uint8Array, at: number, clear: Clear): void {
   clear(at + MSI.ADDRESS_LO, 0, 0, 0, 0);
   if (is64) clear(at + MSI.ADDRESS_HI, 0, 0, 0, 0);
   clear(at + (is64 ? MSI.DATA_64 : MSI.DATA_32), 0, 0);
-}
-
-/** The standard capabilities; a list that runs in a circle ends. */
-function* capabilities(config: Uint8Array): Generator<{ id: number; at: number }> {
-  if (((config[PCI.STATUS] ?? 0) & STATUS.CAP_LIST) === 0) return;
-  let at = (config[PCI.CAPABILITY_LIST] ?? 0) & 0xfc;
-  for (let budget = 48; at >= PCI.STD_HEADER_SIZEOF && at < config.length && budget > 0; budget--) {
-    yield { id: config[at]!, at };
-    at = (config[at + CAP_LIST.NEXT] ?? 0) & 0xfc;
-  }
-}
-
-function* extendedCapabilities(config: Uint8Array): Generator<{ id: number; at: number }> {
-  const view = new DataView(config.buffer, config.byteOffset, config.length);
-  let at: number = PCI.CFG_SPACE_SIZE;
-  for (let budget = 96; at >= PCI.CFG_SPACE_SIZE && at + 4 <= config.length && budget > 0; budget--) {
-    const header = view.getUint32(at, true);
-    if (header === 0 || header === 0xffff_ffff) return;
-    yield { id: header & 0xffff, at };
-    at = (header >>> 20) & 0xffc;
-  }
 }

@@ -27,8 +27,9 @@ const DEVICE: LayoutTable = {
   [VFIO.DEVICE_BIND_IOMMUFD]: vfio.device_bind_iommufd,
   [VFIO.DEVICE_ATTACH_IOMMUFD_PT]: vfio.device_attach_iommufd_pt,
   [VFIO.DEVICE_DETACH_IOMMUFD_PT]: vfio.device_detach_iommufd_pt,
-  [VFIO.MIG_GET_PRECOPY_INFO]: vfio.precopy_info,
 };
+
+const MIGRATION: LayoutTable = { [VFIO.MIG_GET_PRECOPY_INFO]: vfio.precopy_info };
 
 const CONTAINER: LayoutTable = {
   [VFIO.IOMMU_GET_INFO]: vfio.iommu_type1_info,
@@ -50,12 +51,13 @@ const BY_KIND: Partial<Record<HandleKind, LayoutTable>> = {
   device: DEVICE,
   container: CONTAINER,
   iommufd: IOMMU_FD,
+  migration: MIGRATION,
 };
 
 /** The struct behind a request; a file of unknown kind is taken for whatever first knows the request. */
 export function layoutOf(kind: HandleKind | undefined, request: number): Layout | undefined {
   const table = kind === undefined ? undefined : BY_KIND[kind];
-  return table === undefined ? { ...IOMMU_FD, ...GROUP, ...DEVICE }[request] : table[request];
+  return table === undefined ? { ...IOMMU_FD, ...GROUP, ...DEVICE, ...MIGRATION }[request] : table[request];
 }
 
 /** The struct behind the header of VFIO_DEVICE_FEATURE, by feature. */

@@ -8,6 +8,7 @@ import * as vfio from '../uapi/vfio.ts';
 import { fromHex } from './bytes.ts';
 import { CAPABILITY_LAYOUTS, FEATURE_LAYOUTS, layoutOf } from './decode-layouts.ts';
 import type { HandleKind } from './handles.ts';
+import { type Naming, namesOf, namingOf } from './value-names.ts';
 
 /** Whether a struct is what a caller passes or what the kernel leaves. */
 export type Direction = 'in' | 'out';
@@ -17,6 +18,8 @@ interface Section {
   readonly prefix: string;
   readonly offset: number;
   readonly layout: Layout;
+  /** Under which struct its values are named, if not its own name. */
+  readonly names?: string;
 }
 
 /** A named value of a struct; `offset` and `size` in bytes. */
@@ -25,6 +28,8 @@ export interface Decoded {
   readonly offset: number;
   readonly size: number;
   readonly value: string;
+  /** Bytes that no field covers. */
+  readonly raw?: true;
 }
 
 type Tail = (view: DataView, direction: Direction) => Section[];
@@ -38,7 +43,7 @@ const TAILS: ReadonlyMap<Layout, Tail> = new Map<Layout, Tail>([
     vfio.device_feature,
     (view) => {
       const payload = FEATURE_LAYOUTS[u32(view, 4) & vfio.FEATURE_FLAG.MASK];
-      return payload === undefined ? [] : [{ prefix: '', offset: vfio.device_feature.size, layout: payload }];
+      return payload === undefined ? [] : [{ prefix: 'data.', offset: vfio.device_feature.size, layout: payload }];
     },
   ],
   [
@@ -97,20 +102,26 @@ export function decodeStruct(
   const bytes = fromHex(hex);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const main = layoutOf(kind, request);
-  const sections = main === undefined ? [] : [{ prefix: '', offset: 0, layout: main }];
+  const sections: Section[] = main === undefined ? [] : [{ prefix: '', offset: 0, layout: main }];
   if (main !== undefined) sections.push(...(TAILS.get(main)?.(view, direction) ?? []));
   const decoded: Decoded[] = [];
   let covered = 0;
   const gap = (end: number): void => {
     if (end <= covered) return;
     const name = `bytes[0x${covered.toString(16)}..0x${(end - 1).toString(16)}]`;
-    decoded.push({ name, offset: covered, size: end - covered, value: hex.slice(covered * 2, end * 2) });
+    decoded.push({
+      name,
+      offset: covered,
+      size: end - covered,
+      value: shortened(hex.slice(covered * 2, end * 2)),
+      raw: true,
+    });
   };
-  for (const { name, offset, size, type, count } of sections.flatMap(leaves)) {
+  for (const { name, offset, size, type, count, naming } of sections.flatMap(leaves)) {
     if (offset + size > bytes.length || offset < covered) continue;
     gap(offset);
     const value = hex.slice(offset * 2, (offset + size) * 2);
-    const shown = value.includes('*') ? '**' : count > 1 ? value : number(view, offset, size, type === 's32');
+    const shown = value.includes('*') ? '**' : count > 1 ? value : number(view, offset, size, type === 's32', naming);
     decoded.push({ name, offset, size, value: shown });
     covered = offset + size;
   }
@@ -125,23 +136,32 @@ interface Leaf {
   readonly size: number;
   readonly type: Scalar;
   readonly count: number;
+  readonly naming: Naming | undefined;
 }
 
 /** The fields of a section, and those of the structs in it. */
-function leaves({ prefix, offset: base, layout: struct }: Section): Leaf[] {
+function leaves({ prefix, offset: base, layout: struct, names = struct.name }: Section): Leaf[] {
   return struct.fields.flatMap(({ name, offset, size, type, count }) =>
     typeof type === 'string'
-      ? { name: prefix + name, offset: base + offset, size, type, count }
+      ? { name: prefix + name, offset: base + offset, size, type, count, naming: namingOf(names, name) }
       : leaves({ prefix: `${prefix}${name}.`, offset: base + offset, layout: type }),
   );
 }
 
-/** Small numbers in decimal, others in hexadecimal as well. */
-function number(view: DataView, offset: number, size: number, signed: boolean): string {
+/** Many bytes of one value are counted. */
+function shortened(hex: string): string {
+  const [first, count] = [hex.slice(0, 2), hex.length / 2];
+  return count > 8 && hex === first.repeat(count) ? `${count} x ${first}` : hex;
+}
+
+/** Small numbers in decimal, others in hexadecimal, with their names in the header. */
+function number(view: DataView, offset: number, size: number, signed: boolean, naming: Naming | undefined): string {
   if (signed) return String(view.getInt32(offset, true));
   let value = 0n;
   for (let i = size - 1; i >= 0; i--) value = (value << 8n) | BigInt(view.getUint8(offset + i));
-  return value < 10n ? String(value) : `0x${value.toString(16)}`;
+  const text = value < 10n ? String(value) : `0x${value.toString(16)}`;
+  const names = naming === undefined ? undefined : namesOf(naming, Number(value));
+  return names === undefined ? text : `${text} ${names}`;
 }
 
 /** As many elements as the bytes hold. */
@@ -159,7 +179,7 @@ function chain(view: DataView, first: number, family: keyof typeof CAPABILITY_LA
   const sections: Section[] = [];
   for (let at = first, i = 0; at !== 0 && at + HEADER <= view.byteLength && i < 16; i++) {
     const prefix = `cap[${i}].`;
-    sections.push({ prefix, offset: at, layout: vfio.info_cap_header });
+    sections.push({ prefix, offset: at, layout: vfio.info_cap_header, names: family });
     const body = CAPABILITY_LAYOUTS[family][view.getUint16(at, true)];
     // Its own header stands in it once more; what is decoded already is passed over.
     if (body !== undefined) sections.push({ prefix, offset: at, layout: body });

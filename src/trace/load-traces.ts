@@ -1,5 +1,5 @@
 /** Finds scripts and recordings on disk. */
-import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { InputError } from './input-error.ts';
 import { parseScript } from './parse-script.ts';
@@ -10,14 +10,27 @@ import type { Step } from './step.ts';
 const SCRIPT = '.vs';
 const RECORDING = '.jsonl';
 
-/** The scripts that `paths` name: files, or every script of a folder; `only` keeps those whose name contains it. */
+/**
+ * The scripts that `paths` name: files, or every script of a folder. `only` keeps those whose name contains it, or fits
+ * it where it has a `*` (any characters) or a `?` (one character).
+ */
 export function findScripts(paths: readonly string[], only?: string): string[] {
   const found = paths.flatMap((path) => (isFolder(path) ? scriptsIn(path) : [checkedScript(path)]));
-  const scripts = only === undefined ? found : found.filter((path) => basename(path, SCRIPT).includes(only));
+  const scripts = only === undefined ? found : found.filter(fits(only));
   if (scripts.length > 0) return scripts;
   throw new InputError(
     only === undefined ? `no script (*${SCRIPT}) in ${paths.join(', ')}` : `no script named '${only}'`,
   );
+}
+
+function fits(only: string): (path: string) => boolean {
+  if (!/[*?]/.test(only)) return (path) => basename(path, SCRIPT).includes(only);
+  const pattern = only
+    .replace(/[.+^${}()|[\]\\]/g, '\\$&')
+    .replaceAll('*', '.*')
+    .replaceAll('?', '.');
+  const whole = new RegExp(`^${pattern}$`);
+  return (path) => whole.test(basename(path, SCRIPT));
 }
 
 /** Reads a script and the recording beside it. */
@@ -45,9 +58,8 @@ function checkedScript(path: string): string {
 }
 
 function isFolder(path: string): boolean {
-  const status = statSync(path, { throwIfNoEntry: false });
-  if (status === undefined) throw new InputError(`${path} does not exist`);
-  return status.isDirectory();
+  if (!existsSync(path)) throw new InputError(`${path} does not exist`);
+  return statSync(path).isDirectory();
 }
 
 function read(file: string): string {

@@ -13,4 +13,6 @@ export interface Machine {
   process(name: string): Door;
   /** Whether the BARs of this function show registers that change by themselves, so that reads cannot be compared. */
   liveRegisters(bdf: string): boolean;
+  /** The configuration space of a function as the hardware holds it, looked at without touching anything. */
+  configSpace(bdf: string): Uint8Array | undefined;
 }

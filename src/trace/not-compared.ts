@@ -7,6 +7,7 @@ import { HOT_RESET_FLAG, PCI_REGION, pci_dependent_device, pci_hot_reset_info, V
 import { fromHex } from './bytes.ts';
 import { bitsWithoutAddresses } from './config-addresses.ts';
 import type { Outcome } from './outcome.ts';
+import { REGION_SIZE } from './place.ts';
 import type { Context } from './run.ts';
 
 /** What the rules may ask about the machine. */
@@ -14,6 +15,8 @@ export interface MachineView {
   liveRegisters(bdf: string): boolean;
   /** Whether the function is a virtual function. */
   isVirtual(bdf: string): boolean;
+  /** The configuration space of a function as the hardware holds it. */
+  configSpace(bdf: string): Uint8Array | undefined;
 }
 
 /** For each byte of a field, the bits that are compared; `nothing` for a field that is not compared at all. */
@@ -24,12 +27,14 @@ export interface FieldMask {
 
 type Rule = (context: Context, expected: Outcome, machine: MachineView) => FieldMask | undefined;
 
-/** Bytes of the file offset space of one region. */
-const REGION_SIZE = 2 ** 40;
+/** BARs are regions 0 to 5. */
+const LAST_BAR = 5;
 
 /** Firmware and the kernel choose BARs and MSI messages; the file in sysfs shows them as they are. */
-const rawAddresses: Rule = ({ handle, config, offset = 0 }, { data }) => {
-  if (handle?.kind !== 'config' || config === undefined || data === undefined) return undefined;
+const rawAddresses: Rule = ({ handle, offset = 0 }, { data }, machine) => {
+  if (handle?.kind !== 'config' || handle.device === undefined || data === undefined) return undefined;
+  const config = machine.configSpace(handle.device);
+  if (config === undefined) return undefined;
   const bits = bitsWithoutAddresses(config);
   const compared = new Uint8Array(data.length / 2).fill(0xff);
   compared.set(bits.subarray(offset, offset + compared.length));

@@ -1,11 +1,12 @@
 /** Plays one script on a machine and holds every answer against the recorded one. */
 import { compare } from './compare.ts';
-import { type Difference, describeCall, describeDifference } from './difference.ts';
+import { describeCall } from './describe-call.ts';
+import { type Difference, describeDifference } from './difference.ts';
 import { InputError } from './input-error.ts';
 import type { Machine } from './machine.ts';
 import { type MachineView, masksFor } from './not-compared.ts';
 import { formatAnswer, type Recorded } from './recording.ts';
-import { type Context, Run } from './run.ts';
+import { Run } from './run.ts';
 import type { Step } from './step.ts';
 
 /** A script with its recording. */
@@ -15,7 +16,7 @@ export interface Trace {
   readonly recorded: readonly Recorded[];
 }
 
-/** How a script compares. identical + different + notCompared = steps, unless the play was stopped. */
+/** How a script compares. identical + different + notCompared = steps. */
 export interface FileResult {
   readonly file: string;
   steps: number;
@@ -27,8 +28,8 @@ export interface FileResult {
   fault?: { readonly step: Step; readonly error: unknown };
 }
 
-/** Plays `trace`; `stopAtFirst` ends the play at the first difference. */
-export function playTrace(trace: Trace, machine: () => Machine, stopAtFirst = false): FileResult {
+/** Plays `trace` on a fresh machine. */
+export function playTrace(trace: Trace, machine: () => Machine): FileResult {
   const result: FileResult = {
     file: trace.file,
     steps: 0,
@@ -48,7 +49,9 @@ export function playTrace(trace: Trace, machine: () => Machine, stopAtFirst = fa
       const { verdict, fields } = compare(expected, actual, masks);
       result[verdict]++;
       if (verdict !== 'different') continue;
-      result.differences.push(describeDifference(step, context, { expected, actual }, fields, masks));
+      const device = context.handle?.device;
+      const config = device === undefined ? undefined : started.machine.configSpace(device);
+      result.differences.push(describeDifference(step, context, { expected, actual }, fields, { masks, config }));
     } catch (error) {
       if (error instanceof InputError) throw error;
       result.different++;
@@ -56,7 +59,6 @@ export function playTrace(trace: Trace, machine: () => Machine, stopAtFirst = fa
       result.differences.push(faulted(step, expected, error));
       return result;
     }
-    if (stopAtFirst) break;
   }
   return result;
 }
@@ -74,21 +76,14 @@ function start(machine: Machine): { machine: Machine; run: Run } {
 function viewOf(machine: Machine, { door }: Run): MachineView {
   return {
     liveRegisters: (bdf) => machine.liveRegisters(bdf),
+    configSpace: (bdf) => machine.configSpace(bdf),
     isVirtual: (bdf) => typeof door.readlink(`/sys/bus/pci/devices/${bdf}/physfn`) === 'string',
   };
 }
 
 function faulted(step: Step, expected: Recorded['outcome'], error: unknown): Difference {
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  const nothing: Context = {};
   const fields = [{ name: 'fault', expected: undefined, actual: message }];
-  return {
-    n: step.line,
-    step: step.source,
-    expected,
-    actual: {},
-    fields,
-    call: describeCall(step, nothing),
-    bytes: {},
-  };
+  const [n, call] = [step.line, describeCall(step, {})];
+  return { n, step: step.source, call, expected, actual: {}, fields, agreed: [] };
 }

@@ -1,12 +1,12 @@
 /** What `play` tells: one JSON object, or lines for people. */
 import { colours } from '../colours.ts';
-import type { Difference, FieldDifference } from './difference.ts';
+import type { AgreedField, Difference, FieldDifference } from './difference.ts';
 import type { FileResult } from './play-script.ts';
 
-/** Rows of a probe, or fields of a struct, that one difference shows. */
-const SHOWN_FIELDS = 12;
-/** Bytes a line of raw output shows. */
-const LINE = 32;
+/** Values that one difference shows: registers or locations may be thousands. */
+const SHOWN_FIELDS = 16;
+/** The widest name that moves the column of values. */
+const WIDEST_NAME = 40;
 
 /** The sums over all files. */
 export interface Totals {
@@ -30,28 +30,28 @@ export function totalsOf(results: readonly FileResult[]): Totals {
   };
 }
 
-/** The object that `play --json` prints. */
-export function jsonReport(results: readonly FileResult[]): object {
-  const files = results.map(({ file, steps, identical, different, differences: [first] }) => ({
+/** The object that `play --json` prints; of each file the first difference by itself, and the first `limit` in full. */
+export function jsonReport(results: readonly FileResult[], limit = Number.POSITIVE_INFINITY): object {
+  const files = results.map(({ file, steps, identical, different, notCompared, differences }) => ({
     file,
     steps,
     identical,
     different,
-    ...(first === undefined ? {} : { firstDifference: withoutCall(first) }),
+    notCompared,
+    ...(differences.length === 0 ? {} : { firstDifference: differences[0], differences: differences.slice(0, limit) }),
   }));
   return { ...totalsOf(results), files };
-}
-
-function withoutCall({ n, step, expected, actual, fields }: Difference): object {
-  return { n, step, expected, actual, fields };
 }
 
 /** The line of one file. */
 export function fileLine({ file, steps, identical, different, notCompared, fault }: FileResult): string {
   const mark =
     fault !== undefined ? colours.magenta('fault') : different > 0 ? colours.red('differs') : colours.green('same   ');
-  const rest = notCompared > 0 ? colours.dim(` (${notCompared} not compared)`) : '';
-  return `${mark} ${file} ${identical}/${steps}${rest}\n`;
+  const counts = [
+    different > 0 ? `${different} different` : '',
+    notCompared > 0 ? `${notCompared} not compared` : '',
+  ].filter((text) => text !== '');
+  return `${mark} ${file} ${identical}/${steps}${counts.length > 0 ? colours.dim(` (${counts.join(', ')})`) : ''}\n`;
 }
 
 /** The last line. */
@@ -59,20 +59,35 @@ export function totalLine({ traces, steps, identical, different, notCompared }: 
   return `${traces} traces, ${steps} steps: ${identical} identical, ${different} different, ${notCompared} not compared\n`;
 }
 
-/** A difference in full: the script line, the call in words, the fields that differ, the raw bytes. */
-export function differenceText(file: string, { n, step, expected, actual, fields, call, bytes }: Difference): string {
-  const lines = [`${colours.bold(`${file}:${n}`)}  ${step}`, colours.dim(`  ${call}`)];
-  for (const field of fields.slice(0, SHOWN_FIELDS)) lines.push(...fieldLines(field));
-  if (fields.length > SHOWN_FIELDS) lines.push(colours.dim(`  and ${fields.length - SHOWN_FIELDS} more`));
-  for (const name of ['out', 'data', 'beyond'] as const)
-    if (bytes[name] !== undefined)
-      lines.push(`  raw ${name}`, ...rawLines(expected[name] ?? '', actual[name] ?? '', new Set(bytes[name])));
+/** A difference in full: the script line, the call in words, what rules it, both answers. */
+export function differenceText(file: string, difference: Difference): string {
+  const { n, step, call, ruledBy, fields, agreed } = difference;
+  const lines = [`${colours.bold(`${file}:${n}`)}  ${step}`];
+  // A verb alone says less than the line itself.
+  if (call.includes(' ')) lines.push(`  call      ${call}`);
+  if (ruledBy !== undefined)
+    lines.push(
+      `  ruled by  ${colours.cyan(ruledBy.section)} (${ruledBy.source})`,
+      colours.dim(`            ${ruledBy.rule}`),
+    );
+  const width = Math.min(WIDEST_NAME, Math.max(...[...fields, ...agreed].map(({ name }) => name.length)));
+  for (const field of fields.slice(0, SHOWN_FIELDS)) lines.push(...differingLines(field, width));
+  if (fields.length > SHOWN_FIELDS) lines.push(`  ! and ${fields.length - SHOWN_FIELDS} more that differ`);
+  for (const field of agreed.slice(0, SHOWN_FIELDS)) lines.push(agreedLine(field, width));
+  if (agreed.length > SHOWN_FIELDS) lines.push(colours.dim(`    and ${agreed.length - SHOWN_FIELDS} more that agree`));
   return `${lines.join('\n')}\n`;
 }
 
-function fieldLines({ name, expected, actual }: FieldDifference): string[] {
-  if (name === 'data' || name === 'out' || name === 'beyond') return [];
-  return [`  ${name}: expected ${colours.green(shown(expected))}, actual ${colours.red(shown(actual))}`];
+function agreedLine({ name, value }: AgreedField, width: number): string {
+  return colours.dim(`    ${name.padEnd(width)}  both     ${shown(value)}`);
+}
+
+function differingLines({ name, expected, actual }: FieldDifference, width: number): string[] {
+  const [left, right] = [shown(expected), shown(actual)];
+  return [
+    `  ! ${colours.bold(name.padEnd(width))}  expected ${coloured(left, right, colours.green)}`,
+    `    ${' '.repeat(Math.max(width, name.length))}  actual   ${coloured(right, left, colours.red)}`,
+  ];
 }
 
 function shown(value: unknown): string {
@@ -80,28 +95,9 @@ function shown(value: unknown): string {
   return typeof value === 'string' ? value : JSON.stringify(value);
 }
 
-/** Both sides in lines of 32 bytes; only the lines that differ, with the differing bytes in colour. */
-function rawLines(expected: string, actual: string, differing: ReadonlySet<number>): string[] {
-  const lines: string[] = [];
-  for (let at = 0; at < Math.max(expected.length, actual.length) / 2; at += LINE) {
-    if (!Array.from({ length: LINE }, (_, i) => at + i).some((position) => differing.has(position))) continue;
-    const offset = `0x${at.toString(16).padStart(3, '0')}`;
-    lines.push(`    ${offset} expected ${coloured(expected, at, differing, colours.green)}`);
-    lines.push(`    ${offset} actual   ${coloured(actual, at, differing, colours.red)}`);
-  }
-  return lines;
-}
-
-function coloured(
-  hex: string,
-  start: number,
-  differing: ReadonlySet<number>,
-  colour: (text: string) => string,
-): string {
-  let text = '';
-  for (let i = start; i < start + LINE && i * 2 < hex.length; i++) {
-    const byte = hex.slice(i * 2, i * 2 + 2);
-    text += `${differing.has(i) ? colour(byte) : byte}${i % 8 === 7 ? ' ' : ''}`;
-  }
-  return text;
+/** Colours the words in which a value is not the other one. */
+function coloured(text: string, other: string, colour: (text: string) => string): string {
+  const [words, others] = [text.split(' '), other.split(' ')];
+  if (words.length !== others.length) return colour(text);
+  return words.map((word, i) => (word === others[i] ? word : colour(word))).join(' ');
 }

@@ -22,8 +22,12 @@ export interface Context {
   readonly input?: Uint8Array;
   /** File offset of a read, a write or a mapped access. */
   readonly offset?: number;
-  /** The raw configuration space, for a step that reads one. */
-  readonly config?: Uint8Array;
+  /** The plain number handed to an ioctl. */
+  readonly argument?: number;
+  /** File that was opened, read or written by name. */
+  readonly path?: string;
+  /** For a look into a buffer: the request whose struct pointed there last. */
+  readonly through?: Context;
 }
 
 /** Carries out one verb. */
@@ -44,8 +48,10 @@ export class Run {
   readonly scratch: Scratch;
   /** File mappings by address. */
   readonly mappings = new Map<number, ScriptMapping>();
-  /** Threads of `bg`. */
-  readonly threads = new Map<string, Thread<number>>();
+  /** Threads of `bg`, and the paths they write. */
+  readonly threads = new Map<string, { readonly thread: Thread<number>; readonly path: string }>();
+  /** The requests whose structs pointed to a buffer last, by the buffer's variable. */
+  readonly filledBy = new Map<string, Context>();
   private context: Context = {};
 
   constructor(machine: Machine) {
@@ -87,7 +93,7 @@ export class Run {
   /** Sets a variable to a new descriptor, or to -1. */
   opened(variable: string, fd: number, handle: Handle): void {
     this.variables.set(variable, fd < 0 ? -1 : fd);
-    this.handles.set(fd, handle);
+    this.handles.opened(variable, fd, handle);
   }
 
   /** Runs a call to its end. */

@@ -8,19 +8,25 @@ import type { Step } from './step.ts';
 import { readFile, writeFile } from './sysfs.ts';
 
 function sysread(run: Run, step: Step): Outcome {
-  const { ended, text } = readFile(run, run.variables.expand(step.words[0]!));
+  const path = run.variables.expand(step.words[0]!);
+  run.about({ path });
+  const { ended, text } = readFile(run, path);
   for (const { variable } of step.outputs) run.variables.set(variable, text);
   return ended.ret !== undefined && ended.ret >= 0 ? { ...answer(ended), text } : answer(ended);
 }
 
 function syswrite(run: Run, step: Step): Outcome {
-  return answer(writeFile(run, run.variables.expand(step.words[0]!), run.variables.expand(step.text)));
+  const path = run.variables.expand(step.words[0]!);
+  run.about({ path });
+  return answer(writeFile(run, path, run.variables.expand(step.text)));
 }
 
 /** Starts a thread that writes a file; it runs while the script goes on. */
 function bg(run: Run, step: Step): Outcome {
   const [path, text] = [run.variables.expand(step.words[1]!), run.variables.expand(step.text)];
-  run.threads.set(step.words[0]!, run.door.scheduler.spawn(`bg ${step.words[0]}`, writeInThread(run, path, text)));
+  const thread = run.door.scheduler.spawn(`bg ${step.words[0]}`, writeInThread(run, path, text));
+  run.threads.set(step.words[0]!, { thread, path });
+  run.about({ path });
   return {};
 }
 
@@ -39,8 +45,10 @@ function* writeInThread({ door }: Run, path: string, text: string): Task<number>
 }
 
 function bgwait(run: Run, step: Step): Outcome {
-  const thread = run.threads.get(step.words[0]!);
-  if (thread === undefined) return { done: 0 };
+  const started = run.threads.get(step.words[0]!);
+  if (started === undefined) return { done: 0 };
+  const { thread, path } = started;
+  run.about({ path });
   waitFor(run.door.scheduler, run.number(step, 1) * MILLISECOND, () => thread.done);
   return thread.done ? { done: 1, ...answerNow(thread.result!) } : { done: 0 };
 }

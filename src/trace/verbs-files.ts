@@ -13,8 +13,6 @@ import type { Step } from './step.ts';
 const ASKED = POLL.IN | POLL.OUT;
 /** POLLNVAL: the number is not open. */
 const POLL_NVAL = 0x20;
-/** Bytes of a whole configuration space. */
-const CONFIG_LENGTH = 4096;
 
 function open(run: Run, { words: [variable, path], modes }: Step): Outcome {
   const name = run.variables.expand(path!);
@@ -23,14 +21,16 @@ function open(run: Run, { words: [variable, path], modes }: Step): Outcome {
     write: !modes.includes('ro'),
     nonblock: modes.includes('nonblock'),
   });
-  run.opened(variable!, fd, run.handles.ofPath(name));
+  const handle = run.handles.ofPath(name);
+  run.opened(variable!, fd, handle);
+  run.about({ handle, path: name });
   return answerDescriptor(fd);
 }
 
 function close(run: Run, step: Step): Outcome {
   const fd = run.descriptor(step, 0);
   const ended = run.finish(run.door.closeCall(fd));
-  run.about({ handle: run.handles.at(fd) });
+  run.about({ handle: run.handles.at(fd, step.words[0]) });
   run.handles.delete(fd);
   return answer(ended);
 }
@@ -38,7 +38,8 @@ function close(run: Run, step: Step): Outcome {
 function dup(run: Run, step: Step): Outcome {
   const old = run.descriptor(step, 1);
   const fd = run.door.dup(old);
-  run.opened(step.words[0]!, fd, run.handles.at(old));
+  run.opened(step.words[0]!, fd, run.handles.at(old, step.words[1]));
+  run.about({ handle: run.handles.at(old, step.words[1]) });
   return answerDescriptor(fd);
 }
 
@@ -50,9 +51,8 @@ function reading(run: Run, step: Step, position: number | undefined): Outcome {
   const ended = run.finish(run.door.readCall(fd, run.scratch.room(length), length, offset));
   const data = ended.ret !== undefined && ended.ret > 0 ? toHex(run.scratch.read(ended.ret)) : '';
   for (const { variable } of step.outputs) run.variables.set(variable, data);
-  const handle = run.handles.at(fd);
+  const handle = run.handles.at(fd, step.words[0]);
   run.about(offset === undefined ? { handle } : { handle, offset });
-  if (handle.kind === 'config') run.about({ config: wholeConfig(run, fd) });
   return data === '' ? answer(ended) : { ...answer(ended), data };
 }
 
@@ -60,19 +60,15 @@ function writing(run: Run, step: Step, position: number | undefined): Outcome {
   const fd = run.descriptor(step, 0);
   const offset = position === undefined ? undefined : run.offset(step, position);
   const { bytes } = encodeFields(step.fields, run.variables);
-  const handle = run.handles.at(fd);
+  const handle = run.handles.at(fd, step.words[0]);
   run.about(offset === undefined ? { handle, input: bytes } : { handle, input: bytes, offset });
   return answer(run.finish(run.door.writeCall(fd, run.scratch.place(bytes), bytes.length, offset)));
-}
-
-function wholeConfig(run: Run, fd: number): Uint8Array {
-  const length = run.door.pread(fd, run.scratch.room(CONFIG_LENGTH), CONFIG_LENGTH, 0);
-  return run.scratch.read(Math.max(length, 0));
 }
 
 /** poll(2) on one descriptor: a negative number is skipped, one that is not open is reported. */
 function poll(run: Run, step: Step): Outcome {
   const fd = run.descriptor(step, 0);
+  run.about({ handle: run.handles.at(fd, step.words[0]) });
   const look = (): number => {
     if (fd < 0) return 0;
     const bits = run.door.poll(fd);
@@ -91,7 +87,7 @@ function probing(run: Run, step: Step): Outcome {
     number,
   ];
   const fd = run.descriptor(step, 0);
-  run.about({ handle: run.handles.at(fd), offset: base });
+  run.about({ handle: run.handles.at(fd, step.words[0]), offset: base });
   return { probe: probe(run, { fd, base, start, end, width, step: run.number(step, 5, width) }) };
 }
 

@@ -1,10 +1,10 @@
 /** ioctl with a struct, and ioctl with a plain number. */
-import { VFIO } from '../uapi/vfio.ts';
 import { type ByteRange, equalBytes, toHex } from './bytes.ts';
-import { type Encoded, encodeFields } from './encode-fields.ts';
+import { encodeFields } from './encode-fields.ts';
+import type { Handle } from './handles.ts';
 import { answer, type Outcome } from './outcome.ts';
 import { requestNumber } from './requests.ts';
-import type { Handler, Run } from './run.ts';
+import type { Context, Handler, Run } from './run.ts';
 import { GUARD_BYTE, GUARD_LENGTH } from './scratch.ts';
 import type { OutputToken, OutputType, Step } from './step.ts';
 
@@ -21,13 +21,16 @@ function ioctl(run: Run, step: Step): Outcome {
   const fd = run.descriptor(step, 0);
   const request = requestNumber(step.words[1]!)!;
   const struct = encodeFields(step.fields, run.variables);
-  run.about({ handle: run.handles.at(fd), request, input: struct.bytes });
+  run.about({ handle: run.handles.at(fd, step.words[0]), request, input: struct.bytes });
   const ended = run.finish(run.door.ioctlCall(fd, request, run.scratch.place(struct.bytes)));
   const length = struct.bytes.length;
   const after = run.scratch.read(length + GUARD_LENGTH);
-  const hidden = [...struct.hidden, ...takeOutputs(run, step.outputs, after, ended.ret)];
+  const handle = run.handles.at(fd, step.words[0]);
+  const returned = run.handles.ofRequest(request, struct.bytes, handle);
+  const hidden = [...struct.hidden, ...takeOutputs(run, step.outputs, after, ended.ret, returned)];
   const direct = step.outputs.find((output) => output.at === undefined);
-  if (direct !== undefined) returned(run, direct.variable, request, struct, ended.ret);
+  if (direct !== undefined) run.opened(direct.variable, ended.ret ?? -1, returned);
+  notePointers(run, step, { handle, request, input: struct.bytes });
   const isDescriptor = direct !== undefined && ended.ret !== undefined && ended.ret >= 0;
   const beyond = after.subarray(length);
   return {
@@ -45,6 +48,7 @@ function takeOutputs(
   outputs: readonly OutputToken[],
   struct: Uint8Array,
   ret: number | undefined,
+  returned: Handle,
 ): ByteRange[] {
   const view = new DataView(struct.buffer, struct.byteOffset, struct.length);
   const hidden: ByteRange[] = [];
@@ -53,27 +57,30 @@ function takeOutputs(
     const value = READ[at.type](view, at.offset);
     run.variables.set(variable, value);
     if (at.type !== 'fd' || value < 0n || ret === undefined || ret < 0) continue;
-    run.handles.set(Number(value), { kind: 'returned' });
+    run.handles.set(Number(value), returned);
     hidden.push({ start: at.offset, end: at.offset + 4 });
   }
   return hidden;
 }
 
-/** The result itself as a variable: a descriptor, or -1. */
-function returned(run: Run, variable: string, request: number, { bytes }: Encoded, ret: number | undefined): void {
-  const isDevice = request === VFIO.GROUP_GET_DEVICE_FD;
-  run.opened(variable, ret ?? -1, isDevice ? run.handles.ofName(bytes) : { kind: 'returned' });
+/** Buffers that the struct points to: what a later step finds there is of this request. */
+function notePointers(run: Run, { fields }: Step, context: Context): void {
+  for (const { type, text } of fields) {
+    const buffer = type === 'ptr' ? /^\$(\w+)/.exec(text)?.[1] : undefined;
+    if (buffer !== undefined) run.filledBy.set(buffer, context);
+  }
 }
 
 function ioctlv(run: Run, step: Step): Outcome {
   const fd = run.descriptor(step, 0);
   const request = requestNumber(step.words[1]!)!;
-  run.about({ handle: run.handles.at(fd), request });
+  const handle = run.handles.at(fd, step.words[0]);
   const argument = Number(BigInt.asUintN(64, run.variables.number(step.words[2]!)));
+  run.about({ handle, request, argument });
   const ended = run.finish(run.door.ioctlCall(fd, request, argument));
   const [output] = step.outputs;
   if (output === undefined) return answer(ended);
-  run.opened(output.variable, ended.ret ?? -1, { kind: 'returned' });
+  run.opened(output.variable, ended.ret ?? -1, run.handles.ofRequest(request, new Uint8Array(0), handle));
   return ended.ret === undefined || ended.ret < 0 ? answer(ended) : { ...answer(ended), ret: 'fd' };
 }
 

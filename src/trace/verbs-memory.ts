@@ -26,7 +26,7 @@ function mmap(run: Run, step: Step): Outcome {
   const [variable, , , , protection] = step.words;
   const fd = run.descriptor(step, 1);
   const offset = run.offset(step, 2);
-  const handle = run.handles.at(fd);
+  const handle = run.handles.at(fd, step.words[1]);
   run.about({ handle, offset });
   const address = run.door.mmap(fd, offset, run.number(step, 3), {
     read: protection!.includes('r'),
@@ -90,6 +90,8 @@ function put(run: Run, step: Step): Outcome {
 }
 
 function dump(run: Run, step: Step): Outcome {
+  const through = run.filledBy.get(step.words[0]!);
+  if (through !== undefined) run.about({ through });
   const length = run.number(step, 2);
   const bytes = run.door.memory.read(addressOf(run, step) + run.number(step, 1), length);
   return bytes === undefined ? { signal: 'SIGSEGV' } : { data: toHex(bytes) };

@@ -5,7 +5,14 @@ import type { Context, Outcome } from '../../src/trace/index.ts';
 import { type MachineView, masksFor } from '../../src/trace/not-compared.ts';
 import { VFIO } from '../../src/uapi/vfio.ts';
 
-const QUIET: MachineView = { liveRegisters: () => false, isVirtual: () => false };
+/** Configuration spaces that tests look into, by function. */
+const spaces = new Map<string, Uint8Array>();
+
+const QUIET: MachineView = {
+  liveRegisters: () => false,
+  isVirtual: () => false,
+  configSpace: (bdf) => spaces.get(bdf),
+};
 
 function judge(context: Context, expected: Outcome, actual: Outcome, machine: MachineView = QUIET): string {
   return compare(expected, actual, masksFor(context, expected, machine)).verdict;
@@ -24,17 +31,22 @@ function config(): Uint8Array {
 
 function raw(bytes: Uint8Array, offset: number, length: number): [Context, Outcome] {
   const data = Buffer.from(bytes.subarray(offset, offset + length)).toString('hex');
+  spaces.set('x', bytes);
   return [
-    { handle: { kind: 'config', device: 'x' }, config: bytes, offset },
+    { handle: { kind: 'config', device: 'x' }, offset },
     { ret: length, data },
   ];
 }
 
+function order([context, actual]: [Context, Outcome], expected: Outcome): [Context, Outcome, Outcome] {
+  return [context, expected, actual];
+}
+
 function changed(changes: Record<number, number>, offset = 0, length = 256): string {
-  const [context, actual] = raw(config(), offset, length);
   const other = config();
   for (const [at, value] of Object.entries(changes)) other[Number(at)] = value;
-  return judge(context, raw(other, offset, length)[1], actual);
+  const [, expected] = raw(other, offset, length);
+  return judge(...order(raw(config(), offset, length), expected));
 }
 
 describe('two answers', () => {

@@ -10,18 +10,24 @@ function fields(hex: string, ...how: [Parameters<typeof decodeStruct>[1], number
 describe('a struct is decoded', () => {
   test('by the request and the kind of file', () => {
     const hex = '200000000f000000';
-    expect(fields(hex, 'group', VFIO.GROUP_GET_STATUS, 'out')).toEqual({ argsz: '0x20', flags: '0xf' });
+    expect(fields(hex, 'group', VFIO.GROUP_GET_STATUS, 'out')).toEqual({
+      argsz: '0x20',
+      flags: '0xf VFIO_GROUP_FLAGS_VIABLE|VFIO_GROUP_FLAGS_CONTAINER_SET|0xc',
+    });
     expect(requestNumber('VFIO_IOMMU_GET_INFO')).toBe(requestNumber('VFIO_DEVICE_GET_PCI_HOT_RESET_INFO'));
-    expect(fields(hex, 'container', VFIO.IOMMU_GET_INFO, 'in')).toMatchObject({ argsz: '0x20', flags: '0xf' });
+    expect(fields(hex, 'container', VFIO.IOMMU_GET_INFO, 'in')).toMatchObject({
+      argsz: '0x20',
+      flags: '0xf VFIO_IOMMU_INFO_PGSIZES|VFIO_IOMMU_INFO_CAPS|0xc',
+    });
     expect(fields(hex, 'iommufd', requestNumber('IOMMU_DESTROY')!, 'in')).toEqual({ size: '0x20', id: '0xf' });
   });
 
   test('with what its flags say stands behind it', () => {
     expect(fields('100000000200010002000000ffffffff', 'device', VFIO.DEVICE_FEATURE, 'out')).toEqual({
       argsz: '0x10',
-      flags: '0x10002',
-      device_state: '2',
-      data_fd: '-1',
+      flags: '0x10002 VFIO_DEVICE_FEATURE_GET|VFIO_DEVICE_FEATURE_MIG_DEVICE_STATE',
+      'data.device_state': '2 VFIO_DEVICE_STATE_RUNNING',
+      'data.data_fd': '-1',
     });
     const irqs = '1c000000240000000000000000000000020000000500000006000000';
     expect(fields(irqs, 'device', VFIO.DEVICE_SET_IRQS, 'in')).toMatchObject({ '[0].fd': '5', '[1].fd': '6' });
@@ -44,7 +50,7 @@ describe('a struct is decoded', () => {
   test('through its capabilities', () => {
     const hex = `40000000080000000000000020000000${'00'.repeat(16)}0100010000000000010000000000000${'0'}`;
     expect(fields(hex, 'device', VFIO.DEVICE_GET_REGION_INFO, 'out')).toMatchObject({
-      'cap[0].id': '1',
+      'cap[0].id': '1 VFIO_REGION_INFO_CAP_SPARSE_MMAP',
       'cap[0].nr_areas': '1',
     });
   });

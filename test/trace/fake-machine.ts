@@ -40,6 +40,7 @@ export function fakeMachine(config = new Uint8Array(256)): FakeMachine {
     live: false,
     memoryEnabled: true,
     liveRegisters: (bdf) => machine.live && bdf === BDF,
+    configSpace: (bdf) => (bdf === BDF ? machine.config : undefined),
     process: (name) => {
       const memory = new AddressSpace(new PhysicalMemory(), name);
       const links = new Map([[`/sys/bus/pci/devices/${BDF}/iommu_group`, '../../../kernel/iommu_groups/15']]);
