@@ -120,7 +120,10 @@ export class Fabric {
     let physical = address;
     let count = length;
     if (domain.kind !== 'identity') {
-      const mapping = domain.translate(address, write);
+      const mapping =
+        domain.kind === 'nested'
+          ? domain.translateNested(this.memory, address, write)
+          : domain.translate(address, write);
       if (mapping === undefined) return this.fault(requester, address, write, 'translation');
       const offset = address - mapping.start;
       physical = mapping.physical + offset;

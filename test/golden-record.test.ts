@@ -15,6 +15,7 @@ const UNKNOWABLE: Readonly<Record<string, RegExp>> = {
   'b-info-igbpf': /^pread dev r[0-5]/,
   'b-info-igbvf': /^pread dev r[0-5]/,
   'b-info-nvmepf': /^pread dev r[0-5]/,
+  'f-cdev-nvmepf': /^pread dev r0 /,
   'd-feature-nvmepf': /^(pread dev r[0-5]|peek) /,
 };
 

@@ -94,9 +94,13 @@ export interface IommuDescription {
   readonly pageSizes: readonly number[];
   readonly dirtyTracking?: boolean;
   readonly nesting?: boolean;
+  /** Virtual IOMMUs can be made for guests: of Arm's SMMUv3, with or without NVIDIA's command queues. */
+  readonly virtual?: 'arm-smmuv3' | 'tegra241-cmdqv';
   readonly pasid?: boolean;
   /** Interrupt remapping: without it a device can forge interrupts. */
   readonly interruptRemapping?: boolean;
+  /** No hardware at all: page tables are a record for software. Not for machines. */
+  readonly software?: boolean;
   /** Blocks no-snoop (VFIO_DMA_CC_IOMMU). */
   readonly enforceCoherency?: boolean;
 }

@@ -3,6 +3,7 @@ import { zeroedBytes } from '../../sim/bytes.ts';
 import { type Interval, Intervals } from '../../sim/intervals.ts';
 import { type Extent, PAGE_SIZE, type PhysicalMemory } from '../../sim/memory.ts';
 import type { Backing } from './file.ts';
+import { MemFile } from './memfd.ts';
 
 /** One mapping (VMA). */
 export interface Mapping extends Interval {
@@ -83,6 +84,11 @@ export class AddressSpace {
     this.mappings.insert({ start, length: size, backing, offset, ...how });
     backing.opened?.();
     return start;
+  }
+
+  /** A memory file of `length` bytes, which this process is the first to use. */
+  file(length: number): MemFile {
+    return new MemFile(this.memory, this.owner, length);
   }
 
   /** Removes the mapping that starts at `start`; false if there is none. */

@@ -16,6 +16,8 @@ export const POLL = { IN: 1, OUT: 4, ERR: 8, HUP: 0x10 } as const;
  * `offset` counts from the start of the mapping's backing, widths are 1, 2, 4 or 8 bytes.
  */
 export interface Backing {
+  /** Ordinary memory, which is pinned and charged like anonymous pages; else it is a device's. */
+  readonly ordinary?: boolean;
   /** Copies bytes out; false is SIGBUS. */
   load(offset: number, into: Uint8Array): boolean;
   /** Copies bytes in; false is SIGBUS. */

@@ -101,6 +101,7 @@ export class IommuGroup {
 
   /** iommu_get_group_resv_regions: on x86 the MSI window, for every device. */
   get reservedRegions(): readonly ReservedRegion[] {
+    if (this.iommu.features.software) return [];
     return [{ start: MSI_WINDOW.start, end: MSI_WINDOW.start + MSI_WINDOW.length - 1, type: 'msi' }];
   }
 

@@ -6,7 +6,7 @@ import { AddressSpace } from './address-space.ts';
 import { Devfs } from './devfs.ts';
 import type { OpenFile } from './file.ts';
 import { PciBus } from './pci/bus.ts';
-import { type Capability, type OpenFlags, type PathLookup, Process } from './process.ts';
+import { type Capability, type OpenFlags, type PathLookup, Process, type User } from './process.ts';
 import { iommuGroups } from './sysfs/iommu-group.ts';
 import { type Directory, directory } from './sysfs/node.ts';
 import { type Extra, pciDevices } from './sysfs/pci-device.ts';
@@ -37,6 +37,8 @@ export class Kernel implements PathLookup {
   /** Directories of loaded modules under /sys/module, with their parameters. */
   readonly modules: Record<string, () => Directory> = {};
 
+  private readonly root: User = { lockedPages: 0 };
+
   constructor(hardware: Hardware) {
     this.hardware = hardware;
     this.scheduler = hardware.scheduler;
@@ -44,10 +46,10 @@ export class Kernel implements PathLookup {
     this.sysfs = new Sysfs(this.tree());
   }
 
-  /** Starts a process; root unless told otherwise. */
-  process(name: string, capabilities: Iterable<Capability> = ALL_CAPABILITIES): Process {
+  /** Starts a process; root's, with all that root may do, unless told otherwise. */
+  process(name: string, capabilities: Iterable<Capability> = ALL_CAPABILITIES, user: User = this.root): Process {
     const memory = new AddressSpace(this.hardware.memory, name);
-    return new Process(name, memory, this.scheduler, this, capabilities);
+    return new Process(name, memory, this.scheduler, this, capabilities, user);
   }
 
   /** Runs kernel work (module loading, probing) to its end. A hang here is a fault of the emulator. */

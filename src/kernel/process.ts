@@ -34,6 +34,11 @@ export interface MmapFlags {
   readonly shared: boolean;
 }
 
+/** A user of the machine (struct user_struct): what is charged to all of its processes together. */
+export interface User {
+  lockedPages: number;
+}
+
 /** Offsets at and above 2^63 do not fit loff_t. */
 const LOFF_MAX = 2 ** 63;
 
@@ -52,6 +57,10 @@ export class Process {
   hangs = 0;
   /** mm->locked_vm: pages charged against the limit. */
   lockedPages = 0;
+  /** mm->pinned_vm: pages that iommufd holds, charged or not. */
+  pinnedPages = 0;
+  /** Whose process it is; iommufd charges users rather than processes. */
+  readonly user: User;
   private readonly table: (FileReference | undefined)[] = [];
   private readonly paths: PathLookup;
 
@@ -61,12 +70,14 @@ export class Process {
     scheduler: Scheduler,
     paths: PathLookup,
     capabilities: Iterable<Capability>,
+    user: User = { lockedPages: 0 },
   ) {
     this.name = name;
     this.memory = memory;
     this.scheduler = scheduler;
     this.paths = paths;
     this.capabilities = new Set(capabilities);
+    this.user = user;
   }
 
   /** Ends `call` now: runs the task to its end; a call that can never end is interrupted and answers EINTR. */
@@ -177,11 +188,16 @@ export class Process {
     if (reference.file.mmap === undefined) return -ERRNO.ENODEV;
     const backing = reference.file.mmap(this, { offset, length, ...how });
     if (typeof backing === 'number') return backing;
-    return this.memory.map(holding(this, reference, backing), 0, length, { ...how, device: true });
+    return this.memory.map(holding(this, reference, backing), 0, length, { ...how, device: backing.ordinary !== true });
   }
 
   munmap(address: number): number {
     return this.memory.unmap(address) ? 0 : -ERRNO.EINVAL;
+  }
+
+  /** memfd_create, and ftruncate to `length` bytes. */
+  memfd(length: number): number {
+    return this.install(this.memory.file(length));
   }
 
   /** Poll bits of `fd`; a file without a poll operation is always readable and writable. */
@@ -236,6 +252,7 @@ function* afterwards(release: Task<void>): Task<number> {
 /** A mapping holds its file open until it goes (vma->vm_file). */
 function holding(process: Process, reference: FileReference, backing: Backing): Backing {
   return {
+    ...(backing.ordinary && { ordinary: true }),
     load: (offset, into) => backing.load(offset, into),
     store: (offset, bytes) => backing.store(offset, bytes),
     physical: (offset) => backing.physical(offset),

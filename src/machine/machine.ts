@@ -4,6 +4,8 @@ import type { ModelTable } from '../../sim/hardware.ts';
 import { Hardware } from '../../sim/hardware.ts';
 import type { PagePool } from '../../sim/memory.ts';
 import type { MachineDescription } from '../../sim/pci/description.ts';
+import { Context } from '../iommufd/context.ts';
+import { IommufdFile } from '../iommufd/file.ts';
 import { Kernel } from '../kernel/kernel.ts';
 import type { PciDriver } from '../kernel/pci/driver.ts';
 import { disableSriov, enableSriov } from '../kernel/pci/sriov.ts';
@@ -13,12 +15,15 @@ import { VFIO_PCI_SHOWN, VFIO_PCI_WRITABLE, VfioPci } from '../pci-core/vfio-pci
 import type { ParentObservers } from '../variant/interaction.ts';
 import type { VariantModule } from '../variant/variant.ts';
 import { VfioCore } from '../vfio/core.ts';
+import { vfioDevEntries } from '../vfio/sysfs.ts';
 import { NATIVE_DRIVERS } from './native.ts';
 
 /** Parameters of the vfio modules, as on the kernel's command line. */
 export interface VfioParameters {
   readonly noiommu: boolean;
   readonly allowUnsafeInterrupts: boolean;
+  /** iommufd.allow_unsafe_interrupts: the same for devices bound to an iommufd. */
+  readonly iommufdAllowUnsafeInterrupts: boolean;
   /** vfio_iommu_type1.dma_entry_limit. */
   readonly dmaEntryLimit: number;
 }
@@ -41,7 +46,12 @@ export interface MachineOptions {
   readonly models?: ModelTable;
 }
 
-const PARAMETERS: VfioParameters = { noiommu: false, allowUnsafeInterrupts: false, dmaEntryLimit: 65535 };
+const PARAMETERS: VfioParameters = {
+  noiommu: false,
+  allowUnsafeInterrupts: false,
+  iommufdAllowUnsafeInterrupts: false,
+  dmaEntryLimit: 65535,
+};
 
 /** One machine, booted: variants and their parents first, then the host’s own drivers and vfio-pci. */
 export class Machine {
@@ -59,6 +69,9 @@ export class Machine {
     this.kernel = new Kernel(this.hardware);
     const parameters = { ...PARAMETERS, ...options.parameters };
     this.vfio = new VfioCore({ devfs: this.kernel.devfs, scheduler: this.kernel.scheduler, parameters });
+    this.kernel.deviceExtra = ({ name }) => vfioDevEntries(this.vfio.deviceNamed(name));
+    const iommufd = { allowUnsafeInterrupts: parameters.iommufdAllowUnsafeInterrupts };
+    this.kernel.devfs.register('/dev/iommu', () => new IommufdFile('/dev/iommu', new Context(iommufd, 'user')));
     for (const module of options.variants ?? []) this.loadVariant(module);
     const vfioPci = new VfioPci(this.vfio, { enable_sriov: true });
     for (const driver of [...NATIVE_DRIVERS, vfioPci.driver]) this.load(driver);

@@ -2,18 +2,7 @@
  * Where a PCI configuration space holds addresses that firmware or the kernel chose: base address registers, bridge
  * windows and the message of MSI. They are found by walking the capability lists, never by fixed device knowledge.
  */
-import {
-  BRIDGE,
-  CAP,
-  CAP_LIST,
-  EXT_CAP,
-  HEADER_TYPE,
-  MSI,
-  MSI_FLAGS,
-  PCI,
-  SRIOV,
-  STATUS,
-} from '../../sim/pci/registers.ts';
+import { BRIDGE, CAP, EXT_CAP, HEADER_TYPE, MSI, MSI_FLAGS, PCI, SRIOV } from '../../sim/pci/registers.ts';
 import { capabilities, extendedCapabilities } from './capabilities.ts';
 
 /** For each byte of `config`, the bits that do not belong to an address. */

@@ -7,7 +7,7 @@ export { type Comparison, compare } from './compare.ts';
 export type { Difference, FieldDifference } from './difference.ts';
 export { InputError } from './input-error.ts';
 export { findScripts, loadScript, loadTrace } from './load-traces.ts';
-export type { Door, Machine } from './machine.ts';
+export type { Machine } from './machine.ts';
 export type { Outcome, ProbeRow } from './outcome.ts';
 export { parseScript, parseStep } from './parse-script.ts';
 export { type FileResult, playTrace, recordScript, type Trace } from './play-script.ts';

@@ -1,16 +1,10 @@
 /** What the trace player needs of the emulator: a machine that makes processes, and the door each process has. */
 import type { Process } from '../kernel/process.ts';
 
-/** A process. One whose kernel knows memory files has the call that makes them. */
-export interface Door extends Process {
-  /** memfd_create and ftruncate: a descriptor, or a negated errno. A door without it answers ENOSYS to scripts. */
-  memfd?(length: number): number;
-}
-
 /** A freshly booted machine. */
 export interface Machine {
   /** A process of root's, with every capability. */
-  process(name: string): Door;
+  process(name: string): Process;
   /** Whether the BARs of this function show registers that change by themselves, so that reads cannot be compared. */
   liveRegisters(bdf: string): boolean;
   /** The configuration space of a function as the hardware holds it, looked at without touching anything. */

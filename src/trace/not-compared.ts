@@ -27,9 +27,6 @@ export interface FieldMask {
 
 type Rule = (context: Context, expected: Outcome, machine: MachineView) => FieldMask | undefined;
 
-/** BARs are regions 0 to 5. */
-const LAST_BAR = 5;
-
 /** Firmware and the kernel choose BARs and MSI messages; the file in sysfs shows them as they are. */
 const rawAddresses: Rule = ({ handle, offset = 0 }, { data }, machine) => {
   if (handle?.kind !== 'config' || handle.device === undefined || data === undefined) return undefined;

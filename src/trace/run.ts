@@ -1,9 +1,10 @@
 /** A running script: one process on one machine, the variables, and what the steps so far have left behind. */
 import type { Thread } from '../../sim/scheduler.ts';
 import { EventFd } from '../kernel/eventfd.ts';
+import type { Process } from '../kernel/process.ts';
 import { type Ended, finish, yieldToOthers } from './call.ts';
 import { type Handle, Handles } from './handles.ts';
-import type { Door, Machine } from './machine.ts';
+import type { Machine } from './machine.ts';
 import type { Outcome } from './outcome.ts';
 import { Scratch } from './scratch.ts';
 import type { Step, Verb } from './step.ts';
@@ -42,7 +43,7 @@ export interface ScriptMapping {
 const HANDLERS: Readonly<Record<Verb, Handler>> = { ...FILES, ...IOCTLS, ...MEMORY, ...EVENTS, ...ADMINISTRATOR };
 
 export class Run {
-  readonly door: Door;
+  readonly door: Process;
   readonly variables = new Variables();
   readonly handles = new Handles();
   readonly scratch: Scratch;

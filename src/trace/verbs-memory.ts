@@ -1,6 +1,5 @@
 /** Memory of the process: buffers, mappings of files, and looking at both. */
 import { viewOf } from '../kernel/bytes.ts';
-import { ERRNO } from '../uapi/errno.ts';
 import { toHex } from './bytes.ts';
 import { encodeFields } from './encode-fields.ts';
 import { answerDescriptor, answerNow, type Outcome } from './outcome.ts';
@@ -17,7 +16,7 @@ function buf(run: Run, step: Step): Outcome {
 }
 
 function memfd(run: Run, step: Step): Outcome {
-  const fd = run.door.memfd?.(run.number(step, 1)) ?? -ERRNO.ENOSYS;
+  const fd = run.door.memfd(run.number(step, 1));
   run.opened(step.words[0]!, fd, { kind: 'memory' });
   return answerDescriptor(fd);
 }

@@ -41,6 +41,7 @@ export const HWPT_ALLOC_FLAG = { NEST_PARENT: 1, DIRTY_TRACKING: 2, FAULT_ID_VAL
 export const HWPT_DATA = { NONE: 0, VTD_S1: 1, ARM_SMMUV3: 2, AMD_GUEST: 3 } as const;
 export const VTD_S1_FLAG = { SRE: 1, EAFE: 2, WPE: 4 } as const;
 export const HW_INFO_TYPE = { DEFAULT: 0, INTEL_VTD: 1, ARM_SMMUV3: 2, TEGRA241_CMDQV: 3, AMD: 4 } as const;
+export const HW_INFO_VTD_FLAG = { ERRATA_772415_SPR17: 1 } as const;
 export const HW_INFO_FLAG = { INPUT_TYPE: 1 } as const;
 export const HW_CAP = { DIRTY_TRACKING: 1, PCI_PASID_EXEC: 2, PCI_PASID_PRIV: 4, PCI_ATS_NOT_SUPPORTED: 8 } as const;
 export const DIRTY_TRACKING_FLAG = { ENABLE: 1 } as const;

@@ -7,11 +7,14 @@ import { type Scheduler, type Task, WaitQueue } from '../../sim/scheduler.ts';
 import type { Devfs } from '../kernel/devfs.ts';
 import type { OpenFile } from '../kernel/file.ts';
 import type { IommuGroup } from '../kernel/iommu-group.ts';
+import type { PciDevice } from '../kernel/pci/device.ts';
 import { ERRNO } from '../uapi/errno.ts';
+import { cdevName, openCdev } from './cdev.ts';
 import { type ContainerLike, type IommuDriver, VfioContainer } from './container.ts';
 import type { VfioDevice } from './device.ts';
 import { type GroupKind, VfioGroup } from './group.ts';
 import { groupOf } from './group-file.ts';
+import { iommufdContainer } from './iommufd-group.ts';
 import { noiommuDriver } from './noiommu.ts';
 import { type Type1Parameters, type1Driver } from './type1/driver.ts';
 
@@ -53,10 +56,10 @@ export class VfioCore {
   /** IOMMU drivers a container may use, newest registration first. */
   readonly drivers: IommuDriver[];
   /** Files SET_CONTAINER recognises. */
-  readonly containerKinds: ContainerKind[] = [(file) => (file instanceof VfioContainer ? file : undefined)];
-  /** Called when a device came to be, and when it goes (before its users are waited for): the cdev lives on these. */
-  readonly onRegister: ((device: VfioDevice) => void)[] = [];
-  readonly onUnregister: ((device: VfioDevice) => void)[] = [];
+  readonly containerKinds: ContainerKind[] = [
+    (file) => (file instanceof VfioContainer ? file : undefined),
+    iommufdContainer,
+  ];
   private readonly devfs: Devfs;
   private readonly devices: (VfioDevice | undefined)[] = [];
   private readonly groups = new Map<IommuGroup, VfioGroup>();
@@ -86,6 +89,25 @@ export class VfioCore {
     return this.devices.filter((device): device is VfioDevice => device !== undefined && device.openCount !== 0);
   }
 
+  /** The registered device of that name. */
+  deviceNamed(name: string): VfioDevice | undefined {
+    return this.devices.find((device) => device?.name === name);
+  }
+
+  /** vfio_device_cdev_opened. */
+  cdevOpened(device: VfioDevice): boolean {
+    return device.cdevOpened;
+  }
+
+  /** vfio_iommufd_device_hot_reset_devid: how `other` is known in the iommufd of `device`; 0: by its group, -1: not. */
+  deviceId(device: VfioDevice, other: PciDevice): number {
+    const context = device.binding?.context;
+    if (context === undefined) return -1;
+    const binding = this.deviceNamed(other.name)?.binding;
+    if (binding?.context === context) return binding.id;
+    return other.group !== undefined && context.hasGroup(other.group) ? 0 : -1;
+  }
+
   /** vfio_assign_device_set: before registration, by a driver whose devices share a reset. */
   assignDeviceSet(device: VfioDevice, set: DeviceSet): void {
     this.sets.set(device, set);
@@ -113,7 +135,7 @@ export class VfioCore {
     device.dying = false;
     group.drivers++;
     group.devices.unshift(device);
-    for (const registered of this.onRegister) registered(device);
+    this.devfs.register(`/dev/vfio/devices/${cdevName(device)}`, (caller) => openCdev(this, device, caller));
     return 0;
   }
 
@@ -122,7 +144,7 @@ export class VfioCore {
     const group = device.group!;
     group.devices.splice(group.devices.indexOf(device), 1);
     device.dying = true;
-    for (const unregistered of this.onUnregister) unregistered(device);
+    this.devfs.unregister(`/dev/vfio/devices/${cdevName(device)}`);
     yield* this.waitForUsers(device);
     this.leaveGroup(group);
     this.sets.delete(device);

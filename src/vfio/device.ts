@@ -2,6 +2,7 @@
 import type { Task } from '../../sim/scheduler.ts';
 import type { Backing, MmapRequest, Result } from '../kernel/file.ts';
 import type { Process } from '../kernel/process.ts';
+import type { Binding } from './binding.ts';
 import type { VfioGroup } from './group.ts';
 import type { VfioLogOps, VfioMigrationOps } from './migration/ops.ts';
 
@@ -55,6 +56,10 @@ export class VfioDevice<D = unknown> {
   index = -1;
   /** Opens through the group (any number), or 1 through the cdev. */
   openCount = 0;
+  /** The iommufd the open device is bound to. */
+  binding: Binding | undefined;
+  /** Opened through the character device. */
+  cdevOpened = false;
   /** References that keep an unregister waiting. */
   references = 0;
   /** The driver is being removed: look-ups no longer find the device. */

@@ -1,11 +1,11 @@
 /** Defects of the VFIO core and of type1. */
 import { HangError } from '../../sim/hang.ts';
 import { deref } from '../../sim/oops.ts';
+import { UserIovaBitmap } from '../../src/iommufd/iova-bitmap.ts';
 import { ERRNO } from '../../src/uapi/errno.ts';
 import { VfioDeviceFile } from '../../src/vfio/device-file.ts';
 import { VfioGroup } from '../../src/vfio/group.ts';
 import { MIG_REFUSED, migrationFsm } from '../../src/vfio/migration/arcs.ts';
-import { UserIovaBitmap } from '../../src/vfio/migration/iova-bitmap.ts';
 import { Type1Info } from '../../src/vfio/type1/info.ts';
 import { MapDma } from '../../src/vfio/type1/map.ts';
 import { Pinning } from '../../src/vfio/type1/pinning.ts';

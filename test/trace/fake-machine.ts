@@ -4,7 +4,7 @@ import { Scheduler, type Task } from '../../sim/scheduler.ts';
 import { AddressSpace } from '../../src/kernel/address-space.ts';
 import type { Backing, OpenFile } from '../../src/kernel/file.ts';
 import { type PathLookup, Process } from '../../src/kernel/process.ts';
-import type { Door, Machine } from '../../src/trace/machine.ts';
+import type { Machine } from '../../src/trace/machine.ts';
 import { ERRNO } from '../../src/uapi/errno.ts';
 import { VFIO } from '../../src/uapi/vfio.ts';
 
@@ -12,12 +12,6 @@ import { VFIO } from '../../src/uapi/vfio.ts';
 export const BDF = '0000:00:03.0';
 const REGION = 2 ** 40;
 const CONFIG_REGION = 7;
-
-class FakeDoor extends Process implements Door {
-  memfd(length: number): number {
-    return this.install({ name: `memfd ${length}` });
-  }
-}
 
 /** What a test can look at and change. */
 export interface FakeMachine extends Machine {
@@ -49,7 +43,7 @@ export function fakeMachine(config = new Uint8Array(256)): FakeMachine {
         readlink: (path) => links.get(path) ?? -ERRNO.ENOENT,
         readdir: (path) => (path === `/sys/bus/pci/devices/${BDF}/vfio-dev` ? ['vfio3'] : -ERRNO.ENOENT),
       };
-      return new FakeDoor(name, memory, new Scheduler(), paths, []);
+      return new Process(name, memory, new Scheduler(), paths, []);
     },
   };
   return machine;

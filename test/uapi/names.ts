@@ -69,6 +69,7 @@ export const NAMES: Readonly<Record<string, Readonly<Record<string, Naming>>>> =
     HWPT_DATA: named('IOMMU_HWPT_DATA_*'),
     VTD_S1_FLAG: named('IOMMU_VTD_S1_*'),
     HW_INFO_TYPE: named('IOMMU_HW_INFO_TYPE_*'),
+    HW_INFO_VTD_FLAG: named('IOMMU_HW_INFO_VTD_*'),
     HW_INFO_FLAG: named('IOMMU_HW_INFO_FLAG_*'),
     HW_CAP: named('IOMMU_HW_CAP_*'),
     DIRTY_TRACKING_FLAG: named('IOMMU_HWPT_DIRTY_TRACKING_*'),

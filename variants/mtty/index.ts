@@ -8,6 +8,7 @@ import { collection, type Directory, directory, type Node, value } from '../../s
 import { ERRNO } from '../../src/uapi/errno.ts';
 import type { VfioCore } from '../../src/vfio/core.ts';
 import type { VfioDevice } from '../../src/vfio/device.ts';
+import { vfioDevEntries } from '../../src/vfio/sysfs.ts';
 import { Mtty } from './device.ts';
 
 /** Ports that all devices have together. */
@@ -74,6 +75,7 @@ class MttyParent {
     return directory({
       iommu_group: () => ({ kind: 'link', target: `/sys/kernel/iommu_groups/${mtty.vdev.group!.id}` }),
       mdev_type: () => ({ kind: 'link', target: `${PARENT}/mdev_supported_types/${type}` }),
+      ...vfioDevEntries(mtty.vdev as unknown as VfioDevice),
       remove: () => ({ kind: 'attribute', store: (text) => this.remove(uuid, mtty.vdev, text.trim()) }),
     });
   }

@@ -2,6 +2,7 @@
 
 import { PAGE_SIZE } from '../../../sim/memory.ts';
 import type { Task } from '../../../sim/scheduler.ts';
+import { UserIovaBitmap } from '../../iommufd/iova-bitmap.ts';
 import { viewOf, zeroedBytes } from '../../kernel/bytes.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
@@ -11,7 +12,6 @@ import {
   device_feature_dma_logging_report,
 } from '../../uapi/vfio.ts';
 import type { VfioDevice } from '../device.ts';
-import { UserIovaBitmap } from './iova-bitmap.ts';
 import { insertRange } from './iova-ranges.ts';
 import type { LogRange } from './ops.ts';
 

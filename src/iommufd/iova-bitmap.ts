@@ -1,9 +1,9 @@
-/** The user's bitmap of dirty pages, written through the user's memory (drivers/vfio/iova_bitmap.c). */
+/** The user's bitmap of dirty pages, written through the user's memory (drivers/iommu/iommufd/iova_bitmap.c). */
 
-import { PAGE_SIZE } from '../../../sim/memory.ts';
-import type { AddressSpace } from '../../kernel/address-space.ts';
-import { zeroedBytes } from '../../kernel/bytes.ts';
-import type { IovaBitmap } from './ops.ts';
+import { PAGE_SIZE } from '../../sim/memory.ts';
+import type { AddressSpace } from '../kernel/address-space.ts';
+import { zeroedBytes } from '../kernel/bytes.ts';
+import type { IovaBitmap } from '../vfio/migration/ops.ts';
 
 /**
  * Bit n of the bitmap at `address` stands for the page at `iova + n * pageSize`. Bits are only set. What lies outside

@@ -1,0 +1,135 @@
+/**
+ * What of one IOMMU group is attached through one iommufd (device.c: struct iommufd_group). All devices of the group
+ * that are attached share the page table, one for the requests of the function itself (pasid 0) and one a PASID: the
+ * first attaches the group, the last leaves it blocked.
+ */
+import type { IommuGroup } from '../kernel/iommu-group.ts';
+import { ERRNO } from '../uapi/errno.ts';
+import type { Context } from './context.ts';
+import type { IommufdDevice } from './device.ts';
+import type { AnyHwpt } from './hwpt.ts';
+
+/** IOMMU_NO_PASID: the requests of the function itself. */
+export const NO_PASID = 0;
+
+interface Attachment {
+  hwpt: AnyHwpt;
+  readonly devices: Set<IommufdDevice>;
+}
+
+export class GroupAttachments {
+  /** Devices bound. */
+  members = 0;
+  readonly group: IommuGroup;
+  private readonly context: Context;
+  private readonly attachments = new Map<number, Attachment>();
+
+  constructor(context: Context, group: IommuGroup) {
+    this.context = context;
+    this.group = group;
+  }
+
+  join(): void {
+    this.members++;
+  }
+
+  leave(): void {
+    if (--this.members === 0) this.context.forgetGroup(this.group);
+  }
+
+  hwpt(pasid: number): AnyHwpt | undefined {
+    return this.attachments.get(pasid)?.hwpt;
+  }
+
+  /** iommufd_hw_pagetable_attach. */
+  attach(device: IommufdDevice, pasid: number, hwpt: AnyHwpt): number {
+    const compatible = this.checkPasid(device, pasid, hwpt);
+    if (compatible !== 0) return compatible;
+    const known = this.attachments.get(pasid);
+    if (known?.devices.has(device)) return -ERRNO.EBUSY;
+    if (known !== undefined && known.hwpt !== hwpt) return -ERRNO.EINVAL;
+    let error = pasid === NO_PASID ? reserve(device, hwpt) : 0;
+    if (error !== 0) return error;
+    if (known === undefined) {
+      error = device.program(pasid, hwpt);
+      if (error !== 0) {
+        if (pasid === NO_PASID) unreserve(device, hwpt);
+        return error;
+      }
+      this.attachments.set(pasid, { hwpt, devices: new Set([device]) });
+    } else known.devices.add(device);
+    hwpt.users++;
+    return 0;
+  }
+
+  /** iommufd_device_do_replace: the whole group moves to `hwpt`; the page tables left behind, for each device once. */
+  replace(device: IommufdDevice, pasid: number, hwpt: AnyHwpt): { readonly left: AnyHwpt | undefined } | number {
+    const compatible = this.checkPasid(device, pasid, hwpt);
+    if (compatible !== 0) return compatible;
+    const known = this.attachments.get(pasid);
+    if (known === undefined || !known.devices.has(device)) return -ERRNO.EINVAL;
+    const old = known.hwpt;
+    if (old === hwpt) return { left: undefined };
+    const moves = pasid === NO_PASID && old.paging.ioas !== hwpt.paging.ioas;
+    let error = moves ? this.reserveAll(known, hwpt) : 0;
+    if (error !== 0) return error;
+    error = device.program(pasid, hwpt);
+    if (error !== 0) {
+      if (moves) for (const member of known.devices) unreserve(member, hwpt);
+      return error;
+    }
+    if (moves) for (const member of known.devices) unreserve(member, old);
+    known.hwpt = hwpt;
+    hwpt.users += known.devices.size;
+    // All but the last are dropped here: the caller drops that one, and with it perhaps the page table.
+    old.users -= known.devices.size - 1;
+    return { left: old };
+  }
+
+  /** iommufd_hw_pagetable_detach: the page table `device` was attached to. */
+  detach(device: IommufdDevice, pasid: number): AnyHwpt | undefined {
+    const known = this.attachments.get(pasid);
+    if (known === undefined || !known.devices.delete(device)) return undefined;
+    if (known.devices.size === 0) {
+      this.attachments.delete(pasid);
+      device.unprogram(pasid);
+      known.hwpt.fault?.cancel(device.id, pasid);
+    }
+    if (pasid === NO_PASID) unreserve(device, known.hwpt);
+    return known.hwpt;
+  }
+
+  /** iommufd_hwpt_pasid_compat: a page table for PASIDs, and others, cannot serve one device at a time. */
+  private checkPasid(device: IommufdDevice, pasid: number, hwpt: AnyHwpt): number {
+    if (pasid === NO_PASID) {
+      const pasids = [...this.attachments].some(([other, { devices }]) => other !== NO_PASID && devices.has(device));
+      return pasids && !hwpt.pasidCompatible ? -ERRNO.EINVAL : 0;
+    }
+    if (!hwpt.pasidCompatible) return -ERRNO.EINVAL;
+    const own = this.attachments.get(NO_PASID);
+    return own !== undefined && !own.hwpt.pasidCompatible ? -ERRNO.EINVAL : 0;
+  }
+
+  private reserveAll(attachment: Attachment, hwpt: AnyHwpt): number {
+    const done: IommufdDevice[] = [];
+    for (const member of attachment.devices) {
+      const error = reserve(member, hwpt);
+      if (error === 0) {
+        done.push(member);
+        continue;
+      }
+      for (const undone of done) unreserve(undone, hwpt);
+      return error;
+    }
+    return 0;
+  }
+}
+
+/** The regions a device must not be mapped at become those of the IOAS. */
+function reserve(device: IommufdDevice, hwpt: AnyHwpt): number {
+  return hwpt.paging.ioas.table.reserved.addRegions(device.reservedRegions, device);
+}
+
+function unreserve(device: IommufdDevice, hwpt: AnyHwpt): void {
+  hwpt.paging.ioas.table.reserved.removeOwner(device);
+}

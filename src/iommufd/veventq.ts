@@ -1,0 +1,139 @@
+/** Events of a virtual IOMMU for its guest (eventq.c: struct iommufd_veventq). Full, it says how many were lost. */
+import { type OpenFile, POLL } from '../kernel/file.ts';
+import type { Process } from '../kernel/process.ts';
+import { ERRNO } from '../uapi/errno.ts';
+import { iommu_veventq_alloc, iommufd_vevent_header, VEVENTQ_FLAG, VEVENTQ_TYPE } from '../uapi/iommufd.ts';
+import type { Context } from './context.ts';
+import type { IommufdObject } from './object.ts';
+import type { Ucmd } from './ucmd.ts';
+import type { Viommu } from './viommu.ts';
+
+const { at } = iommu_veventq_alloc;
+const HEADER = iommufd_vevent_header;
+/** Sequence numbers count to 2^31 - 1 and start over. */
+const SEQUENCE_MASK = 0x7fff_ffff;
+/** VEVENTQ_MAX_DEPTH (1 << 19). */
+const MAX_DEPTH = 2 ** 19;
+
+interface Event {
+  readonly sequence: number;
+  readonly data: Uint8Array;
+}
+
+export class Veventq implements IommufdObject {
+  readonly kind = 'veventq';
+  id = 0;
+  users = 1;
+  readonly type: number;
+  readonly events: Event[] = [];
+  /** The sequence number of a trailing header that stands for events there was no room for. */
+  lost: number | undefined;
+  private readonly viommu: Viommu;
+  private readonly depth: number;
+  private sequence = 0;
+
+  constructor(viommu: Viommu, type: number, depth: number) {
+    this.viommu = viommu;
+    this.type = type;
+    this.depth = depth;
+    viommu.users++;
+    viommu.queues.push(this);
+  }
+
+  report(data: Uint8Array): void {
+    const { sequence } = this;
+    this.sequence = (sequence + 1) & SEQUENCE_MASK;
+    if (this.events.length >= this.depth) this.lost = sequence;
+    else {
+      // A queue with room again shows first what was lost before: the header is an event like any other.
+      if (this.lost !== undefined) this.events.push({ sequence: this.lost, data: new Uint8Array(0) });
+      this.lost = undefined;
+      this.events.push({ sequence, data });
+    }
+  }
+
+  destroy(): void {
+    this.viommu.queues.splice(this.viommu.queues.indexOf(this), 1);
+    this.viommu.users--;
+  }
+}
+
+/** Its descriptor: headers, each with the data of its event. */
+export class VeventqFile implements OpenFile {
+  readonly name = 'anon_inode:[iommufd-viommu-event]';
+  readonly writable = true;
+  private readonly context: Context;
+  private readonly queue: Veventq;
+
+  constructor(context: Context, queue: Veventq) {
+    this.context = context.get();
+    this.queue = queue;
+    queue.users++;
+  }
+
+  read(caller: Process, address: number, length: number, position: number | undefined): number {
+    if (position !== undefined) return -ERRNO.ESPIPE;
+    if (length < HEADER.size) return -ERRNO.EINVAL;
+    let done = 0;
+    for (let bytes = this.first(); bytes !== undefined; bytes = this.first()) {
+      if (done + bytes.length > length) return done === 0 ? -ERRNO.EINVAL : done;
+      if (!caller.memory.write(address + done, bytes)) return done === 0 ? -ERRNO.EFAULT : done;
+      if (this.queue.events.shift() === undefined) this.queue.lost = undefined;
+      done += bytes.length;
+    }
+    return done;
+  }
+
+  write(): number {
+    return -ERRNO.EINVAL;
+  }
+
+  poll(): number {
+    return this.first() === undefined ? 0 : POLL.IN;
+  }
+
+  release(): void {
+    this.queue.users--;
+    this.context.put();
+  }
+
+  private first(): Uint8Array | undefined {
+    const { events, lost } = this.queue;
+    const event = events[0] ?? (lost === undefined ? undefined : { sequence: lost, data: new Uint8Array(0) });
+    if (event === undefined) return undefined;
+    const bytes = new Uint8Array(HEADER.size + event.data.length);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(HEADER.at.flags, event.data.length === 0 ? VEVENTQ_FLAG.LOST_EVENTS : 0, true);
+    view.setUint32(HEADER.at.sequence, event.sequence, true);
+    bytes.set(event.data, HEADER.size);
+    return bytes;
+  }
+}
+
+/** IOMMU_VEVENTQ_ALLOC: one queue for each type of event. */
+export function veventqAlloc(cmd: Ucmd): number {
+  const { context, caller } = cmd;
+  const type = cmd.u32(at.type);
+  if (cmd.u32(at.flags) !== 0 || cmd.u32(at.__reserved) !== 0 || type === VEVENTQ_TYPE.DEFAULT)
+    return -ERRNO.EOPNOTSUPP;
+  const depth = cmd.u32(at.veventq_depth);
+  if (depth === 0 || depth > MAX_DEPTH) return -ERRNO.EINVAL;
+  const viommu = context.objects.get(cmd.u32(at.viommu_id), 'viommu') as Viommu | undefined;
+  if (viommu === undefined) return -ERRNO.ENOENT;
+  if (viommu.queues.some((queue) => queue.type === type)) return -ERRNO.EEXIST;
+  const queue = context.objects.add(new Veventq(viommu, type, depth));
+  const file = new VeventqFile(context, queue);
+  const fd = caller.install(file);
+  if (fd < 0) {
+    file.release();
+    context.objects.remove(queue);
+    return fd;
+  }
+  cmd.view.setUint32(at.out_veventq_id, queue.id, true);
+  cmd.view.setUint32(at.out_veventq_fd, fd, true);
+  const error = cmd.respond();
+  if (error === 0) return 0;
+  caller.close(fd);
+  context.objects.remove(queue);
+  return error;
+}

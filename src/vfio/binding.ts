@@ -1,0 +1,97 @@
+/**
+ * A device bound to an iommufd (drivers/vfio/iommufd.c): real devices with their DMA, emulated ones as kernel users of
+ * an IOAS. An attachment that exists already is replaced.
+ */
+import { Iommu } from '../../sim/iommu/iommu.ts';
+import type { IommuDescription } from '../../sim/pci/description.ts';
+import { Access } from '../iommufd/access.ts';
+import type { Context } from '../iommufd/context.ts';
+import { IommufdDevice } from '../iommufd/device.ts';
+import { IommuGroup } from '../kernel/iommu-group.ts';
+import { ERRNO } from '../uapi/errno.ts';
+import type { VfioDevice } from './device.ts';
+
+/** What is bound. `pasid` undefined: the requests of the function itself. */
+export interface Binding {
+  /** The number of the device in its iommufd. */
+  readonly id: number;
+  readonly context: Context;
+  /** What kernel users of emulated devices pin and copy through. */
+  readonly access: Access | undefined;
+  /** The number of the page table that is used (for an emulated device of the IOAS itself), or a negated errno. */
+  attach(ptId: number, pasid: number | undefined): number;
+  detach(pasid: number | undefined): void;
+  /** Detaches everything first. */
+  unbind(): void;
+}
+
+/** Where devices without an IOMMU are "attached": page tables that only say where memory lies. */
+const SOFTWARE: IommuDescription = { aperture: [0, 2 ** 64 - 1], pageSizes: [4096], software: true };
+/** PASIDs are numbered by an allocator of ints. */
+const LAST_PASID = 0x7fff_ffff;
+
+/** vfio_df_iommufd_bind: the binding, or a negated errno. */
+export function bindDevice(device: VfioDevice, context: Context): Binding | number {
+  const group = device.group!;
+  if (group.kind === 'emulated') return bindEmulated(device, context);
+  const iommuGroup = group.iommuGroup ?? new IommuGroup(-1, new Iommu(SOFTWARE));
+  const pci = iommuGroup.devices.find(({ name }) => name === device.name);
+  const bound = IommufdDevice.bind(context, pci, iommuGroup);
+  return typeof bound === 'number' ? bound : physical(bound, context);
+}
+
+/** vfio_iommufd_physical_*. */
+function physical(bound: IommufdDevice, context: Context): Binding {
+  let attached = false;
+  const pasids = new Set<number>();
+  const attachSelf = (ptId: number): number => {
+    const result = attached ? bound.replace(ptId) : bound.attach(ptId);
+    attached ||= result >= 0;
+    return result;
+  };
+  const attachPasid = (ptId: number, pasid: number): number => {
+    if (pasids.has(pasid)) return bound.replace(ptId, pasid);
+    if (pasid > LAST_PASID) return -ERRNO.ENOSPC;
+    const result = bound.attach(ptId, pasid);
+    if (result >= 0) pasids.add(pasid);
+    return result;
+  };
+  const binding: Binding = {
+    id: bound.id,
+    context,
+    access: undefined,
+    attach: (ptId, pasid) => (pasid === undefined ? attachSelf(ptId) : attachPasid(ptId, pasid)),
+    detach(pasid) {
+      if (pasid !== undefined) {
+        if (pasids.delete(pasid)) bound.detach(pasid);
+      } else if (attached) {
+        bound.detach();
+        attached = false;
+      }
+    },
+    unbind() {
+      for (const pasid of [...pasids].sort((a, b) => a - b)) binding.detach(pasid);
+      binding.detach(undefined);
+      bound.unbind();
+    },
+  };
+  return binding;
+}
+
+/** vfio_iommufd_emulated_*. */
+function bindEmulated(device: VfioDevice, context: Context): Binding {
+  const { dma_unmap } = device.ops;
+  const notify = (iova: bigint, length: bigint): void => dma_unmap?.(device.data, Number(iova), Number(length));
+  const access = Access.create(context, dma_unmap === undefined ? undefined : notify);
+  return {
+    id: access.id,
+    context,
+    access,
+    attach(ptId) {
+      const error = access.ioas === undefined ? access.attach(ptId) : access.replace(ptId);
+      return error === 0 ? ptId : error;
+    },
+    detach: () => access.detach(),
+    unbind: () => access.release(),
+  };
+}
