@@ -120,6 +120,9 @@ export const EXT_CAP_ID_MAX = 0x31;
 export const PM = { PMC: 2, CTRL: 4, SIZEOF: 8 } as const;
 export const PM_CTRL = { STATE_MASK: 0x3, NO_SOFT_RESET: 0x8, PME_ENABLE: 0x100, PME_STATUS: 0x8000 } as const;
 
+/** VPD capability (7.9.18). */
+export const VPD = { ADDR: 2, DATA: 4, ADDR_MASK: 0x7fff, ADDR_F: 0x8000 } as const;
+
 /** MSI capability (7.7.1). */
 export const MSI = {
   FLAGS: 2,
@@ -165,6 +168,8 @@ export const EXP_TYPE = {
   RC_EC: 0xa,
 } as const;
 export const DEVCAP_FLR = 0x1000_0000;
+export const DEVCAP2_ATOMIC = { ROUTE: 0x40, COMP32: 0x80, COMP64: 0x100, COMP128: 0x200 } as const;
+export const DEVCTL2_ATOMIC_REQ = 0x40;
 export const DEVCTL = { PAYLOAD: 0xe0, READRQ: 0x7000, BCR_FLR: 0x8000 } as const;
 
 /** AF capability (Advanced Features ECN). */
@@ -189,11 +194,23 @@ export const SRIOV = {
   VFM: 0x3c,
   SIZEOF: 0x40,
 } as const;
+/** VF Migration Capable. */
+export const SRIOV_CAP_VFM = 0x1;
 export const SRIOV_CTRL = { VFE: 0x1, VFM: 0x2, MSE: 0x8, ARI: 0x10 } as const;
 
 /** ACS extended capability (7.7.11). */
 export const ACS = { CAP: 4, CTRL: 6 } as const;
 export const ACS_BITS = { SV: 0x1, TB: 0x2, RR: 0x4, CR: 0x8, UF: 0x10, EC: 0x20, DT: 0x40 } as const;
 
+/** Advanced error reporting (7.8.4). */
+export const AER = {
+  UNCOR_STATUS: 0x04,
+  UNCOR_MASK: 0x08,
+  UNCOR_SEVER: 0x0c,
+  COR_STATUS: 0x10,
+  COR_MASK: 0x14,
+  CAP: 0x18,
+} as const;
+
 /** AER registers the kernel saves: masks, severity, capability control (7.8.4). */
-export const AER_REGISTERS = [0x08, 0x0c, 0x14, 0x18] as const;
+export const AER_REGISTERS = [AER.UNCOR_MASK, AER.UNCOR_SEVER, AER.COR_MASK, AER.CAP] as const;

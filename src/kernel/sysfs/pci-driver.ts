@@ -3,11 +3,14 @@ import type { Task } from '../../../sim/scheduler.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import type { PciBus } from '../pci/bus.ts';
 import type { PciDriver } from '../pci/driver.ts';
+import { newId, removeId } from './new-id.ts';
 import { collection, type Directory, type Node } from './node.ts';
 import { devicePath } from './pci-device.ts';
 
 const FILES: Record<string, (bus: PciBus, driver: PciDriver) => Node> = {
   bind: (bus, driver) => ({ kind: 'attribute', store: (text) => bus.bind(driver, text.trim()) }),
+  new_id: newId,
+  remove_id: removeId,
   unbind: (bus, driver) => ({
     kind: 'attribute',
     store: (text) => {
