@@ -1,12 +1,7 @@
 /** /sys/module/NAME/parameters (kernel/params.c of Linux 7.3). */
 import { ERRNO } from '../../uapi/errno.ts';
+import { kstrtobool } from './kstrtobool.ts';
 import { type Directory, directory, type Node } from './node.ts';
-
-/** kstrtobool looks at the first characters only. */
-const SPELLINGS: readonly (readonly [RegExp, boolean])[] = [
-  [/^([yYtT1]|[oO][nN])/, true],
-  [/^([nNfF0]|[oO][fF])/, false],
-];
 
 /** The directory of a module whose parameters are truth values: all can be read, those of `writable` also set. */
 export function moduleDirectory<K extends string>(
@@ -25,9 +20,9 @@ function parameter<K extends string>(values: Record<K, boolean>, name: K, writab
     kind: 'attribute',
     show,
     store(text) {
-      const spelling = SPELLINGS.find(([pattern]) => pattern.test(text));
-      if (spelling === undefined) return -ERRNO.EINVAL;
-      values[name] = spelling[1];
+      const wanted = kstrtobool(text);
+      if (wanted === undefined) return -ERRNO.EINVAL;
+      values[name] = wanted;
       return 0;
     },
   };

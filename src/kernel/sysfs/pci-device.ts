@@ -6,6 +6,7 @@ import type { PciBus } from '../pci/bus.ts';
 import type { PciDevice } from '../pci/device.ts';
 import { probeReset, resetAround, resetFunctionLocked, resetMethods } from '../pci/reset.ts';
 import { setNumVfs } from '../pci/sriov.ts';
+import { kstrtobool } from './kstrtobool.ts';
 import { type Attribute, collection, type Directory, directory, type Node, value } from './node.ts';
 
 const hex = (number: number, digits: number): string => `0x${number.toString(16).padStart(digits, '0')}`;
@@ -67,9 +68,9 @@ function sriovEntries(device: PciDevice): Record<string, () => Node | undefined>
       kind: 'attribute',
       show: () => `${device.sriovDriversAutoprobe ? 1 : 0}\n`,
       store: (text) => {
-        const word = text.trim();
-        if (!/^[01yYnN]/.test(word)) return -ERRNO.EINVAL;
-        device.sriovDriversAutoprobe = /^[1yY]/.test(word);
+        const wanted = kstrtobool(text);
+        if (wanted === undefined) return -ERRNO.EINVAL;
+        device.sriovDriversAutoprobe = wanted;
         return 0;
       },
     }),
