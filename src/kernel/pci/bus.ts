@@ -81,6 +81,16 @@ export class PciBus {
     if (group.devices.length === 0 && group.ports.length === 0) this.groups.delete(group.id);
   }
 
+  /** pci_rescan_bus: functions that are there and were removed are found again, and offered to the drivers. */
+  *rescan(): Task<void> {
+    for (const fn of this.hardware.functions) {
+      if (fn.physical !== undefined || this.devices.has(fn.name)) continue;
+      const device = new PciDevice(this.hardware, fn, undefined, this);
+      this.add(device);
+      yield* this.autoprobe(device);
+    }
+  }
+
   /** A write to a driver's `bind` file. ENODEV: no such device, or the driver does not match it; EBUSY: it has a driver. */
   bind(driver: PciDriver, name: string): Result {
     const device = this.devices.get(name);

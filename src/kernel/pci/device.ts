@@ -82,6 +82,8 @@ export class PciDevice {
   /** A user's reset holds the translation of ATS functions: attach answers EBUSY. */
   resetting = false;
   enableCount = 0;
+  /** Names of the reset methods that the administrator chose; undefined: the kernel's order. */
+  resetOrder: readonly string[] | undefined;
   /** The bus it was found on. */
   readonly bus: PciBus;
   private readonly hardware: Hardware;
