@@ -81,7 +81,7 @@ export interface FunctionDescription {
   readonly model?: string;
   /** Registers of the real device change by themselves: a recorded value cannot be compared. */
   readonly liveRegisters?: boolean;
-  /** D3hot to D0 and FLR take effect through these; derived from the capabilities unless given. */
+  /** What the function cannot do although its registers say so: an FLR, to come back from a bus reset, to mask INTx. */
   readonly quirks?: readonly ('no_flr' | 'no_bus_reset' | 'broken_intx_masking')[];
 }
 

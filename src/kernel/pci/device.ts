@@ -150,6 +150,10 @@ export class PciDevice {
       if (other >> 8 === bus && other !== this.function.id) return false;
     return true;
   }
+  /** PCI_DEV_FLAGS_NO_BUS_RESET: it does not come back from one. */
+  get noBusReset(): boolean {
+    return this.function.template.description.quirks?.includes('no_bus_reset') ?? false;
+  }
   get isSriovPf(): boolean {
     return this.extendedCapability(EXT_CAP.SRIOV) !== 0 && this.totalVfs > 0;
   }

@@ -64,7 +64,7 @@ export const RESET_METHODS: readonly ResetMethod[] = [
   },
   {
     name: 'bus',
-    applies: (device) => device.soleOnBus,
+    applies: (device) => device.soleOnBus && !device.noBusReset,
     *reset(device) {
       device.function.reset('bus');
       yield 100 * MILLISECOND;
