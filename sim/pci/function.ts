@@ -1,11 +1,10 @@
 /** One PCI function: configuration space, BAR decode, power state, resets, and the model behind it. */
-import { viewOf } from '../bytes.ts';
 import type { Fabric } from '../fabric.ts';
 import type { Scheduler } from '../scheduler.ts';
-import { ConfigSpace } from './config-space.ts';
+import { ConfigSpace, ones } from './config-space.ts';
 import { IntxLine } from './intx-line.ts';
 import { type InterruptMode, Messages } from './messages.ts';
-import type { DeviceModel, LegacySpace, ModelFactory, Quad, ResetKind } from './model.ts';
+import type { DeviceModel, ModelFactory, Quad, ResetKind } from './model.ts';
 import type { MsixTable } from './msix-table.ts';
 import { bdf, type Place, type RequesterId } from './place.ts';
 import { portsOf } from './ports.ts';
@@ -16,16 +15,10 @@ import { VpdStorage } from './vpd.ts';
 
 /** Place of the expansion ROM among the windows of a function, after the six BARs. */
 export const ROM_WINDOW = 6;
-/** Bit 0 of the ROM BAR. */
-export const ROM_ENABLE = 1;
-
 /** Does a write of [offset, end) reach a register of that many bytes at `at`? 0: the function has none. */
 function touches(offset: number, end: number, at: number, size: number): boolean {
   return at > 0 && offset < at + size && end > at;
 }
-
-/** What an unsupported request reads: all ones of 1, 2 or 4 bytes. */
-const ones = (width: number): number => (width === 4 ? 0xffff_ffff : (1 << (8 * width)) - 1);
 
 /** One function: its configuration space, its BARs, and the ports of its model. */
 export class PciFunction {
@@ -165,50 +158,6 @@ export class PciFunction {
       this.write(bar, offset, 4, value[0]);
       this.write(bar, offset + 4, 4, value[1]);
     } else if (this.decodes(bar)) model.write8(bar, offset, value);
-  }
-
-  /** The expansion ROM as its window shows it now: decoded with memory on and the ROM BAR's enable bit set (7.5.1.2.4). */
-  get rom(): Uint8Array | undefined {
-    if ((this.config.bytes[PCI.COMMAND]! & COMMAND.MEMORY) === 0 || this.powerState !== 0) return undefined;
-    return (this.config.bytes[PCI.ROM_ADDRESS]! & ROM_ENABLE) === 0 ? undefined : this.template.rom;
-  }
-
-  /** A read of a legacy VGA address, which has no BAR (7.5.1.1.3: decoded as the COMMAND bits say). */
-  readLegacy(space: LegacySpace, address: number, width: number): number {
-    return this.decodesLegacy(space) ? (this.model.readLegacy?.(space, address, width) ?? ones(width)) : ones(width);
-  }
-
-  writeLegacy(space: LegacySpace, address: number, width: number, value: number): void {
-    if (this.decodesLegacy(space)) this.model.writeLegacy?.(space, address, width, value);
-  }
-
-  private decodesLegacy(space: LegacySpace): boolean {
-    const bit = space === 'io' ? COMMAND.IO : COMMAND.MEMORY;
-    return (this.config.bytes[PCI.COMMAND]! & bit) !== 0 && this.powerState === 0;
-  }
-
-  /** Bytes of any length, as a peer or a memory mapping moves them: split at natural alignment. */
-  access(bar: number, offset: number, bytes: Uint8Array, write: boolean): void {
-    if (bytes.length === 8 && offset % 8 === 0) {
-      const view = viewOf(bytes);
-      if (write) this.write8(bar, offset, [view.getUint32(0, true), view.getUint32(4, true)]);
-      else for (const [i, half] of this.read8(bar, offset).entries()) view.setUint32(4 * i, half, true);
-      return;
-    }
-    for (let done = 0; done < bytes.length; ) {
-      const at = offset + done;
-      const left = bytes.length - done;
-      const width = at % 4 === 0 && left >= 4 ? 4 : at % 2 === 0 && left >= 2 ? 2 : 1;
-      if (write) {
-        let value = 0;
-        for (let i = width - 1; i >= 0; i--) value = value * 256 + bytes[done + i]!;
-        this.write(bar, at, width, value);
-      } else {
-        const value = this.read(bar, at, width);
-        for (let i = 0; i < width; i++) bytes[done + i] = (value >>> (8 * i)) & 0xff;
-      }
-      done += width;
-    }
   }
 
   configRead(offset: number, width: number): number {

@@ -1,4 +1,5 @@
 /** The VGA region: legacy addresses of a display controller (vfio_pci_rdwr.c: vfio_pci_vga_rw). */
+import { readLegacy, writeLegacy } from '../../sim/pci/beside-bars.ts';
 import type { LegacySpace } from '../../sim/pci/model.ts';
 import { PCI } from '../../sim/pci/registers.ts';
 import type { BarAccess, PciDevice } from '../kernel/pci/device.ts';
@@ -41,7 +42,7 @@ export function vfio_pci_vga_rw(
 /** vga_get and vga_put around each access are no matter here: one display answers for what its function decodes. */
 function legacyAccess({ function: fn }: PciDevice, space: LegacySpace): BarAccess {
   return {
-    read: (offset, width) => fn.readLegacy(space, offset, width),
-    write: (offset, width, value) => fn.writeLegacy(space, offset, width, value),
+    read: (offset, width) => readLegacy(fn, space, offset, width),
+    write: (offset, width, value) => writeLegacy(fn, space, offset, width, value),
   };
 }

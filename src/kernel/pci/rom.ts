@@ -1,5 +1,5 @@
 /** Expansion ROM contents (drivers/pci/rom.c of Linux 7.3: pci_map_rom, pci_get_rom_size). */
-import { ROM_ENABLE } from '../../../sim/pci/function.ts';
+import { decodedRom, ROM_ENABLE } from '../../../sim/pci/beside-bars.ts';
 import { PCI } from '../../../sim/pci/registers.ts';
 import { type PciDevice, ROM_RESOURCE } from './device.ts';
 
@@ -47,7 +47,7 @@ function throughWindow(device: PciDevice): Uint8Array | undefined {
   const { start } = device.resources[ROM_RESOURCE]!;
   const before = device.readConfig(PCI.ROM_ADDRESS, 4);
   device.writeConfig(PCI.ROM_ADDRESS, 4, (start | ROM_ENABLE) >>> 0);
-  const bytes = device.function.rom;
+  const bytes = decodedRom(device.function);
   device.writeConfig(PCI.ROM_ADDRESS, 4, (before & ~ROM_ENABLE) >>> 0);
   return bytes;
 }
