@@ -8,6 +8,7 @@ import type { InterruptController, Vector } from './interrupts.ts';
 import { type Iommu, MSI_WINDOW } from './iommu/iommu.ts';
 import type { PhysicalMemory } from './memory.ts';
 import type { PciFunction } from './pci/function.ts';
+import { moveBytes } from './pci/move-bytes.ts';
 import type { Topology } from './pci/topology.ts';
 
 /** A memory request that reached memory. Addresses and lengths in bytes. */
@@ -170,7 +171,7 @@ export class Fabric {
     const { target, bar, offset } = window;
     if (this.events.listenerCount('peer') > 0)
       this.events.emit('peer', { requester, target, bar, offset, length: count, write });
-    target.access(bar, offset, bytes.subarray(0, count), write);
+    moveBytes(target, bar, offset, bytes.subarray(0, count), write);
     return count;
   }
 

@@ -4,8 +4,9 @@ import { InterruptController } from './interrupts.ts';
 import { Iommu } from './iommu/iommu.ts';
 import { type PagePool, PhysicalMemory } from './memory.ts';
 import type { FunctionDescription, MachineDescription, SlotDescription } from './pci/description.ts';
-import { PciFunction, type Place } from './pci/function.ts';
+import { PciFunction, ROM_WINDOW } from './pci/function.ts';
 import { inert, type ModelFactory } from './pci/model.ts';
+import type { Place } from './pci/place.ts';
 import { ACS_BITS, EXT_CAP, HEADER_TYPE, PCI, SRIOV } from './pci/registers.ts';
 import { templateOf } from './pci/template.ts';
 import { type Bridge, Topology } from './pci/topology.ts';
@@ -16,9 +17,6 @@ export type ModelTable = Readonly<Record<string, ModelFactory>>;
 
 /** ACS controls Linux turns on where it may (drivers/pci/pci.c: pci_std_enable_acs). */
 const ACS_ENABLED = ACS_BITS.SV | ACS_BITS.RR | ACS_BITS.CR | ACS_BITS.UF;
-
-/** Place of the ROM among the windows of a function, after the six BARs. */
-const ROM_WINDOW = 6;
 
 /** One machine’s hardware. An unknown model name throws. */
 export class Hardware {
@@ -97,9 +95,10 @@ export class Hardware {
     });
     fn.config.set(PCI.COMMAND, 2, command);
     const { rom } = fn.template.description;
-    if (rom?.address !== undefined) {
-      fn.config.set(PCI.ROM_ADDRESS, 4, rom.address);
-      fn.windows[ROM_WINDOW] = rom.address;
+    if (rom !== undefined) {
+      const address = rom.address ?? this.place('mem32', rom.size, false);
+      fn.config.set(PCI.ROM_ADDRESS, 4, address);
+      fn.windows[ROM_WINDOW] = address;
     }
     fn.config.set(PCI.INTERRUPT_LINE, 1, fn.template.description.interruptLine ?? 0);
     const sriov = fn.template.description.sriov;

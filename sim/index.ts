@@ -41,7 +41,7 @@ export type {
   SlotDescription,
   SriovDescription,
 } from './pci/description.ts';
-export { bdf, PciFunction, type Place, type RequesterId } from './pci/function.ts';
+export { PciFunction } from './pci/function.ts';
 export {
   type DeviceModel,
   type DevicePorts,
@@ -53,6 +53,7 @@ export {
   type ResetKind,
 } from './pci/model.ts';
 export { MsixTable } from './pci/msix-table.ts';
+export { bdf, type Place, type RequesterId } from './pci/place.ts';
 export { type FunctionTemplate, type PlacedCapability, templateOf } from './pci/template.ts';
 export { type Bridge, type Hit, Topology } from './pci/topology.ts';
 export { type Choose, HANG, Scheduler, type Task, type Thread, type Wait, WaitQueue, type Wake } from './scheduler.ts';

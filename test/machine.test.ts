@@ -47,3 +47,18 @@ test('enable_sriov of vfio-pci can be switched while the driver is bound', () =>
 test('parameters that are fixed at load cannot be written', () => {
   expect(shell().echo('1', `${FOLDER}/disable_denylist`)).toBe(-ERRNO.EACCES);
 });
+
+test('parameters of the VFIO core and of type1 are there, and take effect', () => {
+  const { echo, cat } = shell();
+  const type1 = '/sys/module/vfio_iommu_type1/parameters';
+  expect([cat('/sys/module/vfio/parameters/enable_unsafe_noiommu_mode'), cat(`${type1}/dma_entry_limit`)]).toEqual([
+    'N\n',
+    '65535\n',
+  ]);
+  expect(echo('0x10\n', `${type1}/dma_entry_limit`)).toBe(5);
+  expect(cat(`${type1}/dma_entry_limit`)).toBe('16\n');
+  expect(echo('0x100000000', `${type1}/dma_entry_limit`)).toBe(-ERRNO.ERANGE);
+  expect(echo('many', `${type1}/dma_entry_limit`)).toBe(-ERRNO.EINVAL);
+  expect(echo('Yes', `${type1}/allow_unsafe_interrupts`)).toBe(3);
+  expect(cat(`${type1}/allow_unsafe_interrupts`)).toBe('Y\n');
+});

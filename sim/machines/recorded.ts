@@ -1,4 +1,5 @@
 /** The machine on which the golden traces were recorded: q35 with an Intel IOMMU in legacy mode. */
+import { e1000 } from '../devices/e1000/description.ts';
 import { e1000e } from '../devices/e1000e/description.ts';
 import { edu } from '../devices/edu/description.ts';
 import { igb } from '../devices/igb/description.ts';
@@ -46,16 +47,15 @@ const unknown: FunctionDescription = {
   class: 0x010000,
   configSize: 256,
 };
-/** 82540EM, conventional, behind the bridge. */
-const e1000: FunctionDescription = {
-  name: 'e1000',
-  vendor: 0x8086,
-  device: 0x100e,
-  class: 0x020000,
-  interruptPin: 1,
-  configSize: 256,
-  liveRegisters: true,
+/** The one behind the bridge: placed elsewhere, its pin swizzled to another line. */
+const eduBehindBridge: FunctionDescription = {
+  ...edu,
+  interruptLine: 0x0a,
+  bars: edu.bars!.map(({ index, kind, size }) => ({ index, kind, size })),
 };
+
+/** The switch of slow ports that report nothing of their link. */
+const DOWNSTREAM = { kind: 'downstream-port', linkActive: 'none' } as const;
 
 /** edu and virtio-rng on the root bus; igb, nvme, a switch, a slot with two functions and a PCI bus behind root ports. */
 const machine = (name: string, linkActive: LinkActive): MachineDescription => ({
@@ -76,17 +76,15 @@ const machine = (name: string, linkActive: LinkActive): MachineDescription => ({
           devfn: '00.0',
           below: [
             {
-              kind: 'downstream-port',
+              ...DOWNSTREAM,
               devfn: '00.0',
-              linkActive,
               below: [
                 { devfn: '00.0', function: e1000e({ mem: 0xfe24_0000, io: 0x2000, rom: 0xfe20_0000, line: 0x0b }) },
               ],
             },
             {
-              kind: 'downstream-port',
+              ...DOWNSTREAM,
               devfn: '01.0',
-              linkActive,
               below: [{ devfn: '00.0', function: testdev }],
             },
           ],
@@ -109,10 +107,7 @@ const machine = (name: string, linkActive: LinkActive): MachineDescription => ({
           kind: 'pcie-to-pci',
           devfn: '00.0',
           below: [
-            {
-              devfn: '01.0',
-              function: { ...edu, bars: edu.bars!.map(({ index, kind, size }) => ({ index, kind, size })) },
-            },
+            { devfn: '01.0', function: eduBehindBridge },
             { devfn: '02.0', function: e1000 },
           ],
         },

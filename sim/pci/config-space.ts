@@ -1,5 +1,8 @@
 import type { FunctionTemplate } from './template.ts';
 
+/** What an unsupported request reads: all ones of 1, 2 or 4 bytes. */
+export const ones = (width: number): number => (width === 4 ? 0xffff_ffff : (1 << (8 * width)) - 1);
+
 /** The configuration space of one function: live bytes over a shared template. Little-endian, widths 1, 2 and 4. */
 export class ConfigSpace {
   readonly template: FunctionTemplate;
@@ -14,7 +17,7 @@ export class ConfigSpace {
 
   /** As the hardware returns it; outside the implemented space all ones (an unsupported request). */
   read(offset: number, width: number): number {
-    if (offset + width > this.bytes.length) return width === 4 ? 0xffff_ffff : (1 << (8 * width)) - 1;
+    if (offset + width > this.bytes.length) return ones(width);
     if (width === 4) return this.view.getUint32(offset, true);
     return width === 2 ? this.view.getUint16(offset, true) : this.view.getUint8(offset);
   }

@@ -11,6 +11,18 @@ export interface BarDescription {
   readonly address?: number;
 }
 
+/** An expansion ROM. */
+export interface RomDescription {
+  /** Of the BAR, bytes, a power of two. */
+  readonly size: number;
+  /** Contents from the start, hex; behind them the ROM reads all ones. */
+  readonly image: string;
+  /** Where firmware puts it; placed automatically if not given. */
+  readonly address?: number;
+  /** The display that firmware booted on: a copy of the image stands in memory at 0xC0000, and the kernel uses that. */
+  readonly shadow?: boolean;
+}
+
 /** A capability: which one, where, and its body as hex (without the two header bytes, or the four extended ones). */
 export interface CapabilityDescription {
   /** A name of the capability tables (`pm`, `msix`, `sriov` ...), or an id the tables do not know. */
@@ -51,9 +63,11 @@ export interface FunctionDescription {
   /** Interrupt line as firmware wrote it. */
   readonly interruptLine?: number;
   readonly bars?: readonly BarDescription[];
-  /** Expansion ROM image, hex, and its BAR size in bytes. */
-  readonly rom?: { readonly size: number; readonly image: string; readonly address?: number };
+  /** Expansion ROM: its BAR size in bytes and its contents. */
+  readonly rom?: RomDescription;
   readonly capabilities?: readonly CapabilityDescription[];
+  /** Vital product data behind a `vpd` capability, hex; without it the capability never completes a transfer. */
+  readonly vpd?: string;
   /** Writable COMMAND bits; the specification's unless the machine differs. */
   readonly commandMask?: number;
   /** COMMAND as firmware left it, in addition to decode of assigned BARs. */
@@ -67,7 +81,7 @@ export interface FunctionDescription {
   readonly model?: string;
   /** Registers of the real device change by themselves: a recorded value cannot be compared. */
   readonly liveRegisters?: boolean;
-  /** D3hot to D0 and FLR take effect through these; derived from the capabilities unless given. */
+  /** What the function cannot do although its registers say so: an FLR, to come back from a bus reset, to mask INTx. */
   readonly quirks?: readonly ('no_flr' | 'no_bus_reset' | 'broken_intx_masking')[];
 }
 
@@ -80,6 +94,8 @@ export interface BridgeDescription {
   readonly ariForwarding?: boolean;
   /** Link-active reporting, and whether it comes back after a secondary bus reset. */
   readonly linkActive?: 'none' | 'returns' | 'stays-down';
+  /** AtomicOps: bits of DEVCAP2 that a root port completes (0x80, 0x100, 0x200), and whether a switch port routes them. */
+  readonly atomics?: { readonly completes?: number; readonly routes?: boolean };
   readonly below: readonly SlotDescription[];
 }
 

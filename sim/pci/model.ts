@@ -1,11 +1,15 @@
 /** What a device model is to the function around it. A model gets the ports it needs, never the machine. */
 import type { ConfigSpace } from './config-space.ts';
+import type { InterruptMode } from './messages.ts';
 
 /** Why a device returns to its power-on state. */
 export type ResetKind = 'flr' | 'pm' | 'bus';
 
 /** 64 bits as two numbers: the low half, the high half. */
 export type Quad = readonly [low: number, high: number];
+
+/** Which of the two address spaces a legacy VGA address is in. */
+export type LegacySpace = 'memory' | 'io';
 
 /** The behaviour behind the BARs. Widths are 1, 2 or 4 bytes. */
 export interface DeviceModel {
@@ -14,6 +18,9 @@ export interface DeviceModel {
   /** Accesses of 8 bytes, aligned; without these they arrive as two of 4, low half first. */
   read8?(bar: number, offset: number): Quad;
   write8?(bar: number, offset: number, value: Quad): void;
+  /** Legacy VGA addresses of a display controller: absolute, and not in any BAR. */
+  readLegacy?(space: LegacySpace, address: number, width: number): number;
+  writeLegacy?(space: LegacySpace, address: number, width: number, value: number): void;
   reset(kind: ResetKind): void;
 }
 
@@ -28,7 +35,7 @@ export interface InterruptPort {
   message(vector: number): void;
   level(asserted: boolean): void;
   /** The message capability that is enabled now. */
-  readonly mode: 'msix' | 'msi' | 'intx';
+  readonly mode: InterruptMode;
 }
 
 /** Device time: calls back after virtual nanoseconds, unless the function was reset in between. */

@@ -136,6 +136,7 @@ export const EXT_CAP_ID_MAX = 0x31;
 /** Vital product data capability (7.9.18); ADDR_F turns over when a transfer is done. */
 export const VPD = { ADDR: 2, DATA: 4, SIZEOF: 8 } as const;
 export const VPD_ADDR_F = 0x8000;
+export const VPD_ADDR_MASK = 0x7fff;
 
 /** Power management capability (7.5.2). */
 export const PM = { PMC: 2, CTRL: 4, SIZEOF: 8 } as const;
@@ -188,6 +189,8 @@ export const EXP_TYPE = {
   RC_EC: 0xa,
 } as const;
 export const DEVCAP_FLR = 0x1000_0000;
+export const DEVCAP2_ATOMIC = { ROUTE: 0x40, COMP32: 0x80, COMP64: 0x100, COMP128: 0x200 } as const;
+export const DEVCTL2_ATOMIC_REQ = 0x40;
 export const DEVCTL = { PAYLOAD: 0xe0, READRQ: 0x7000, BCR_FLR: 0x8000 } as const;
 
 /** AF capability (Advanced Features ECN). */
@@ -213,6 +216,8 @@ export const SRIOV = {
   VFM: 0x3c,
   SIZEOF: 0x40,
 } as const;
+/** VF Migration Capable. */
+export const SRIOV_CAP_VFM = 0x1;
 export const SRIOV_CTRL = { VFE: 0x1, VFM: 0x2, MSE: 0x8, ARI: 0x10 } as const;
 
 /** ACS extended capability (7.7.11). */

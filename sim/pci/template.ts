@@ -28,6 +28,8 @@ export interface FunctionTemplate {
   readonly rw1c: Uint8Array;
   readonly capabilities: readonly PlacedCapability[];
   readonly bars: readonly (BarDescription | undefined)[];
+  /** Contents of the expansion ROM. */
+  readonly rom: Uint8Array | undefined;
   /** A VF answers all ones as vendor and device, and has no BAR registers of its own (9.3.4). */
   readonly virtual: boolean;
 }
@@ -65,7 +67,8 @@ function compile(d: FunctionDescription, virtual: boolean): FunctionTemplate {
   if (!virtual) for (const bar of d.bars ?? []) barRegister(bar, PCI.BASE_ADDRESS_0, view, new DataView(rw.buffer));
   if (d.rom && !virtual) new DataView(rw.buffer).setUint32(PCI.ROM_ADDRESS, (~(d.rom.size - 1) | 1) >>> 0, true);
   const placed = place(caps, d, reset, rw, rw1c);
-  return { description: d, size, reset, rw, rw1c, capabilities: placed, bars, virtual };
+  const rom = d.rom && !virtual ? new Uint8Array(Buffer.from(d.rom.image, 'hex')) : undefined;
+  return { description: d, size, reset, rw, rw1c, capabilities: placed, bars, rom, virtual };
 }
 
 function header(

@@ -1,7 +1,8 @@
 /** Buses, ports and functions: who sits below whom, which address is whose, and where requests are redirected. */
 import { type Interval, Intervals } from '../intervals.ts';
 import type { BridgeDescription } from './description.ts';
-import type { PciFunction, RequesterId } from './function.ts';
+import type { PciFunction } from './function.ts';
+import type { RequesterId } from './place.ts';
 import { ACS_BITS } from './registers.ts';
 
 /** A port or bridge in place: its own id, the bus below it, and the bridge above. */
@@ -65,6 +66,13 @@ export class Topology {
     if (window === undefined) return undefined;
     const offset = address - window.start;
     return { target: window.target, bar: window.bar, offset, length: window.length - offset };
+  }
+
+  /** Whether a BAR of another function than `fn`, or another BAR of it, claims something in [start, end). */
+  claimedByOther(fn: PciFunction, start: number, end: number): boolean {
+    return this.windows.items.some(
+      (w) => (w.target !== fn || w.start >= start) && w.start < end && w.start + w.length > start,
+    );
   }
 
   /**

@@ -8,7 +8,7 @@ import { ObjectTable } from './object-table.ts';
 /** Module parameters of iommufd, read when they are used. */
 export interface IommufdParameters {
   /** A device without interrupt isolation may be bound. */
-  readonly allowUnsafeInterrupts: boolean;
+  readonly iommufdAllowUnsafeInterrupts: boolean;
 }
 
 export class Context {

@@ -34,7 +34,7 @@ export class IommufdDevice implements IommufdObject {
   /** iommufd_device_bind: the device, or EINVAL, EPERM, EBUSY. */
   static bind(context: Context, pci: PciDevice | undefined, group: IommuGroup): IommufdDevice | number {
     const { software } = group.iommu.features;
-    if (!software && !context.parameters.allowUnsafeInterrupts && !group.isolatedMsi) return -ERRNO.EPERM;
+    if (!software && !context.parameters.iommufdAllowUnsafeInterrupts && !group.isolatedMsi) return -ERRNO.EPERM;
     const error = group.claimDevice(context);
     if (error !== 0) return error;
     const attachments = context.group(group);

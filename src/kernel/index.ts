@@ -8,6 +8,7 @@ export { EventFd } from './eventfd.ts';
 export { type Backing, FileReference, type MmapRequest, type OpenFile, POLL, type Result } from './file.ts';
 export { IommuGroup, type ReservedRegion } from './iommu-group.ts';
 export { ALL_CAPABILITIES, Kernel } from './kernel.ts';
+export { type AerError, reportError } from './pci/aer.ts';
 export { PciBus } from './pci/bus.ts';
 export { type BarAccess, type DmaBuffer, PciDevice, type Resource } from './pci/device.ts';
 export { ANY_ID, type PciDriver, type PciId } from './pci/driver.ts';

@@ -10,7 +10,7 @@ import { type Capability, type OpenFlags, type PathLookup, Process, type User } 
 import { iommuGroups } from './sysfs/iommu-group.ts';
 import { type Directory, directory } from './sysfs/node.ts';
 import { type Extra, pciDevices } from './sysfs/pci-device.ts';
-import { driversProbe, pciDrivers } from './sysfs/pci-driver.ts';
+import { driversProbe, pciDrivers, rescan } from './sysfs/pci-driver.ts';
 import { Sysfs } from './sysfs/tree.ts';
 
 /** Everything root may do. */
@@ -81,6 +81,7 @@ export class Kernel implements PathLookup {
               devices: () => pciDevices(bus, this.deviceExtra),
               drivers: () => pciDrivers(bus),
               drivers_probe: () => driversProbe(bus),
+              rescan: () => rescan(bus),
             }),
           ...this.buses,
         }),

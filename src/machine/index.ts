@@ -2,6 +2,7 @@
  * Machines that run: hardware, a kernel, VFIO and drivers put together, and those that come with the emulator.
  * @module
  */
-export { type HostModule, Machine, type MachineOptions, type VfioParameters } from './machine.ts';
+export { type HostModule, Machine, type MachineOptions } from './machine.ts';
 export { MACHINES, machineNamed } from './machines.ts';
 export { MODULES, VARIANTS, variantNamed } from './variants.ts';
+export type { VfioParameters } from './vfio-modules.ts';

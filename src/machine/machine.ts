@@ -10,23 +10,13 @@ import { Kernel } from '../kernel/kernel.ts';
 import type { PciDriver } from '../kernel/pci/driver.ts';
 import { disableSriov, enableSriov } from '../kernel/pci/sriov.ts';
 import type { Capability, Process } from '../kernel/process.ts';
-import { moduleDirectory } from '../kernel/sysfs/module.ts';
-import { VFIO_PCI_SHOWN, VFIO_PCI_WRITABLE, VfioPci } from '../pci-core/vfio-pci.ts';
+import { VfioPci } from '../pci-core/vfio-pci.ts';
 import type { ParentObservers } from '../variant/interaction.ts';
 import type { VariantModule } from '../variant/variant.ts';
 import { VfioCore } from '../vfio/core.ts';
 import { vfioDevEntries } from '../vfio/sysfs.ts';
 import { NATIVE_DRIVERS } from './native.ts';
-
-/** Parameters of the vfio modules, as on the kernel's command line. */
-export interface VfioParameters {
-  readonly noiommu: boolean;
-  readonly allowUnsafeInterrupts: boolean;
-  /** iommufd.allow_unsafe_interrupts: the same for devices bound to an iommufd. */
-  readonly iommufdAllowUnsafeInterrupts: boolean;
-  /** vfio_iommu_type1.dma_entry_limit. */
-  readonly dmaEntryLimit: number;
-}
+import { type VfioParameters, vfioModules } from './vfio-modules.ts';
 
 /** A kernel module that needs no hardware: it finds its place in the kernel by itself. */
 export type HostModule = (host: { readonly kernel: Kernel; readonly vfio: VfioCore }) => void;
@@ -70,13 +60,12 @@ export class Machine {
     const parameters = { ...PARAMETERS, ...options.parameters };
     this.vfio = new VfioCore({ devfs: this.kernel.devfs, scheduler: this.kernel.scheduler, parameters });
     this.kernel.deviceExtra = ({ name }) => vfioDevEntries(this.vfio.deviceNamed(name));
-    const iommufd = { allowUnsafeInterrupts: parameters.iommufdAllowUnsafeInterrupts };
-    this.kernel.devfs.register('/dev/iommu', () => new IommufdFile('/dev/iommu', new Context(iommufd, 'user')));
+    this.kernel.devfs.register('/dev/iommu', () => new IommufdFile('/dev/iommu', new Context(parameters, 'user')));
     for (const module of options.variants ?? []) this.loadVariant(module);
     const vfioPci = new VfioPci(this.vfio, { enable_sriov: true });
     for (const driver of [...NATIVE_DRIVERS, vfioPci.driver]) this.load(driver);
     for (const load of options.modules ?? []) load(this);
-    this.kernel.modules.vfio_pci = () => moduleDirectory(vfioPci.parameters, VFIO_PCI_SHOWN, VFIO_PCI_WRITABLE);
+    Object.assign(this.kernel.modules, vfioModules(parameters, vfioPci.parameters));
   }
 
   /** The machine is no longer used. Nothing of it may be called after this. */

@@ -1,4 +1,5 @@
 /** User mappings of BARs, and zapping them (vfio_pci_core.c: vfio_pci_zap_bars, vfio_pci_mmap_huge_fault). */
+import { moveBytes } from '../../sim/pci/move-bytes.ts';
 import type { Backing } from '../kernel/file.ts';
 import type { VfioPciCoreDevice } from './core-device.ts';
 import { __vfio_pci_memory_enabled } from './memory-enabled.ts';
@@ -71,7 +72,7 @@ export class BarMapping implements Backing {
     const at = this.start + offset;
     const inside = Math.max(0, Math.min(bytes.length, pdev.resources[this.bar]!.length - at));
     if (inside > 0)
-      pdev.function.access(this.bar, at, inside === bytes.length ? bytes : bytes.subarray(0, inside), write);
+      moveBytes(pdev.function, this.bar, at, inside === bytes.length ? bytes : bytes.subarray(0, inside), write);
     if (!write && inside < bytes.length) bytes.fill(0xff, inside);
   }
 }

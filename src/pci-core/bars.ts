@@ -33,8 +33,13 @@ export class Bars {
   probeMmap(): void {
     for (let i = 0; i < NUM_BARS; i++) {
       const { start, length, io } = this.core.pdev.resources[i]!;
-      this.mmapSupported[i] = !io && length > 0 && (length >= PAGE_SIZE || start % PAGE_SIZE === 0);
+      this.mmapSupported[i] = !io && length > 0 && (length >= PAGE_SIZE || this.ownsPage(start, length));
     }
+  }
+
+  /** A user who maps the page gets all of it. */
+  private ownsPage(start: number, length: number): boolean {
+    return start % PAGE_SIZE === 0 && !this.core.pdev.sharesBus(start + length, start + PAGE_SIZE);
   }
 
   close(): void {

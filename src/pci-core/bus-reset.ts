@@ -19,10 +19,11 @@ export function affectedDevices(pdev: PciDevice): PciDevice[] {
 
 /** A secondary bus reset as the library sees it where the kernel below does not provide one. */
 export const busReset: BusReset = {
-  /** A port must stand above: not the root bus, nor a bus that only VFs are on. */
+  /** A port must stand above: not the root bus, nor a bus that only VFs are on. All must come back from it. */
   probe(pdev) {
-    const port = pdev.function.id >> 8 !== 0 && affectedDevices(pdev).some((other) => !other.isVirtfn);
-    return port ? 0 : -ERRNO.ENOTTY;
+    const affected = affectedDevices(pdev);
+    const port = pdev.function.id >> 8 !== 0 && affected.some((other) => !other.isVirtfn);
+    return port && !affected.some((other) => other.noBusReset) ? 0 : -ERRNO.ENOTTY;
   },
 
   *reset(pdev) {

@@ -11,7 +11,7 @@ export class HostIrq {
     this.pdev = pdev;
     this.handler = handler;
     this.enabled = enabled;
-    pdev.function.onInterrupt = () => this.poll();
+    pdev.function.intx.onRise = () => this.poll();
   }
 
   /** disable_irq_nosync. */
@@ -27,10 +27,10 @@ export class HostIrq {
 
   /** Calls the handler if the line is up. */
   poll(): void {
-    if (this.enabled && this.pdev.function.lineAsserted) this.handler();
+    if (this.enabled && this.pdev.function.intx.asserted) this.handler();
   }
 
   free(): void {
-    this.pdev.function.onInterrupt = undefined;
+    this.pdev.function.intx.onRise = undefined;
   }
 }

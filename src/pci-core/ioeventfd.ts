@@ -97,6 +97,7 @@ export class IoEventFds {
 function writeData(io: BarAccess, position: number, data: bigint, width: number): void {
   const low = Number(data & 0xffff_ffffn);
   if (width < 8) io.write(position, width, width === 4 ? low : low & ((1 << (8 * width)) - 1));
+  else if (io.write8 !== undefined) io.write8(position, [low, Number(data >> 32n)]);
   else {
     io.write(position, 4, low);
     io.write(position + 4, 4, Number(data >> 32n));

@@ -12,6 +12,7 @@ import { pci_clear_master, pci_disable_device, pci_enable_device, pci_intx } fro
 import { tryResetSet } from './hot-reset.ts';
 import { hasBrokenIntx } from './nointx.ts';
 import { releaseRegions } from './region.ts';
+import { isVga } from './vga.ts';
 
 /** No BAR holds an MSI-X table. */
 const NO_BAR = 0xff;
@@ -34,6 +35,7 @@ export function* vfio_pci_core_enable(core: VfioPciCoreDevice): Task<number> {
   chooseIntx(core);
   core.shadow = new ConfigShadow(pdev, core.nointx);
   findMsix(core);
+  core.hasVga = !core.disableVga && isVga(pdev);
   core.bars.open();
   return 0;
 }

@@ -9,6 +9,7 @@ import { configRead, configWrite } from './config/access.ts';
 import type { VfioPciCoreDevice } from './core-device.ts';
 import { awake } from './power.ts';
 import { offsetInRegion, offsetToIndex } from './region-offset.ts';
+import { vfio_pci_vga_rw } from './vga.ts';
 
 /** The region is decided here; what may not happen during a reset waits for its end. */
 function rw(
@@ -40,8 +41,7 @@ function access(
     return iswrite ? configWrite(core, caller, address, count, at) : configRead(core, caller, address, count, at);
   if (index === PCI_REGION.ROM && iswrite) return -ERRNO.EINVAL;
   if (index <= PCI_REGION.ROM) return vfio_pci_bar_rw(core, caller, address, count, index, at, iswrite);
-  // No machine here has legacy VGA ranges: the region exists for has_vga devices only, and there are none.
-  if (index === PCI_REGION.VGA) return -ERRNO.EINVAL;
+  if (index === PCI_REGION.VGA) return vfio_pci_vga_rw(core, caller, address, count, at, iswrite);
   const region = core.regions[index - PCI_REGION.NUM]!;
   return region.ops.rw(core, region, caller, address, count, at, iswrite);
 }

@@ -1,7 +1,7 @@
 /** The vfio-pci driver: the library as it is, for any device an administrator names (drivers/vfio/pci/vfio_pci.c). */
 import type { Result } from '../kernel/file.ts';
 import type { PciDevice } from '../kernel/pci/device.ts';
-import type { PciDriver, PciId } from '../kernel/pci/driver.ts';
+import { ANY_ID, type PciDriver, type PciId } from '../kernel/pci/driver.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { VfioDevice, type VfioDeviceOps } from '../vfio/device.ts';
 import { VfioPciCoreDevice } from './core-device.ts';
@@ -58,11 +58,16 @@ export const vfioPciOps: VfioDeviceOps<VfioPciCoreDevice> = {
   pasid: true,
 };
 
+/** vfio_pci_fill_ids: vendor:device[:subvendor[:subdevice[:class[:mask]]]]. A word with fewer than two is left out. */
 function parseIds(text: string): PciId[] {
   const ids: PciId[] = [];
   for (const word of text.split(',')) {
-    const [vendor, device] = word.split(':').map((field) => Number.parseInt(field, 16));
-    if (vendor !== undefined && device !== undefined && !Number.isNaN(vendor + device)) ids.push({ vendor, device });
+    const fields = word.split(':').map((field) => Number.parseInt(field, 16));
+    const end = fields.findIndex((field) => Number.isNaN(field));
+    const [vendor, device, subvendor = ANY_ID, subdevice = ANY_ID, class_ = 0, classMask = 0] =
+      end < 0 ? fields : fields.slice(0, end);
+    if (vendor === undefined || device === undefined) continue;
+    ids.push({ vendor, device, subvendor, subdevice, class: class_, classMask });
   }
   return ids;
 }

@@ -4,7 +4,8 @@ import { mlx5Machine } from '../../sim/machines/mlx5.ts';
 import { ContainerClient, type DeviceClient, Scratch } from '../../src/client/index.ts';
 import { EventFd } from '../../src/kernel/eventfd.ts';
 import type { Process } from '../../src/kernel/process.ts';
-import { Machine, type VfioParameters } from '../../src/machine/machine.ts';
+import { Machine } from '../../src/machine/machine.ts';
+import type { VfioParameters } from '../../src/machine/vfio-modules.ts';
 import { PCI_REGION } from '../../src/uapi/vfio.ts';
 import { mlx5 } from '../../variants/mlx5/index.ts';
 

@@ -36,6 +36,16 @@ describe('the method', () => {
     expect(rig.bare.probe(rig.device(PF).function).resets).toEqual([kind]);
   });
 
+  test('a bus reset is no method for a function that does not come back from one, nor for those beside it', () => {
+    const quirk = simple('x', { capabilities: [NO_FLR] as never, quirks: ['no_bus_reset'] });
+    const below = [{ devfn: '00.0', function: quirk }];
+    const rig = new Rig([{ ...ROOT_PORT, devfn: '01.0', below }]);
+    expect(resetMethods(rig.device(PF))).toEqual([]);
+    const beside = { devfn: '01.0', function: simple('y') };
+    const both = new Rig([{ ...ROOT_PORT, devfn: '01.0', below: [...below, beside] }]);
+    expect(busReset.probe(both.device('01:01.0'))).toBe(E.ENOTTY);
+  });
+
   test('a function on the root bus without any has no reset file', () => {
     const rig = only([NO_FLR], false);
     expect(rig.echo(rig.sys('00:03.0', 'reset'), '1')).toBe(E.ENOENT);
@@ -70,6 +80,15 @@ describe('around a reset', () => {
     expect([...fn.config.bytes.slice(0, 0x100)]).toEqual([...before]);
     expect(fn.windows).toEqual(bars);
     expect([fn.read(0, CARD.TABLE, 4), fn.read(0, 0x100, 4)]).toEqual([0xfee0_0000, 0]);
+  });
+
+  test('so do the latencies that it may report', () => {
+    const ltr = { kind: 'ltr', at: 0x120 };
+    const slot = { devfn: '00.0', function: simple('x', { capabilities: [FLR, ltr] as never }) };
+    const device = new Rig([{ ...ROOT_PORT, devfn: '01.0', below: [slot] }]).device(PF);
+    device.writeConfig(0x124, 4, 0x1003_0801);
+    device.scheduler.run(tryResetFunction(device));
+    expect(device.readConfig(0x124, 4)).toBe(0x1003_0801);
   });
 
   test('a function that slept is awake afterwards', () => {

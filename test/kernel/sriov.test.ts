@@ -140,3 +140,12 @@ test('a reset of the PF leaves its VF BARs and page size where firmware put them
     expect(registers()).toEqual(before);
   }
 });
+
+test('a PF whose registers contradict each other gets no VFs: fewer at first than in all, without migration', () => {
+  const rig = new Rig();
+  rig.load(driver('pf', [], { ids: PF_IDS, sriovConfigure: configureVfs }));
+  rig.device(PF).function.config.set(CARD.SRIOV + SRIOV.INITIAL_VF, 2, 2);
+  expect(numvfs(rig, '1')).toBe(E.EIO);
+  rig.device(PF).function.config.set(CARD.SRIOV + SRIOV.CAP, 4, 1);
+  expect(numvfs(rig, '1')).toBe(1);
+});

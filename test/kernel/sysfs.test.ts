@@ -43,7 +43,13 @@ describe('links', () => {
     expect(rig.root.readlink(rig.sys(PF, 'iommu_group'))).toBe('/sys/kernel/iommu_groups/1');
     expect(rig.root.readlink('/sys/kernel/iommu_groups/1/devices/0000:01:00.0')).toBe(rig.sys(PF));
     expect(rig.root.readlink('/sys/bus/pci/drivers/d/0000:01:00.0')).toBe(rig.sys(PF));
-    expect(rig.root.readdir('/sys/bus/pci/drivers/d')).toEqual(['0000:01:00.0', 'bind', 'unbind']);
+    expect(rig.root.readdir('/sys/bus/pci/drivers/d')).toEqual([
+      '0000:01:00.0',
+      'bind',
+      'new_id',
+      'remove_id',
+      'unbind',
+    ]);
   });
 
   test('a path may go through links', () => {

@@ -1,5 +1,6 @@
 /** A machine with one user, and devices opened for that user without groups and containers. */
 import { Hardware } from '../../sim/hardware.ts';
+import type { MachineDescription } from '../../sim/pci/description.ts';
 import type { DevicePorts, ModelFactory } from '../../sim/pci/model.ts';
 import type { EventFd } from '../../src/kernel/eventfd.ts';
 import { EventFd as Counter } from '../../src/kernel/eventfd.ts';
@@ -35,6 +36,9 @@ export const CONFIG = region(7);
 /** Registers of the test device: memory, and two doorbells in BAR0. */
 export const DOORBELL = { MESSAGE: 0xf00, LEVEL: 0xf04 } as const;
 
+/** How legacy VGA addresses are logged: as BARs that no function has. */
+export const LEGACY = { memory: 10, io: 11 } as const;
+
 /** The device behind every BAR: it remembers what is written, and who asked for what. */
 function probeModel(log: Access[]): ModelFactory {
   return (ports: DevicePorts) => {
@@ -52,6 +56,12 @@ function probeModel(log: Access[]): ModelFactory {
         for (let i = 0; i < width; i++) memory.set(at(bar, offset + i), (value >>> (8 * i)) & 0xff);
         if (bar === 0 && offset === DOORBELL.MESSAGE) ports.interrupts.message(value);
         if (bar === 0 && offset === DOORBELL.LEVEL) ports.interrupts.level(value !== 0);
+      },
+      readLegacy(space, address, width) {
+        return this.read(LEGACY[space], address, width);
+      },
+      writeLegacy(space, address, width, value) {
+        this.write(LEGACY[space], address, width, value);
       },
       reset() {
         memory.clear();
@@ -71,11 +81,8 @@ export class Bench {
   /** A page of the user's memory for ioctl arguments and data. */
   readonly page: number;
 
-  constructor() {
-    this.hardware = new Hardware(machine, { probe: probeModel(this.log) });
-    const nic = this.hardware.functions.find((fn) => fn.name === '0000:01:00.0')!;
-    // Firmware does not place ROMs in this machine: the tests need one that has an address.
-    nic.windows[6] = 0xd000_0000;
+  constructor(description: MachineDescription = machine) {
+    this.hardware = new Hardware(description, { probe: probeModel(this.log) });
     this.kernel = new Kernel(this.hardware);
     this.user = this.kernel.process('user');
     this.page = this.user.memory.allocate(0x10000);

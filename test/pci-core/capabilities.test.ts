@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Bench, CONFIG, E, region } from './bench.ts';
+import { alone, nic } from './machines.ts';
 
 describe('power management', () => {
   it('moves the device to D3hot and back, and takes its memory away meanwhile', () => {
@@ -23,6 +24,17 @@ describe('power management', () => {
       expect(device.setConfig(0x44, 2, state)).toBe(2);
       expect(device.config(0x44, 2) & 3).toBe(0);
     }
+  });
+
+  it('wakes the device by a word of zeros, which takes the data selector back', () => {
+    const capabilities = nic.capabilities!.map((c) =>
+      c.kind === 'pm' ? { ...c, writable: [[4, 2, 0x1f03]] as const } : c,
+    );
+    const device = new Bench(alone({ ...nic, capabilities })).open('0000:01:00.0');
+    device.setConfig(0x44, 4, 0xffff_ffff);
+    expect(device.config(0x44, 2)).toBe(0x1e0b);
+    device.setConfig(0x44, 1, 0);
+    expect(device.config(0x44, 2)).toBe(0x0008);
   });
 
   it('restores a function that loses its registers in D3hot', () => {
@@ -175,28 +187,6 @@ describe('advanced features', () => {
   });
 });
 
-describe('vital product data', () => {
-  it('completes a read at once, and leaves the flag alone when the device does not answer', () => {
-    const device = new Bench().open('0000:01:00.0');
-    device.core.vpd.read = (at) => (at === 4 ? 0x1122_3344 : undefined);
-    device.setConfig(0xb2, 2, 0x0004);
-    expect(device.config(0xb2, 2)).toBe(0x8004);
-    expect(device.config(0xb4, 4)).toBe(0x1122_3344);
-    device.setConfig(0xb2, 2, 0x0008);
-    expect(device.config(0xb2, 2)).toBe(0x0008);
-  });
-
-  it('completes a write at once', () => {
-    const device = new Bench().open('0000:01:00.0');
-    const written: number[][] = [];
-    device.core.vpd.write = (at, value) => written.push([at, value]) > 0;
-    device.setConfig(0xb4, 4, 0xcafe_f00d);
-    device.setConfig(0xb2, 2, 0x8010);
-    expect(written).toEqual([[0x10, 0xcafe_f00d]]);
-    expect(device.config(0xb2, 2)).toBe(0x0010);
-  });
-});
-
 describe('vendor specific', () => {
   it('is written raw', () => {
     const device = new Bench().open('0000:01:00.0');
@@ -214,5 +204,35 @@ describe('advanced error reporting', () => {
     const header = device.config(0x100, 4);
     device.setConfig(0x100, 4, 0);
     expect(device.config(0x100, 4)).toBe(header);
+  });
+});
+
+describe('capabilities for sharing address spaces', () => {
+  /** ATS is shown, page requests too, PASID between them is not. */
+  const sharing = {
+    ...nic,
+    capabilities: [
+      ...nic.capabilities!.filter(({ at }) => at < 0x100),
+      { kind: 'ats', at: 0x100, body: '20000000' },
+      { kind: 'pasid', at: 0x120, body: '021f0000' },
+      { kind: 'pri', at: 0x140, body: '0000000140000000' },
+      { kind: 'sriov', at: 0x180 },
+    ],
+  };
+
+  it('are read-only where they are shown', () => {
+    const device = new Bench(alone(sharing)).open('0000:01:00.0');
+    expect(device.config(0x100, 4)).toBe(0x1401_000f);
+    device.setConfig(0x106, 2, 0x8000);
+    device.setConfig(0x144, 2, 1);
+    expect([device.raw(0x106, 2), device.raw(0x144, 2)]).toEqual([0, 0]);
+  });
+
+  it('are left out of the list where they are hidden, and are reached all the same', () => {
+    const device = new Bench(alone(sharing)).open('0000:01:00.0');
+    expect(device.config(0x140, 4)).toBe(0x1801_0013);
+    expect(device.config(0x120, 4)).toBe(0x1401_001b);
+    device.setConfig(0x126, 2, 1);
+    expect(device.raw(0x126, 2)).toBe(1);
   });
 });

@@ -21,6 +21,17 @@ describe('ioeventfds', () => {
     expect(device.read(region(4, 0x18), 8)).toBe('6600000000000000');
   });
 
+  it('of eight bytes are one access for a device that knows such', () => {
+    const bench = new Bench();
+    const device = bench.open('0000:01:00.0');
+    const writes: unknown[] = [];
+    device.core.pdev.function.model.write8 = (...access) => writes.push(access);
+    const { fd, counter } = bench.eventfd();
+    ioeventfd(device, 8, region(4, 0x18), 0x66, fd);
+    counter.signal();
+    expect(writes).toEqual([[4, 0x18, [0x66, 0]]]);
+  });
+
   it('are refused in the order of the kernel', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');

@@ -1,5 +1,5 @@
 /** Functions as the tests need them: a network card with VFs, a conventional device, a two-function card. */
-import type { FunctionDescription, MachineDescription } from '../../sim/pci/description.ts';
+import type { BridgeDescription, FunctionDescription, MachineDescription } from '../../sim/pci/description.ts';
 
 /** Device control as delivered (relaxed ordering, no-snoop, MRRS 512), FLR, version 2 endpoint. */
 const EXP_BODY = `0200${'00800010'}${'1028'}`;
@@ -150,3 +150,9 @@ export const machine: MachineDescription = {
     },
   ],
 };
+
+/** A machine of one function, behind a root port at 01:00.0. */
+export const alone = (fn: FunctionDescription, port: Partial<BridgeDescription> = {}): MachineDescription => ({
+  ...machine,
+  root: [{ ...PORT, ...port, devfn: '08.0', below: [{ devfn: '00.0', function: fn }] }],
+});

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Bench, E, region } from './bench.ts';
+import { alone, nic } from './machines.ts';
 
 const SHARED = { read: true, write: true, shared: true };
 
@@ -19,6 +20,15 @@ describe('mappings of BARs', () => {
     const mapping = device.mmap(region(5), 0x1000);
     expect(device.bench.user.memory.read(mapping + 0xfe, 4)).toEqual(Uint8Array.of(0, 0, 0xff, 0xff));
     expect(device.mmap(region(5), 0x2000)).toBe(E.EINVAL);
+  });
+
+  it('of a small BAR do not exist if something else is on its page, or it does not start one', () => {
+    const at = (index: number, address: number) => ({ index, kind: 'mem32' as const, size: 0x100, address });
+    const device = new Bench(
+      alone({ ...nic, bars: [at(0, 0xd000_0000), at(1, 0xd000_1000), at(2, 0xd000_1800), at(3, 0xd000_2100)] }),
+    ).open('0000:01:00.0');
+    expect([0, 1, 2, 3].map((bar) => device.mmap(region(bar), 0x1000) > 0)).toEqual([true, false, false, false]);
+    expect(device.read(region(3), 4)).toBe('00000000');
   });
 
   it('can be made while memory is disabled, and touched once it is enabled', () => {

@@ -108,26 +108,26 @@ describe('INTx', () => {
     const bare = new Bare();
     const fn = bare.fn();
     let handled = 0;
-    fn.onInterrupt = () => handled++;
+    fn.intx.onRise = () => handled++;
     const { interrupts } = bare.probe(fn).ports;
     fn.configWrite(PCI.COMMAND, 2, COMMAND.INTX_DISABLE);
     interrupts.level(true);
     expect(fn.configRead(PCI.STATUS, 2) & STATUS.INTERRUPT).toBe(STATUS.INTERRUPT);
-    expect([fn.lineAsserted, handled]).toEqual([false, 0]);
+    expect([fn.intx.asserted, handled]).toEqual([false, 0]);
     fn.configWrite(PCI.COMMAND, 2, 0);
-    expect([fn.lineAsserted, handled]).toEqual([true, 1]);
+    expect([fn.intx.asserted, handled]).toEqual([true, 1]);
     interrupts.level(false);
     expect(fn.configRead(PCI.STATUS, 2) & STATUS.INTERRUPT).toBe(0);
-    expect([fn.lineAsserted, handled]).toEqual([false, 1]);
+    expect([fn.intx.asserted, handled]).toEqual([false, 1]);
   });
 
   test('a reset deasserts the pin', () => {
     const bare = new Bare();
     const fn = bare.fn();
     bare.probe(fn).ports.interrupts.level(true);
-    expect(fn.lineAsserted).toBe(true);
+    expect(fn.intx.asserted).toBe(true);
     fn.reset('flr');
-    expect(fn.lineAsserted).toBe(false);
+    expect(fn.intx.asserted).toBe(false);
     expect(fn.configRead(PCI.STATUS, 2) & STATUS.INTERRUPT).toBe(0);
   });
 });

@@ -34,7 +34,7 @@ export const EXTENDED_NAMES: Readonly<Record<number, CapabilityNaming>> = {
   [EXT_CAP.ATS]: { name: 'PCI_ATS_*', size: 'PCI_EXT_CAP_ATS_SIZEOF' },
   [EXT_CAP.SRIOV]: { name: 'PCI_SRIOV_*', size: 'PCI_EXT_CAP_SRIOV_SIZEOF' },
   [EXT_CAP.MCAST]: { size: 'PCI_EXT_CAP_MCAST_ENDPOINT_SIZEOF' },
-  [EXT_CAP.PRI]: { size: 'PCI_EXT_CAP_PRI_SIZEOF' },
+  [EXT_CAP.PRI]: { name: 'PCI_PRI_*', except: { ALLOC: 'PCI_PRI_ALLOC_REQ' }, size: 'PCI_EXT_CAP_PRI_SIZEOF' },
   [EXT_CAP.LTR]: {
     name: 'PCI_LTR_*',
     except: { MAX_SNOOP: 'PCI_LTR_MAX_SNOOP_LAT', MAX_NOSNOOP: 'PCI_LTR_MAX_NOSNOOP_LAT' },

@@ -205,3 +205,10 @@ export function bytes(...parts: Uint8Array[]): Uint8Array {
 function expectZero(result: number, what: string): void {
   if (result !== 0) throw new Error(`${what}: ${result}`);
 }
+
+/** A v2 container with 4 MiB of memory to map. */
+export function v2(capabilities?: []) {
+  const machine = new TestMachine();
+  const opened = machine.opened(EXTENSION.TYPE1v2_IOMMU, capabilities);
+  return { machine, ...opened, memory: opened.user.process.memory.allocate(4 * 0x10_0000) };
+}

@@ -1,5 +1,6 @@
 /** Intel 82574L gigabit Ethernet controller, as the recorded machine shows it. Registers are inert. */
 import type { FunctionDescription } from '../../pci/description.ts';
+import { OPTION_ROM } from '../option-rom.ts';
 
 /** One function; `place` is where firmware put its memory, I/O and ROM. */
 export const e1000e = (place: { mem: number; io: number; rom: number; line: number }): FunctionDescription => ({
@@ -19,16 +20,17 @@ export const e1000e = (place: { mem: number; io: number; rom: number; line: numb
     { index: 2, kind: 'io', size: 0x20, address: place.io },
     { index: 3, kind: 'mem32', size: 0x4000, address: place.mem + 0x40000 },
   ],
-  rom: { size: 0x40000, image: '', address: place.rom },
+  rom: { size: 0x40000, image: OPTION_ROM, address: place.rom },
   capabilities: [
-    { kind: 'pm', at: 0xc8, body: '220000000000' },
+    // Besides the state and PME the data selector can be written.
+    { kind: 'pm', at: 0xc8, body: '220000000000', writable: [[4, 2, 0x1f03]] },
     { kind: 'msi', at: 0xd0, body: '8000' },
     {
       kind: 'exp',
       at: 0xe0,
       body: '010020800000000000001104000000001100',
       writable: [
-        [0x08, 2, 0x000f],
+        [0x08, 2, 0],
         [0x10, 2, 0],
       ],
     },

@@ -30,9 +30,9 @@ const DMA_DELAY = 100_000_000;
 /** The recorded machine's IOMMU address width: the device itself masks DMA addresses to 28 bits. */
 const DMA_MASK = 0x0fff_ffff;
 
-/** DMA registers: three pairs of 32 bits, then the command. */
+/** DMA registers: four of 64 bits, each as its low and its high half. The last is the command. */
 const COMMAND = 6;
-const isDma = (offset: number): boolean => offset >= EDU.DMA_SOURCE && offset < EDU.DMA_SOURCE + 32 && offset % 4 === 0;
+const isDma = (offset: number): boolean => offset >= EDU.DMA_SOURCE && offset < EDU.DMA_SOURCE + 32 && offset % 8 === 0;
 
 /** One device. Registers accept 4-byte accesses below 0x80 and 4- or 8-byte ones above. */
 class Edu implements DeviceModel {
@@ -86,9 +86,8 @@ class Edu implements DeviceModel {
         this.lower(value);
         break;
       default:
-        if (!isDma(offset) || this.dma[COMMAND]! & EDU_DMA.RUN) break;
-        this.dma[(offset - EDU.DMA_SOURCE) / 4] = value;
-        if (offset === EDU.DMA_COMMAND && value & EDU_DMA.RUN) this.ports.later(DMA_DELAY, () => this.transfer());
+        // Half a register written is all of it: the other half is 0 then.
+        this.write8(_bar, offset, [value, 0]);
     }
   }
 
@@ -98,11 +97,13 @@ class Edu implements DeviceModel {
     return isDma(offset) ? [this.dma[at]!, this.dma[at + 1]!] : [0xffff_ffff, 0xffff_ffff];
   }
 
-  write8(bar: number, offset: number, [low, high]: Quad): void {
-    if (!isDma(offset)) return;
-    // The command register starts the engine: its low half comes last.
-    this.write(bar, offset + 4, 4, high);
-    this.write(bar, offset, 4, low);
+  write8(_bar: number, offset: number, [low, high]: Quad): void {
+    // Nothing changes under a running engine, and a command that starts nothing is none.
+    if (!isDma(offset) || this.dma[COMMAND]! & EDU_DMA.RUN) return;
+    const starts = offset === EDU.DMA_COMMAND;
+    if (starts && (low & EDU_DMA.RUN) === 0) return;
+    this.dma.set([low, high], (offset - EDU.DMA_SOURCE) / 4);
+    if (starts) this.ports.later(DMA_DELAY, () => this.transfer());
   }
 
   reset(): void {

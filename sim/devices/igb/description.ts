@@ -68,13 +68,14 @@ export const igb: FunctionDescription = {
     { index: 3, kind: 'mem64', size: 0x4000, address: 0xfe84_0000 },
   ],
   capabilities: [
-    { kind: 'pm', at: 0x40, body: '22000000' },
+    // Besides the state and PME the data selector can be written.
+    { kind: 'pm', at: 0x40, body: '22000000', writable: [[4, 2, 0x1f03]] },
     { kind: 'msi', at: 0x50, body: '8001' },
     { kind: 'msix', at: 0x70, body: '09000300000003200000' },
     {
       ...EXP,
       writable: [
-        [0x08, 2, 0x800f],
+        [0x08, 2, 0x8000],
         [0x10, 2, 0],
         [0x28, 2, 0x8000],
         [0x30, 2, 0],

@@ -2,18 +2,18 @@
 import type { CapabilityDescription, FunctionDescription } from '../../pci/description.ts';
 
 const PM: CapabilityDescription = { kind: 'pm', at: 0x60, body: '030008000000' };
-/** Of device control the VF has the reset bit only, the PF the error reports too. */
-const express = (deviceControl: number): CapabilityDescription => ({
+/** Device control has the error reports and the reset bit. */
+const EXP: CapabilityDescription = {
   kind: 'exp',
   at: 0x80,
   body: '02002080001000000000110400000000110000000000000000000000000000000000000030000000',
   writable: [
-    [0x08, 2, deviceControl],
+    [0x08, 2, 0x800f],
     [0x10, 2, 0],
     [0x28, 2, 0x8000],
     [0x30, 2, 0],
   ],
-});
+};
 
 /** What PF and VFs have in common. */
 const CONTROLLER = {
@@ -33,12 +33,7 @@ export const nvmeVf: FunctionDescription = {
   ...CONTROLLER,
   name: 'nvme VF',
   bars: [{ index: 0, kind: 'mem64', size: 0x4000, address: 0xfe60_4000 }],
-  capabilities: [
-    { kind: 'msix', at: 0x40, body: '00000020000000300000' },
-    express(0x8000),
-    PM,
-    { kind: 'ari', at: 0x100 },
-  ],
+  capabilities: [{ kind: 'msix', at: 0x40, body: '00000020000000300000' }, EXP, PM, { kind: 'ari', at: 0x100 }],
 };
 
 /** The PF. */
@@ -52,7 +47,7 @@ export const nvme: FunctionDescription = {
   bars: [{ index: 0, kind: 'mem64', size: 0x4000, address: 0xfe60_0000 }],
   capabilities: [
     { kind: 'msix', at: 0x40, body: '02000020000000300000' },
-    express(0x800f),
+    EXP,
     PM,
     { kind: 'ari', at: 0x100 },
     { kind: 'sriov', at: 0x120, body: '0000000010000000' },

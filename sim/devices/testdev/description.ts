@@ -16,5 +16,5 @@ export const testdev: FunctionDescription = {
     { index: 0, kind: 'mem32', size: 0x1000, address: 0xfe00_0000 },
     { index: 1, kind: 'io', size: 0x100, address: 0x1000 },
   ],
-  liveRegisters: true,
+  model: 'testdev',
 };

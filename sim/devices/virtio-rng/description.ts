@@ -21,11 +21,22 @@ export const virtioRng: FunctionDescription = {
   ],
   capabilities: [
     { kind: 'msix', at: 0x98, body: '01000100000001080000' },
-    { kind: 'vndr', at: 0x84, body: '140500000000000000000000000000000000' },
+    {
+      kind: 'vndr',
+      at: 0x84,
+      body: '140500000000000000000000000000000000',
+      // A window to the registers through configuration space: BAR, offset, length and data (virtio 1.2, 4.1.4.9).
+      writable: [
+        [4, 1, 0xff],
+        [8, 4, 0xffff_ffff],
+        [12, 4, 0xffff_ffff],
+        [16, 4, 0xffff_ffff],
+      ],
+    },
     { kind: 'vndr', at: 0x70, body: '140204000000003000000010000004000000' },
     { kind: 'vndr', at: 0x60, body: '1004040000000020000000100000' },
     { kind: 'vndr', at: 0x50, body: '1003040000000010000000100000' },
     { kind: 'vndr', at: 0x40, body: '1001040000000000000000100000' },
   ],
-  liveRegisters: true,
+  model: 'virtio-rng',
 };

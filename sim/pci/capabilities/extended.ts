@@ -75,6 +75,18 @@ export const ats = fixed({
   size: 8,
   registers: [{ name: 'CTRL', at: 6, width: 2, rw: 0x801f }],
 });
+/** Page requests, 10.5.1: enable and reset; how many may be outstanding is software's choice. */
+export const pri = fixed({
+  name: 'pri',
+  id: EXT_CAP.PRI,
+  extended: true,
+  size: 16,
+  registers: [
+    { name: 'CTRL', at: 0x04, width: 2, rw: 0x3 },
+    { name: 'STATUS', at: 0x06, width: 2, rw1c: 0x3 },
+    { name: 'ALLOC', at: 0x0c, width: 4, rw: 0xffffffff },
+  ],
+});
 export const pasid = fixed({
   name: 'pasid',
   id: EXT_CAP.PASID,
@@ -94,4 +106,4 @@ export const ltr = fixed({
 });
 
 /** The extended capabilities that a description can name. */
-export const EXTENDED: readonly CapabilityKind[] = [aer, dsn, acs, ari, sriov, vsec, ats, pasid, ltr];
+export const EXTENDED: readonly CapabilityKind[] = [aer, dsn, acs, ari, sriov, vsec, ats, pri, pasid, ltr];

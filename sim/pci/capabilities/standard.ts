@@ -62,13 +62,19 @@ export const exp: CapabilityKind = {
   id: CAP.EXP,
   extended: false,
   size: (bytes) => ((bytes.getUint8(EXP.FLAGS) & 0xf) < 2 ? 0x14 : 0x3c),
-  registers: () => [
-    { name: 'DEVCTL', at: EXP.DEVCTL, width: 2, rw: DEVCTL.PAYLOAD | DEVCTL.READRQ | 0x091f | DEVCTL.BCR_FLR },
-    { name: 'DEVSTA', at: EXP.DEVSTA, width: 2, rw1c: 0x000f },
-    { name: 'LNKCTL', at: EXP.LNKCTL, width: 2, rw: 0x01fb },
-    { name: 'DEVCTL2', at: EXP.DEVCTL2, width: 2, rw: 0x045f },
-    { name: 'LNKCTL2', at: EXP.LNKCTL2, width: 2, rw: 0x000f },
-  ],
+  registers(bytes) {
+    const first: Register[] = [
+      { name: 'DEVCTL', at: EXP.DEVCTL, width: 2, rw: DEVCTL.PAYLOAD | DEVCTL.READRQ | 0x091f | DEVCTL.BCR_FLR },
+      { name: 'DEVSTA', at: EXP.DEVSTA, width: 2, rw1c: 0x000f },
+      { name: 'LNKCTL', at: EXP.LNKCTL, width: 2, rw: 0x01fb },
+    ];
+    if ((bytes.getUint8(EXP.FLAGS) & 0xf) < 2) return first;
+    return [
+      ...first,
+      { name: 'DEVCTL2', at: EXP.DEVCTL2, width: 2, rw: 0x045f },
+      { name: 'LNKCTL2', at: EXP.LNKCTL2, width: 2, rw: 0x000f },
+    ];
+  },
 };
 
 /** Vendor specific: length in the third byte; all of the body belongs to the device. */

@@ -1,14 +1,16 @@
 /** The PCI bus: devices, drivers, and which driver gets which device (drivers/pci/pci-driver.c, drivers/base/dd.c). */
 import type { Hardware } from '../../../sim/hardware.ts';
-import { bdf, type PciFunction } from '../../../sim/pci/function.ts';
+import type { PciFunction } from '../../../sim/pci/function.ts';
+import { bdf } from '../../../sim/pci/place.ts';
 import type { Bridge } from '../../../sim/pci/topology.ts';
 import type { Task } from '../../../sim/scheduler.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import type { Result } from '../file.ts';
 import { IommuGroup } from '../iommu-group.ts';
 import { PciDevice } from './device.ts';
-import { ANY_ID, type PciDriver } from './driver.ts';
+import type { PciDriver, PciId } from './driver.ts';
 import { groupAbove, sharedGroup } from './group-of.ts';
+import { matches, matchesId } from './match.ts';
 import { disableSriov } from './sriov.ts';
 
 /** The devices of one machine by name (`0000:bb:dd.f`), the drivers loaded, and the groups. */
@@ -17,6 +19,7 @@ export class PciBus {
   readonly drivers = new Map<string, PciDriver>();
   readonly groups = new Map<number, IommuGroup>();
   private readonly hardware: Hardware;
+  private readonly added = new Map<PciDriver, PciId[]>();
   private readonly bridgeGroups = new Map<Bridge, IommuGroup>();
 
   /** Enumerates the functions that firmware left; VFs appear later. */
@@ -34,7 +37,28 @@ export class PciBus {
   *registerDriver(driver: PciDriver): Task<void> {
     this.drivers.set(driver.name, driver);
     for (const device of [...this.devices.values()])
-      if (!device.driver && matches(driver, device)) yield* probe(driver, device);
+      if (!device.driver && this.fits(driver, device)) yield* probe(driver, device);
+  }
+
+  /** Ids that an administrator added to a driver's own (struct pci_dynids). */
+  addedIds(driver: PciDriver): readonly PciId[] {
+    return this.added.get(driver) ?? [];
+  }
+
+  /** pci_add_dynid: the driver is offered every device that has none. */
+  *addId(driver: PciDriver, id: PciId): Task<void> {
+    this.added.set(driver, [...this.addedIds(driver), id]);
+    yield* this.registerDriver(driver);
+  }
+
+  /** Takes back the first added id that the given one covers; false if there is none. */
+  removeId(driver: PciDriver, id: Required<PciId>): boolean {
+    const rest = [...this.addedIds(driver)];
+    const at = rest.findIndex((other) => matchesId(id, { ...id, ...other }));
+    if (at < 0) return false;
+    rest.splice(at, 1);
+    this.added.set(driver, rest);
+    return true;
   }
 
   /** A VF appeared (pci_iov_add_virtfn). drivers_autoprobe 0 leaves it alone unless an override names a driver. */
@@ -57,10 +81,20 @@ export class PciBus {
     if (group.devices.length === 0 && group.ports.length === 0) this.groups.delete(group.id);
   }
 
+  /** pci_rescan_bus: functions that are there and were removed are found again, and offered to the drivers. */
+  *rescan(): Task<void> {
+    for (const fn of this.hardware.functions) {
+      if (fn.physical !== undefined || this.devices.has(fn.name)) continue;
+      const device = new PciDevice(this.hardware, fn, undefined, this);
+      this.add(device);
+      yield* this.autoprobe(device);
+    }
+  }
+
   /** A write to a driver's `bind` file. ENODEV: no such device, or the driver does not match it; EBUSY: it has a driver. */
   bind(driver: PciDriver, name: string): Result {
     const device = this.devices.get(name);
-    if (device === undefined || !matches(driver, device)) return -ERRNO.ENODEV;
+    if (device === undefined || !this.fits(driver, device)) return -ERRNO.ENODEV;
     if (device.driver !== undefined) return -ERRNO.EBUSY;
     return lockedProbe(driver, device);
   }
@@ -83,9 +117,13 @@ export class PciBus {
   *autoprobe(device: PciDevice): Task<number> {
     for (const driver of this.drivers.values()) {
       if (device.driver !== undefined) return 0;
-      if (matches(driver, device)) yield* probe(driver, device);
+      if (this.fits(driver, device)) yield* probe(driver, device);
     }
     return 0;
+  }
+
+  private fits(driver: PciDriver, device: PciDevice): boolean {
+    return matches(driver, device, this.addedIds(driver));
   }
 
   private add(device: PciDevice): void {
@@ -109,22 +147,6 @@ export class PciBus {
     this.groups.set(id, group);
     return group;
   }
-}
-
-/** pci_match_device: an override names the one driver that may bind; tables marked so match only through it. */
-function matches(driver: PciDriver, device: PciDevice): boolean {
-  if (device.driverOverride !== undefined) {
-    if (device.driverOverride !== driver.name) return false;
-    return idMatch(driver, device) || !driver.overrideOnly;
-  }
-  return !driver.overrideOnly && idMatch(driver, device);
-}
-
-function idMatch(driver: PciDriver, device: PciDevice): boolean {
-  return driver.ids.some(
-    (id) =>
-      (id.vendor === ANY_ID || id.vendor === device.vendor) && (id.device === ANY_ID || id.device === device.device),
-  );
 }
 
 function* lockedProbe(driver: PciDriver, device: PciDevice): Task<number> {

@@ -9,6 +9,7 @@ import { Mutex } from '../../../sim/mutex.ts';
 import type { PciFunction } from '../../../sim/pci/function.ts';
 import type { Quad } from '../../../sim/pci/model.ts';
 import { BAR, CAP, EXP, EXT_CAP, PCI } from '../../../sim/pci/registers.ts';
+import type { Bridge } from '../../../sim/pci/topology.ts';
 import type { Scheduler } from '../../../sim/scheduler.ts';
 import type { IommuGroup } from '../iommu-group.ts';
 import type { PciBus } from './bus.ts';
@@ -27,6 +28,8 @@ export interface Resource {
 const NONE: Resource = { start: 0, length: 0, io: false, prefetch: false, wide: false };
 /** Index of the expansion ROM among the resources. */
 export const ROM_RESOURCE = 6;
+/** IORESOURCE_ROM_SHADOW: firmware's copy of the boot display's ROM (arch/x86/pci/fixup.c: pci_fixup_video). */
+const SHADOW_ROM: Resource = { ...NONE, start: 0xc_0000, length: 0x2_0000 };
 
 /** Memory of the kernel that the device can reach: what dma_alloc_coherent gives. */
 export interface DmaBuffer {
@@ -79,6 +82,8 @@ export class PciDevice {
   /** A user's reset holds the translation of ATS functions: attach answers EBUSY. */
   resetting = false;
   enableCount = 0;
+  /** Names of the reset methods that the administrator chose; undefined: the kernel's order. */
+  resetOrder: readonly string[] | undefined;
   /** The bus it was found on. */
   readonly bus: PciBus;
   private readonly hardware: Hardware;
@@ -103,6 +108,10 @@ export class PciDevice {
     this.sriov = physfn === undefined ? readSriov(fn) : undefined;
   }
 
+  /** The ROM that the kernel reads is a copy in memory: nothing of the function has to be enabled for it. */
+  get hasShadowRom(): boolean {
+    return this.resources[ROM_RESOURCE] === SHADOW_ROM;
+  }
   get isVirtfn(): boolean {
     return this.physfn !== undefined;
   }
@@ -141,8 +150,17 @@ export class PciDevice {
       if (other >> 8 === bus && other !== this.function.id) return false;
     return true;
   }
+  /** PCI_DEV_FLAGS_NO_BUS_RESET: it does not come back from one. */
+  get noBusReset(): boolean {
+    return this.function.template.description.quirks?.includes('no_bus_reset') ?? false;
+  }
   get isSriovPf(): boolean {
     return this.extendedCapability(EXT_CAP.SRIOV) !== 0 && this.totalVfs > 0;
+  }
+
+  /** Whether another function has something in [start, end) of bus addresses. */
+  sharesBus(start: number, end: number): boolean {
+    return this.hardware.topology.claimedByOther(this.function, start, end);
   }
 
   /** The registers of a BAR (pci_iomap). */
@@ -156,9 +174,14 @@ export class PciDevice {
     };
   }
 
+  /** The port or bridge above; undefined on the root bus. */
+  get upstream(): Bridge | undefined {
+    return this.hardware.topology.bridgeAbove(this.function);
+  }
+
   /** The port above reports a link that never comes back after a secondary bus reset. */
   get losesLink(): boolean {
-    return this.hardware.topology.bridgeAbove(this.function)?.description.linkActive === 'stays-down';
+    return this.upstream?.description.linkActive === 'stays-down';
   }
 
   /** Kernel memory mapped for this device in its group's default domain; zeroed as dma_alloc_coherent's, or not. */
@@ -200,13 +223,7 @@ function readResources(fn: PciFunction): Resource[] {
   });
   const rom = fn.template.description.rom;
   if (rom && fn.vf === undefined)
-    list[ROM_RESOURCE] = {
-      start: fn.windows[ROM_RESOURCE] ?? 0,
-      length: rom.size,
-      io: false,
-      prefetch: false,
-      wide: false,
-    };
+    list[ROM_RESOURCE] = rom.shadow ? SHADOW_ROM : { ...NONE, start: fn.windows[ROM_RESOURCE] ?? 0, length: rom.size };
   return list;
 }
 

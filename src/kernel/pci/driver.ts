@@ -3,10 +3,15 @@ import type { Task } from '../../../sim/scheduler.ts';
 import type { Result } from '../file.ts';
 import type { PciDevice } from './device.ts';
 
-/** A row of an id table. */
+/** A row of an id table (struct pci_device_id). What is left out matches anything. */
 export interface PciId {
   readonly vendor: number;
   readonly device: number;
+  readonly subvendor?: number;
+  readonly subdevice?: number;
+  /** Class, subclass and programming interface, of which the bits of `classMask` are compared. */
+  readonly class?: number;
+  readonly classMask?: number;
 }
 
 /** Matches any vendor or device. */

@@ -20,7 +20,8 @@ export function setPowerState(device: PciDevice, state: number): number {
   if (state !== D0 && current > state) return -ERRNO.EINVAL;
   const pmc = device.readConfig(pm + PM.PMC, 2);
   if ((state === 1 && !(pmc & PM_CAP.D1)) || (state === 2 && !(pmc & PM_CAP.D2))) return -ERRNO.EIO;
-  device.writeConfig(pm + PM.CTRL, 2, (control & ~PM_CTRL.STATE_MASK) | state);
+  // pci_power_up writes the whole word 0; a deeper state leaves the other bits alone (pci_set_low_power_state).
+  device.writeConfig(pm + PM.CTRL, 2, state === D0 ? 0 : (control & ~PM_CTRL.STATE_MASK) | state);
   return 0;
 }
 

@@ -64,7 +64,7 @@ export const RESET_METHODS: readonly ResetMethod[] = [
   },
   {
     name: 'bus',
-    applies: (device) => device.soleOnBus,
+    applies: (device) => device.soleOnBus && !device.noBusReset,
     *reset(device) {
       device.function.reset('bus');
       yield 100 * MILLISECOND;
@@ -73,20 +73,29 @@ export const RESET_METHODS: readonly ResetMethod[] = [
   },
 ];
 
-/** The methods that work for this device, first choice first. */
-export function resetMethods(device: PciDevice): ResetMethod[] {
+/** The methods that work for this device, in the kernel's order. */
+export function applicableMethods(device: PciDevice): ResetMethod[] {
   return RESET_METHODS.filter((method) => method.applies(device));
 }
 
-/** pci_probe_reset_function: 0 if some method works, else ENOTTY. */
+/** The methods in use, first choice first: an administrator may have chosen among those that work. */
+export function resetMethods(device: PciDevice): ResetMethod[] {
+  const works = applicableMethods(device);
+  const { resetOrder } = device;
+  if (resetOrder === undefined) return works;
+  return resetOrder
+    .map((name) => works.find((method) => method.name === name))
+    .filter((method) => method !== undefined);
+}
+
+/** pci_probe_reset_function: 0 if some method is there, else ENOTTY. */
 export function probeReset(device: PciDevice): number {
-  return RESET_METHODS.some((method) => method.applies(device)) ? 0 : -ERRNO.ENOTTY;
+  return resetMethods(device).length > 0 ? 0 : -ERRNO.ENOTTY;
 }
 
 /** __pci_reset_function_locked: the bare reset. ENOTTY from a method tries the next; other errors end it. */
 export function* resetFunctionLocked(device: PciDevice): Task<number> {
-  for (const method of RESET_METHODS) {
-    if (!method.applies(device)) continue;
+  for (const method of resetMethods(device)) {
     const result = yield* method.reset(device);
     if (result !== -ERRNO.ENOTTY) return result;
   }

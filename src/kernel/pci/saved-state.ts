@@ -1,5 +1,6 @@
 /** pci_save_state and pci_restore_state (drivers/pci/pci.c of Linux 7.3): what of a function survives a reset. */
 import { AER_REGISTERS, CAP, EXP, EXT_CAP, MSI, MSI_FLAGS, MSIX, MSIX_FLAGS, PCI } from '../../../sim/pci/registers.ts';
+import { clearStatus } from './aer.ts';
 import type { PciDevice } from './device.ts';
 
 /** What {@link saveState} keeps. */
@@ -15,16 +16,24 @@ export interface SavedState {
 /** pci_save_pcie_state: LNKCTL and friends exist on ports and endpoints alike in version 2 capabilities. */
 const EXP_REGISTERS = [EXP.DEVCTL, EXP.LNKCTL, EXP.SLTCTL, EXP.RTCTL, EXP.DEVCTL2, EXP.LNKCTL2, EXP.SLTCTL2];
 
-/** Keeps what the kernel keeps: header, PCI Express controls, AER masks, and the message interrupts in force. */
+/** Both maximum latencies of the LTR capability, and the command register of PCI-X. */
+const LTR_MAX_LATENCIES = 4;
+const PCIX_CMD = 2;
+
+/** Keeps what the kernel keeps: header, PCI Express and PCI-X controls, latencies, AER masks, messages in force. */
 export function saveState(device: PciDevice): SavedState {
   const config = device.function.config;
   const registers: [number, number, number][] = [];
   const keep = (at: number, width: number): void => void registers.push([at, width, config.read(at, width)]);
+  const ltr = device.extendedCapability(EXT_CAP.LTR);
+  if (ltr) keep(ltr + LTR_MAX_LATENCIES, 4);
   const exp = device.capability(CAP.EXP);
   const version = exp ? config.read(exp + EXP.FLAGS, 1) & 0xf : 0;
   if (exp) for (const at of EXP_REGISTERS) if (version >= 2 || at < EXP.DEVCAP2) keep(exp + at, 2);
   const aer = device.extendedCapability(EXT_CAP.ERR);
   if (aer) for (const at of AER_REGISTERS) keep(aer + at, 4);
+  const pcix = device.capability(CAP.PCIX);
+  if (pcix) keep(pcix + PCIX_CMD, 2);
   const msi = device.capability(CAP.MSI);
   if (msi && config.read(msi + MSI.FLAGS, 2) & MSI_FLAGS.ENABLE) {
     const wide = (config.read(msi + MSI.FLAGS, 2) & MSI_FLAGS.X64BIT) !== 0;
@@ -47,6 +56,7 @@ export function saveState(device: PciDevice): SavedState {
 /** Puts it back: capability registers, then header dwords from the last to the first, only those that differ. */
 export function restoreState(device: PciDevice, state: SavedState): void {
   const fn = device.function;
+  clearStatus(device);
   if (state.msixTable !== undefined) fn.msix!.bytes.set(state.msixTable);
   for (const [at, width, value] of state.registers) device.writeConfig(at, width, value);
   const view = new DataView(state.header.buffer, state.header.byteOffset);

@@ -51,7 +51,8 @@ export function value(show: () => string | number): Attribute {
 /** Opens an attribute as a file. A directory cannot be opened for input or output here. */
 export function openNode(node: Node, path: string, how: OpenFlags): OpenFile | number {
   if (node.kind === 'directory' || node.kind === 'link') return -ERRNO.EISDIR;
-  if (how.write && node.kind === 'attribute' && node.store === undefined && how.read === false) return -ERRNO.EACCES;
+  // Not even root opens an attribute for what it cannot do (fs/kernfs/file.c: KERNFS_ROOT_EXTRA_OPEN_PERM_CHECK).
+  if (node.kind === 'attribute' && ((how.write && !node.store) || (how.read && !node.show))) return -ERRNO.EACCES;
   let position = 0;
   const text = (): Uint8Array => Buffer.from((node as Attribute).show?.() ?? '');
   return {

@@ -4,8 +4,10 @@ import type { Task } from '../../../sim/scheduler.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import type { PciBus } from '../pci/bus.ts';
 import type { PciDevice } from '../pci/device.ts';
-import { probeReset, resetAround, resetFunctionLocked, resetMethods } from '../pci/reset.ts';
+import { applicableMethods, probeReset, resetAround, resetFunctionLocked, resetMethods } from '../pci/reset.ts';
 import { setNumVfs } from '../pci/sriov.ts';
+import { kstrtobool } from './kstrtobool.ts';
+import { parseUnsigned } from './kstrtouint.ts';
 import { type Attribute, collection, type Directory, directory, type Node, value } from './node.ts';
 
 const hex = (number: number, digits: number): string => `0x${number.toString(16).padStart(digits, '0')}`;
@@ -32,18 +34,20 @@ export function pciDeviceDirectory(device: PciDevice, bus: PciBus, extra: Extra)
     driver_override: () => driverOverride(device),
     driver: () => (device.driver ? { kind: 'link', target: `/sys/bus/pci/drivers/${device.driver.name}` } : undefined),
     iommu_group: () => ({ kind: 'link', target: `/sys/kernel/iommu_groups/${device.group!.id}` }),
-    reset: () => (probeReset(device) === 0 ? reset(device) : undefined),
-    reset_method: () =>
-      value(() =>
-        resetMethods(device)
-          .map((m) => m.name)
-          .join(' '),
-      ),
+    reset: () => (applicableMethods(device).length > 0 ? reset(device) : undefined),
+    reset_method: () => (applicableMethods(device).length > 0 ? resetMethod(device) : undefined),
+    remove: () => ({
+      kind: 'attribute',
+      store: (text) => {
+        const number = parseUnsigned(text);
+        if (number === undefined) return -ERRNO.EINVAL;
+        return number === 0 ? 0 : remove(device, bus);
+      },
+    }),
     ...(device.physfn ? { physfn: () => ({ kind: 'link', target: devicePath(device.physfn!.name) }) as const } : {}),
     ...(device.isSriovPf ? sriovEntries(device) : {}),
     ...extra(device),
   };
-  void bus;
   return directory(entries);
 }
 
@@ -67,9 +71,9 @@ function sriovEntries(device: PciDevice): Record<string, () => Node | undefined>
       kind: 'attribute',
       show: () => `${device.sriovDriversAutoprobe ? 1 : 0}\n`,
       store: (text) => {
-        const word = text.trim();
-        if (!/^[01yYnN]/.test(word)) return -ERRNO.EINVAL;
-        device.sriovDriversAutoprobe = /^[1yY]/.test(word);
+        const wanted = kstrtobool(text);
+        if (wanted === undefined) return -ERRNO.EINVAL;
+        device.sriovDriversAutoprobe = wanted;
         return 0;
       },
     }),
@@ -81,14 +85,6 @@ function sriovEntries(device: PciDevice): Record<string, () => Node | undefined>
   return entries;
 }
 
-/** kstrtouint: decimal, 0x hex or 0 octal, one trailing newline allowed. */
-export function parseUnsigned(text: string): number | undefined {
-  const word = text.endsWith('\n') ? text.slice(0, -1) : text;
-  if (/^0x[0-9a-f]+$/i.test(word)) return Number.parseInt(word, 16);
-  if (/^0[0-7]*$/.test(word)) return Number.parseInt(word, 8);
-  return /^[1-9][0-9]*$/.test(word) ? Number.parseInt(word, 10) : undefined;
-}
-
 function driverOverride(device: PciDevice): Attribute {
   return {
     kind: 'attribute',
@@ -96,6 +92,35 @@ function driverOverride(device: PciDevice): Attribute {
     store: (text) => {
       const name = text.split('\n')[0]!;
       device.driverOverride = name === '' ? undefined : name;
+      return 0;
+    },
+  };
+}
+
+/** pci_stop_and_remove_bus_device: waits until the driver has let go. A rescan of the bus finds the device again. */
+function* remove(device: PciDevice, bus: PciBus): Task<number> {
+  if (bus.devices.get(device.name) === device) yield* bus.removeDevice(device);
+  return 0;
+}
+
+/** reset_method_store: which methods are tried, and in which order; `default`: all, in the kernel's; empty: none. */
+function resetMethod(device: PciDevice): Attribute {
+  const names = (): string =>
+    resetMethods(device)
+      .map((method) => method.name)
+      .join(' ');
+  return {
+    kind: 'attribute',
+    show: () => (names() === '' ? '' : `${names()}\n`),
+    store(text) {
+      const words = text.split(/\s+/).filter((word) => word !== '');
+      if (words.length === 1 && words[0] === 'default') {
+        device.resetOrder = undefined;
+        return 0;
+      }
+      const chosen = words.map((word) => applicableMethods(device).find(({ name }) => name === word));
+      if (chosen.includes(undefined) || new Set(words).size < words.length) return -ERRNO.EINVAL;
+      device.resetOrder = words;
       return 0;
     },
   };

@@ -3,11 +3,15 @@ import type { Task } from '../../../sim/scheduler.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import type { PciBus } from '../pci/bus.ts';
 import type { PciDriver } from '../pci/driver.ts';
+import { parseUnsigned } from './kstrtouint.ts';
+import { newId, removeId } from './new-id.ts';
 import { collection, type Directory, type Node } from './node.ts';
 import { devicePath } from './pci-device.ts';
 
 const FILES: Record<string, (bus: PciBus, driver: PciDriver) => Node> = {
   bind: (bus, driver) => ({ kind: 'attribute', store: (text) => bus.bind(driver, text.trim()) }),
+  new_id: newId,
+  remove_id: removeId,
   unbind: (bus, driver) => ({
     kind: 'attribute',
     store: (text) => {
@@ -55,4 +59,21 @@ export function driversProbe(bus: PciBus): Node {
       return device === undefined ? -ERRNO.ENODEV : bus.autoprobe(device);
     },
   };
+}
+
+/** /sys/bus/pci/rescan (drivers/pci/pci-sysfs.c: rescan_store). */
+export function rescan(bus: PciBus): Node {
+  return {
+    kind: 'attribute',
+    store: (text) => {
+      const number = parseUnsigned(text);
+      if (number === undefined) return -ERRNO.EINVAL;
+      return number === 0 ? 0 : found(bus);
+    },
+  };
+}
+
+function* found(bus: PciBus): Task<number> {
+  yield* bus.rescan();
+  return 0;
 }
