@@ -13,6 +13,7 @@ const AF = { kind: 'af', at: 0xe0, body: '060300' };
 const NO_FLR = { kind: 'exp', at: CARD.EXP, body: '02000080000000000000' };
 const FLR = { kind: 'exp', at: CARD.EXP, body: '02000080001000000000' };
 
+// covers: RS10
 describe('the method', () => {
   const only = (capabilities: readonly object[], below = true): Rig => {
     const slot = { devfn: '00.0', function: simple('x', { capabilities: capabilities as never }) };
@@ -56,6 +57,7 @@ describe('the method', () => {
 });
 
 describe('around a reset', () => {
+  // covers: HW09 RS11
   test('BARs, command, MSI-X and PCI Express controls come back, the device’s own registers do not', () => {
     const rig = new Rig();
     const { function: fn } = rig.device(PF);
@@ -144,6 +146,7 @@ describe('around a reset', () => {
   });
 });
 
+// covers: RS13
 test('a secondary bus reset reaches siblings and VFs, and all of them work afterwards', () => {
   const rig = new Rig();
   rig.load(driver('pf', [], { ids: [{ vendor: 0x1234, device: 0x00f0 }], sriovConfigure: configureVfs }));

@@ -20,6 +20,7 @@ function setup(pf: Partial<PciDriver> = { sriovConfigure: configureVfs }): { rig
 const numvfs = (rig: Rig, text: string): number => rig.echo(rig.sys(PF, 'sriov_numvfs'), text);
 
 describe('sriov_numvfs', () => {
+  // covers: SR02 SR10
   test('makes VFs, which are devices with links, a group and a driver of their own', () => {
     const { rig, log } = setup();
     expect(numvfs(rig, '2')).toBe(1);
@@ -43,6 +44,7 @@ describe('sriov_numvfs', () => {
     expect(rig.device(PF).function.virtuals).toEqual([]);
   });
 
+  // covers: SR02
   test('more than TotalVFs is ERANGE, another number while some are enabled EBUSY, the same number nothing', () => {
     const { rig, log } = setup();
     expect(numvfs(rig, '5')).toBe(E.ERANGE);
@@ -54,6 +56,7 @@ describe('sriov_numvfs', () => {
     expect(rig.cat(rig.sys(PF, 'sriov_numvfs'))).toBe('2\n');
   });
 
+  // covers: SR02
   test('without a driver, or with one that knows nothing of VFs, it is ENOENT', () => {
     expect(numvfs(setup({}).rig, '1')).toBe(E.ENOENT);
     expect(numvfs(setup({ ids: [] }).rig, '1')).toBe(E.ENOENT);
@@ -69,6 +72,7 @@ describe('sriov_numvfs', () => {
     expect(rig.device(PF).virtfns).toHaveLength(2);
   });
 
+  // covers: SR02
   test('the driver’s errno is the answer, and no VF is there', () => {
     const { rig } = setup({ sriovConfigure: () => E.ENOMEM });
     expect(numvfs(rig, '1')).toBe(E.ENOMEM);
@@ -103,6 +107,7 @@ test('unbinding the PF’s driver takes the VFs away first', () => {
   expect(rig.device(PF).numVfs).toBe(0);
 });
 
+// covers: SR10 SR13
 test('a VF has no INTx, no memory enable, and the PF’s vendor', () => {
   const { rig } = setup();
   numvfs(rig, '1');
@@ -113,6 +118,7 @@ test('a VF has no INTx, no memory enable, and the PF’s vendor', () => {
   expect(vf.resources[0]!.start).toBe(vf.function.windows[0]);
 });
 
+// covers: RS12
 test('a reset of the PF takes its VFs down, and the kernel brings the same VFs up again', () => {
   const { rig } = setup();
   numvfs(rig, '2');

@@ -6,6 +6,7 @@ const shape = (accesses: readonly Access[]): string => accesses.map(([, , at, wi
 
 describe('read and write of BARs', () => {
   // The device model takes 64 bits as two halves.
+  // covers: RW01
   it.each([
     [3, 9, '1@3 4@4 4@8'],
     [0, 15, '4@0 4@4 4@8 2@12 1@14'],
@@ -21,6 +22,7 @@ describe('read and write of BARs', () => {
     expect(shape(bench.accesses())).toBe(expected);
   });
 
+  // covers: RW05
   it('keep the MSI-X table from the user', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -33,6 +35,7 @@ describe('read and write of BARs', () => {
     expect(Buffer.from(device.core.pdev.function.msix!.bytes)).toEqual(table);
   });
 
+  // covers: RW03 RW05
   it('answer for the MSI-X table with memory disabled too', () => {
     const device = new Bench().open('0000:01:00.0');
     device.setConfig(4, 2, 0);
@@ -41,6 +44,7 @@ describe('read and write of BARs', () => {
     expect(device.read(region(0, 0x1ff8), 16)).toBe(E.EIO);
   });
 
+  // covers: RW02 FD08
   it('are short at the end, and invalid beyond it', () => {
     const device = new Bench().open('0000:01:00.0');
     expect(device.read(region(0, 0x3ffc), 8)).toBe('00000000');
@@ -51,6 +55,7 @@ describe('read and write of BARs', () => {
     expect(device.read(region(8), 4)).toBe(E.EINVAL);
   });
 
+  // covers: RW04
   it('of I/O ports do not ask whether memory is enabled', () => {
     const device = new Bench().open('0000:01:00.0');
     device.setConfig(4, 2, 1);
@@ -58,6 +63,7 @@ describe('read and write of BARs', () => {
     expect(device.read(region(0), 4)).toBe(E.EIO);
   });
 
+  // covers: RW12
   it('fault after the side effect of a read, before that of a write', () => {
     const bench = new Bench();
     const { fd } = bench.open('0000:01:00.0');
@@ -67,6 +73,7 @@ describe('read and write of BARs', () => {
     expect(bench.accesses()).toEqual([]);
   });
 
+  // covers: RW07 RW08
   it('of a ROM are read-only, need decode, and have no wider access than four bytes', () => {
     const device = new Bench().open('0000:01:00.0');
     expect(device.write(region(6), '00')).toBe(E.EINVAL);

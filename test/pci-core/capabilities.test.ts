@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Bench, CONFIG, E, region } from './bench.ts';
 
 describe('power management', () => {
+  // covers: CF18 CF19 PW05 MM06 MM08
   it('moves the device to D3hot and back, and takes its memory away meanwhile', () => {
     const device = new Bench().open('0000:01:00.0');
     const mapping = device.mmap(region(0), 4096);
@@ -17,6 +18,7 @@ describe('power management', () => {
     expect(device.touch(mapping)).toBe(true);
   });
 
+  // covers: CF18
   it('swallows states the function does not have', () => {
     const device = new Bench().open('0000:00:02.0');
     for (const state of [1, 2]) {
@@ -25,6 +27,7 @@ describe('power management', () => {
     }
   });
 
+  // covers: CF20
   it('restores a function that loses its registers in D3hot', () => {
     const device = new Bench().open('0000:00:02.0');
     const address = device.raw(0x10, 4);
@@ -35,6 +38,7 @@ describe('power management', () => {
     expect(device.raw(4, 2) & 7).toBe(6);
   });
 
+  // covers: PW06 SR09
   it('keeps a PF awake while it has VFs', () => {
     const bench = new Bench();
     const core = bench.bind(bench.pdev('0000:01:00.0'));
@@ -46,6 +50,7 @@ describe('power management', () => {
 });
 
 describe('MSI', () => {
+  // covers: CF29 CF32
   it('cannot be enabled, nor widened, by configuration writes alone', () => {
     const device = new Bench().open('0000:01:00.0');
     expect(device.config(0x52, 2)).toBe(0x0086);
@@ -58,6 +63,7 @@ describe('MSI', () => {
     expect(device.raw(0x52, 2)).toBe(0x0086);
   });
 
+  // covers: CF29
   it('limits the messages to what was set up', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -86,6 +92,7 @@ describe('MSI', () => {
     expect(device.core.msiQmax).toBe(qmax);
   });
 
+  // covers: CF30
   it("never shows the host's message, nor gives hardware the user's", () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -106,6 +113,7 @@ describe('MSI', () => {
 });
 
 describe('MSI-X', () => {
+  // covers: CF33
   it('shows what the host programmed, and ignores writes', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -119,6 +127,7 @@ describe('MSI-X', () => {
 });
 
 describe('PCI Express', () => {
+  // covers: CF22
   it('virtualises payload and read request, and lets an allowed read request through', () => {
     const device = new Bench().open('0000:01:00.0');
     expect(device.raw(0x68, 2)).toBe(0x2810);
@@ -130,12 +139,14 @@ describe('PCI Express', () => {
     expect(device.raw(0x68, 2) & 0x7000).toBe(0x5000);
   });
 
+  // covers: CF25
   it('keeps ARI forwarding from the user', () => {
     const device = new Bench().open('0000:01:00.0');
     device.setConfig(0x88, 2, 0xffff);
     expect(device.raw(0x88, 2) & 0x20).toBe(0);
   });
 
+  // covers: CF23
   it('resets the function when FLR is written, and answers the write', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -149,6 +160,7 @@ describe('PCI Express', () => {
     expect(device.config(0x68, 2) & 0x8000).toBe(0);
   });
 
+  // covers: CF23
   it('ignores what comes of the reset', () => {
     const device = new Bench().open('0000:01:00.0');
     device.write(region(0, 0x10), '78563412');
@@ -166,6 +178,7 @@ describe('PCI Express', () => {
 });
 
 describe('advanced features', () => {
+  // covers: CF27
   it('reset a conventional function', () => {
     const device = new Bench().open('0000:00:02.0');
     device.write(region(0, 0x10), '78563412');
@@ -176,6 +189,7 @@ describe('advanced features', () => {
 });
 
 describe('vital product data', () => {
+  // covers: CF21
   it('completes a read at once, and leaves the flag alone when the device does not answer', () => {
     const device = new Bench().open('0000:01:00.0');
     device.core.vpd.read = (at) => (at === 4 ? 0x1122_3344 : undefined);
@@ -186,6 +200,7 @@ describe('vital product data', () => {
     expect(device.config(0xb2, 2)).toBe(0x0008);
   });
 
+  // covers: CF21
   it('completes a write at once', () => {
     const device = new Bench().open('0000:01:00.0');
     const written: number[][] = [];
@@ -198,6 +213,7 @@ describe('vital product data', () => {
 });
 
 describe('vendor specific', () => {
+  // covers: CF34
   it('is written raw', () => {
     const device = new Bench().open('0000:01:00.0');
     device.setConfig(0xc4, 4, 0x0bad_cafe);
@@ -207,6 +223,7 @@ describe('vendor specific', () => {
 });
 
 describe('advanced error reporting', () => {
+  // covers: CF38
   it('lets masks through and nothing else', () => {
     const device = new Bench().open('0000:01:00.0');
     device.setConfig(0x108, 4, 0xffff_ffff);

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Bench, E, region } from './bench.ts';
 
 describe('the COMMAND register', () => {
+  // covers: CF04
   it('sends mastering and decode to hardware, and keeps INTX_DISABLE to itself', () => {
     const device = new Bench().open('0000:01:00.0');
     device.setConfig(4, 2, 0x0406);
@@ -20,6 +21,7 @@ describe('the COMMAND register', () => {
     expect(device.raw(4, 2)).toBe(0x0002);
   });
 
+  // covers: RW03
   it('decides whether device memory can be reached, whatever hardware says', () => {
     const device = new Bench().open('0000:01:00.0');
     expect(device.read(region(0), 4)).toBe('00000000');
@@ -33,6 +35,7 @@ describe('the COMMAND register', () => {
     expect(device.read(region(0), 4)).toBe('00000000');
   });
 
+  // covers: CF06
   it('puts BARs back that a reset has taken from hardware', () => {
     const device = new Bench().open('0000:01:00.0');
     const address = device.raw(0x10, 4);
@@ -41,6 +44,7 @@ describe('the COMMAND register', () => {
     expect(device.raw(0x10, 4)).toBe(address);
   });
 
+  // covers: CF04 SR11
   it('has a memory bit on a VF that means nothing', () => {
     const bench = new Bench();
     const device = bench.open(bench.vf());

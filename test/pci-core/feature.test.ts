@@ -9,6 +9,7 @@ function feature(device: Opened, flags: number, words: readonly number[] = [], a
 }
 
 describe('low power', () => {
+  // covers: PW01 PW03
   it('lets calls wake the device for a moment, and takes mappings away', () => {
     const device = new Bench().open('0000:01:00.0');
     const mapping = device.mmap(region(0), 0x1000);
@@ -26,6 +27,7 @@ describe('low power', () => {
     expect(device.raw(0x44, 2) & 3).toBe(0);
   });
 
+  // covers: PW02
   it('with a wake-up eventfd ends at the first access', () => {
     const bench = new Bench();
     const device = bench.open(bench.vf());
@@ -60,6 +62,7 @@ describe('low power', () => {
 });
 
 describe('a VF token as a feature', () => {
+  // covers: SR06
   it('belongs to SR-IOV PFs, and can only be set', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -77,12 +80,14 @@ describe('dma-buf export', () => {
     feature(device, flags | FEATURE.DMA_BUF, words);
   const range = (offset: number, length: number): number[] => [offset, 0, length, 0];
 
+  // covers: DB01
   it('gives a descriptor for page-aligned ranges of a mapped BAR', () => {
     const device = new Bench().open('0000:01:00.0');
     expect(dmaBuf(device, [0, 0, 0, 1, ...range(0, 0x1000)])).toBeGreaterThan(2);
     expect(dmaBuf(device, [0, 0, 0, 2, ...range(0x2000, 0x1000), ...range(0, 0x1000)])).toBeGreaterThan(2);
   });
 
+  // covers: DB01
   it('is refused in the order of the kernel', () => {
     const device = new Bench().open('0000:01:00.0');
     expect(dmaBuf(device, [0, 0, 0, 0, ...range(0, 0x1000)])).toBe(E.EINVAL);
@@ -98,6 +103,7 @@ describe('dma-buf export', () => {
     expect(dmaBuf(device, [], GET | PROBE)).toBe(E.EOPNOTSUPP);
   });
 
+  // covers: DB02
   it('is revoked with memory, and back with it', () => {
     const device = new Bench().open('0000:01:00.0');
     const fd = dmaBuf(device, [0, 0, 0, 1, ...range(0, 0x1000)]);
@@ -113,6 +119,7 @@ describe('dma-buf export', () => {
 });
 
 describe('features nobody knows', () => {
+  // covers: MG18 DB04
   it('are ENOTTY', () => {
     const device = new Bench().open('0000:01:00.0');
     for (const index of [FEATURE.MIGRATION, FEATURE.BUS_MASTER, FEATURE.ZPCI_ERROR, 0xffff])

@@ -28,6 +28,7 @@ function twins(bench: Bench) {
 }
 
 describe('GET_PCI_HOT_RESET_INFO', () => {
+  // covers: RS04
   it('lists everything on the bus with its group', () => {
     const bench = new Bench();
     const { device } = twins(bench);
@@ -36,6 +37,7 @@ describe('GET_PCI_HOT_RESET_INFO', () => {
     expect(device.words(7)).toEqual([100, 0, 2, id, 0x0002 << 16, id, (0x0102 << 16) >>> 0]);
   });
 
+  // covers: RS04
   it('says how many there are when the room is too small', () => {
     const bench = new Bench();
     const { device } = twins(bench);
@@ -44,6 +46,7 @@ describe('GET_PCI_HOT_RESET_INFO', () => {
     expect(device.ioctl(VFIO.DEVICE_GET_PCI_HOT_RESET_INFO, [11, 0, 0])).toBe(E.EINVAL);
   });
 
+  // covers: RS04
   it('does not exist on the root bus', () => {
     const device = new Bench().open('0000:00:02.0');
     expect(device.ioctl(VFIO.DEVICE_GET_PCI_HOT_RESET_INFO, [100, 0, 0])).toBe(E.ENODEV);
@@ -52,6 +55,7 @@ describe('GET_PCI_HOT_RESET_INFO', () => {
 });
 
 describe('PCI_HOT_RESET', () => {
+  // covers: RS06 RS09
   it('needs the groups of all affected devices, and all of them bound', () => {
     const bench = new Bench();
     const { device, group } = twins(bench);
@@ -62,6 +66,7 @@ describe('PCI_HOT_RESET', () => {
     expect(device.read(region(0, 0x10), 4)).toBe('00000000');
   });
 
+  // covers: RS06
   it('checks its argument in the order of the kernel', () => {
     const bench = new Bench();
     const { device, group } = twins(bench);
@@ -76,6 +81,7 @@ describe('PCI_HOT_RESET', () => {
     expect(device.ioctl(VFIO.DEVICE_PCI_HOT_RESET, [16, 0, 1, foreign])).toBe(E.EINVAL);
   });
 
+  // covers: RS08
   it('is busy while another reset holds a device, and lets the others go', () => {
     const bench = new Bench();
     const { device, group } = twins(bench);
@@ -97,6 +103,7 @@ describe('PCI_HOT_RESET', () => {
 });
 
 describe('the last close', () => {
+  // covers: LC18
   it('resets the bus for devices that cannot be reset alone', () => {
     const bench = new Bench();
     const { device } = twins(bench);

@@ -15,6 +15,7 @@ import { Bench, E, region } from './bench.ts';
 const registry = { registerDevice: () => 0, *unregisterDevice() {} };
 
 describe('binding', () => {
+  // covers: LC06
   it('puts an idle function to sleep, unless told not to', () => {
     const bench = new Bench();
     const pdev = bench.pdev('0000:01:00.0');
@@ -50,6 +51,7 @@ describe('binding', () => {
 });
 
 describe('open and close', () => {
+  // covers: LC07 LC16 LC17
   it('reset the function, and leave it without mastering and decode as it was', () => {
     const bench = new Bench();
     const pdev = bench.pdev('0000:01:00.0');
@@ -70,6 +72,7 @@ describe('open and close', () => {
     expect(bench.openBound(core).read(region(0, 0x10), 4)).toBe('00000000');
   });
 
+  // covers: LC07
   it('fail with EAGAIN while somebody holds the device lock, and leave nothing behind', () => {
     const bench = new Bench();
     const pdev = bench.pdev('0000:01:00.0');
@@ -93,6 +96,7 @@ describe('open and close', () => {
     expect(core.pdev.allocateVector(() => {})!.index).toBe(0);
   });
 
+  // covers: IR20 IR23
   it('forget the error and request eventfds', () => {
     const bench = new Bench();
     const core = bench.bind(bench.pdev('0000:00:02.0'));
@@ -120,6 +124,7 @@ describe('open and close', () => {
 });
 
 describe('SR-IOV through the library', () => {
+  // covers: SR01 SR09
   it('counts as once until it is switched off', () => {
     const bench = new Bench();
     const core = bench.bind(bench.pdev('0000:01:00.0'));

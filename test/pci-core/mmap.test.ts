@@ -4,6 +4,7 @@ import { Bench, E, region } from './bench.ts';
 const SHARED = { read: true, write: true, shared: true };
 
 describe('mappings of BARs', () => {
+  // covers: MM01 MM02 MM03 MM04
   it('exist for memory BARs, shared, within the page-aligned length', () => {
     const device = new Bench().open('0000:01:00.0');
     expect(device.mmap(region(0), 0x4000)).toBeGreaterThan(0);
@@ -14,6 +15,7 @@ describe('mappings of BARs', () => {
     for (const index of [6, 7, 8, 9]) expect(device.mmap(region(index), 0x1000)).toBe(E.EINVAL);
   });
 
+  // covers: LC13 MM03
   it('of a small BAR cover its page, the rest of which is nobody', () => {
     const device = new Bench().open('0000:01:00.0');
     const mapping = device.mmap(region(5), 0x1000);
@@ -21,6 +23,7 @@ describe('mappings of BARs', () => {
     expect(device.mmap(region(5), 0x2000)).toBe(E.EINVAL);
   });
 
+  // covers: MM05 MM06 MM08
   it('can be made while memory is disabled, and touched once it is enabled', () => {
     const device = new Bench().open('0000:01:00.0');
     device.setConfig(4, 2, 0);
@@ -31,6 +34,7 @@ describe('mappings of BARs', () => {
     expect(device.touch(mapping)).toBe(true);
   });
 
+  // covers: MM06 CF05
   it('go when the user disables memory: SIGBUS, not all ones', () => {
     const device = new Bench().open('0000:01:00.0');
     const mapping = device.mmap(region(0), 0x1000);
@@ -40,6 +44,7 @@ describe('mappings of BARs', () => {
     expect(device.bench.user.memory.write(mapping, Uint8Array.of(1))).toBe(false);
   });
 
+  // covers: SR11
   it('of a VF fault in again although its memory bit is off', () => {
     const bench = new Bench();
     const device = bench.open(bench.vf());
@@ -49,6 +54,7 @@ describe('mappings of BARs', () => {
     expect(device.touch(mapping)).toBe(true);
   });
 
+  // covers: MM09
   it('reach the real MSI-X table', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');

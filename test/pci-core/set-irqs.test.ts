@@ -22,6 +22,7 @@ function ring(device: Opened, vector: number): void {
 }
 
 describe('the argument of SET_IRQS', () => {
+  // covers: IR01
   it('is checked in the order of the kernel', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -37,6 +38,7 @@ describe('the argument of SET_IRQS', () => {
     expect(device.ioctl(VFIO.DEVICE_SET_IRQS, [23, EVENTFD_TRIGGER, MSIX, 0, 1, 0])).toBe(E.EINVAL);
   });
 
+  // covers: IR01 IR18
   it('without an action is ENOTTY, without a data type EINVAL', () => {
     const device = new Bench().open('0000:01:00.0');
     expect(device.setIrqs(0x01, MSIX, 0, 1)).toBe(E.ENOTTY);
@@ -47,6 +49,7 @@ describe('the argument of SET_IRQS', () => {
     }
   });
 
+  // covers: IR01
   it('names data that must be readable', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -59,6 +62,7 @@ describe('the argument of SET_IRQS', () => {
 });
 
 describe('MSI-X', () => {
+  // covers: IR12 IR14 IR15 IR16 IR17 IR22
   it('arms vectors, and a failing block disarms the whole prefix', () => {
     const bench = new Bench();
     const device = fixed(bench);
@@ -77,6 +81,7 @@ describe('MSI-X', () => {
     expect([a, b, d].map(({ counter }) => counter.drain())).toEqual([0n, 0n, 1n]);
   });
 
+  // covers: IR19
   it('is disabled by no data and count 0, once', () => {
     const bench = new Bench();
     const device = fixed(bench);
@@ -88,6 +93,7 @@ describe('MSI-X', () => {
     expect(device.setIrqs(NONE_TRIGGER, MSIX, 0, 0)).toBe(E.EINVAL);
   });
 
+  // covers: IR13
   it('grows vector by vector where the host can', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -109,6 +115,7 @@ describe('MSI-X', () => {
     expect(late.counter.drain()).toBe(1n);
   });
 
+  // covers: IR17
   it('signals by boolean where a byte is set', () => {
     const bench = new Bench();
     const device = fixed(bench);
@@ -118,6 +125,7 @@ describe('MSI-X', () => {
     expect([a, b].map(({ counter }) => counter.drain())).toEqual([0n, 1n]);
   });
 
+  // covers: IR16 IR22
   it('leaves nothing enabled when the first block fails', () => {
     const bench = new Bench();
     const device = fixed(bench);
@@ -135,6 +143,7 @@ describe('MSI-X', () => {
     expect(device.setIrqs(EVENTFD_TRIGGER, MSIX, 0, 1, [-1])).toBe(E.EINVAL);
   });
 
+  // covers: IR25
   it('works with memory disabled by the user, and through a reset', () => {
     const bench = new Bench();
     const device = fixed(bench);
@@ -160,6 +169,7 @@ describe('MSI-X', () => {
 });
 
 describe('MSI', () => {
+  // covers: IR02
   it('delivers each of several messages to its eventfd', () => {
     const bench = new Bench();
     const device = fixed(bench);
@@ -181,6 +191,7 @@ describe('MSI', () => {
     expect(device.setIrqs(EVENTFD_TRIGGER, MSIX, 0, 1, [other.fd])).toBe(E.EINVAL);
   });
 
+  // covers: IR11
   it('answers the number it can have when that is less, and enables nothing', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -205,6 +216,7 @@ describe('MSI', () => {
 });
 
 describe('the error and request indices', () => {
+  // covers: IR20 IR21 IR22
   it('take, signal and drop one eventfd', () => {
     const bench = new Bench();
     const device = bench.open('0000:00:02.0');
@@ -225,6 +237,7 @@ describe('the error and request indices', () => {
     }
   });
 
+  // covers: IR21 LC21
   it('do not exclude other interrupts', () => {
     const bench = new Bench();
     const device = bench.open('0000:00:02.0');

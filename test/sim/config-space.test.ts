@@ -5,6 +5,7 @@ import { Bare, CARD } from './bare.ts';
 const BAR = (index: number): number => PCI.BASE_ADDRESS_0 + 4 * index;
 const VF_BAR = CARD.SRIOV + SRIOV.BAR;
 
+// covers: HW04
 describe('BAR sizing: all ones are answered with the size, and the address comes back', () => {
   test.each([
     ['a 32-bit memory BAR of 16 KiB', [BAR(0)], [0xffff_c000]],
@@ -32,6 +33,7 @@ describe('BAR sizing: all ones are answered with the size, and the address comes
   });
 });
 
+// covers: HW01
 test('identity registers take no write', () => {
   const fn = new Bare().fn();
   const before = [...fn.config.bytes.subarray(0, 4), ...fn.config.bytes.subarray(8, 12)];
@@ -65,6 +67,7 @@ describe('bits cleared by writing one', () => {
     expect(fn.configRead(STATUS_AT, 4)).toBe(0);
   });
 
+  // covers: HW01 CF46
   test('a dword write to the register beside clears the status it covers, a word write does not', () => {
     const fn = new Bare().fn();
     fn.config.set(PCI.STATUS, 2, 0xf910);
@@ -83,6 +86,7 @@ test('beyond the end there are only ones', () => {
   expect(fn.configRead(0x0fff, 1)).toBe(0);
 });
 
+// covers: HW02
 test('capabilities are chained in both lists, and the lists end', () => {
   const fn = new Bare().fn();
   const standard: number[] = [];

@@ -23,6 +23,7 @@ const unmask = (fn: PciFunction, vector: number, on = true): void =>
 const pending = (fn: PciFunction): number => fn.read(0, CARD.PBA, 4);
 
 describe('MSI-X', () => {
+  // covers: HW05
   test('entries start masked; a message of a masked vector is pending and comes with the unmask, once', () => {
     const { fn, counts, raise } = msix();
     raise(2);
@@ -35,6 +36,7 @@ describe('MSI-X', () => {
     expect([counts, pending(fn)]).toEqual([[0, 0, 2, 0], 0b10]);
   });
 
+  // covers: HW05
   test('the function mask holds all vectors back and gives them free', () => {
     const { fn, counts, raise } = msix();
     for (const vector of [0, 1, 3]) unmask(fn, vector);
@@ -52,6 +54,7 @@ describe('MSI-X', () => {
     expect([counts, pending(fn)]).toEqual([[0, 0, 0, 0], 0b10]);
   });
 
+  // covers: HW05
   test('table and pending bits are the function’s, not the model’s; the pending bits take no write', () => {
     const { bare, fn, raise } = msix();
     raise(0);
@@ -67,6 +70,7 @@ describe('MSI-X', () => {
     expect([counts, pending(fn)]).toEqual([[0, 0, 0, 0], 0]);
   });
 
+  // covers: HW05 HW09
   test('a reset masks everything and forgets what was pending', () => {
     const { bare, fn, counts, raise } = msix();
     unmask(fn, 0);
@@ -83,6 +87,7 @@ describe('MSI-X', () => {
 });
 
 describe('bus mastering', () => {
+  // covers: HW08
   test('off, neither messages nor DMA leave the function', () => {
     const { bare, fn, counts, raise } = msix();
     unmask(fn, 0);
@@ -102,6 +107,7 @@ describe('bus mastering', () => {
     expect(counts).toEqual([1, 0, 0, 0]);
   });
 
+  // covers: HW10
   test('in D3hot nothing leaves it either', () => {
     const { bare, fn, counts, raise } = msix();
     unmask(fn, 0);
@@ -127,12 +133,14 @@ describe('MSI', () => {
     return { fn, seen, raise: (vector) => bare.probe(fn).ports.interrupts.message(vector) };
   }
 
+  // covers: HW06
   test('the low bits of the data tell the messages apart', () => {
     const { seen, raise } = msi();
     for (const vector of [3, 0, 2]) raise(vector);
     expect(seen).toEqual([3, 0, 2]);
   });
 
+  // covers: HW06
   test('a masked message is pending, and comes with the unmask, once', () => {
     const { fn, seen, raise } = msi();
     const [mask, pending] = [CARD.MSI + MSI.MASK_64, CARD.MSI + MSI.MASK_64 + 4];

@@ -7,6 +7,7 @@ const DEVCTL = CARD.EXP + EXP.DEVCTL;
 const command = (bare: Bare): number => bare.fn().configRead(PCI.COMMAND, 2);
 
 describe('decoding', () => {
+  // covers: HW03
   test('a BAR answers while its kind of decoding is on, and is all ones otherwise', () => {
     const bare = new Bare();
     const fn = bare.fn();
@@ -24,6 +25,7 @@ describe('decoding', () => {
     expect([fn.read(0, 8, 4), fn.read(1, 4, 2)]).toEqual([0x1234_5678, 0xffff]);
   });
 
+  // covers: HW03 HW10
   test('in D3hot BARs do not answer, and configuration does', () => {
     const bare = new Bare();
     const fn = bare.fn();
@@ -38,6 +40,7 @@ describe('decoding', () => {
 });
 
 describe('resets', () => {
+  // covers: HW09 RS11
   test('FLR clears command, BARs and device, and leaves what is read-only', () => {
     const bare = new Bare();
     const fn = bare.fn();
@@ -69,6 +72,7 @@ describe('resets', () => {
     expect(happened).toBe('new');
   });
 
+  // covers: HW10
   test('leaving D3hot without No_Soft_Reset loses BARs and device state', () => {
     const bare = new Bare();
     const fn = bare.fn();
@@ -79,6 +83,7 @@ describe('resets', () => {
     expect(bare.probe(fn).resets).toEqual(['pm']);
   });
 
+  // covers: HW10
   test('leaving D3hot with No_Soft_Reset keeps them', () => {
     const capabilities = [{ kind: 'pm', at: CARD.PM, body: '030008000000' }];
     const bare = new Bare([{ devfn: '02.0', function: simple('kept', { capabilities }) }]);
@@ -104,6 +109,7 @@ describe('resets', () => {
 });
 
 describe('INTx', () => {
+  // covers: HW07
   test('the status bit follows the device whether or not the pin is disabled', () => {
     const bare = new Bare();
     const fn = bare.fn();
@@ -121,6 +127,7 @@ describe('INTx', () => {
     expect([fn.lineAsserted, handled]).toEqual([false, 1]);
   });
 
+  // covers: HW07
   test('a reset deasserts the pin', () => {
     const bare = new Bare();
     const fn = bare.fn();

@@ -37,6 +37,7 @@ describe('a container without IOMMU', () => {
     expect(user.unmap(container, 0, 0, 2)).toBe(0x1000);
   });
 
+  // covers: T118
   it('pins what it has when a group with an IOMMU joins, or refuses the group', () => {
     const { machine, user, container, memory } = emulated();
     user.map(container, 0, 0x4000, memory);
@@ -60,6 +61,7 @@ describe('a container without IOMMU', () => {
 });
 
 describe('pages pinned by an emulated device', () => {
+  // covers: T121
   it('are checked in order', () => {
     const { user, container, memory, external, device, fd } = emulated();
     const group = device.group!;
@@ -103,6 +105,7 @@ describe('pages pinned by an emulated device', () => {
     expect(external.pin(group, 0, 1, true)).toBe(-ENOMEM);
   });
 
+  // covers: T121
   it('are asked for before they are unmapped', () => {
     const pinned = emulated(EXTENSION.TYPE1v2_IOMMU, (iova) => pinned.external.unpin(iova, 4));
     const { user, container, memory, log, external, device } = pinned;
@@ -157,6 +160,7 @@ describe('pages pinned by an emulated device', () => {
 });
 
 describe('access by an emulated device', () => {
+  // covers: T121
   it('goes where a mapping allows it, in its own process', () => {
     const { machine, user, container, memory, external } = emulated();
     user.map(container, 0, 0x1000, memory);

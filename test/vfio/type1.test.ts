@@ -21,6 +21,7 @@ function hex(data: Uint8Array): string {
 }
 
 describe('MAP_DMA', () => {
+  // covers: T101 T102 T103 T104 T105
   it('reports the first of several faults, in the order of the kernel', () => {
     const { user, container, memory } = v2();
     const map = (...args: [bigint | number, bigint | number, bigint | number, number?, number?]) =>
@@ -51,6 +52,7 @@ describe('MAP_DMA', () => {
     expect(type1Of(user, container).state.mappings.available).toBe(5);
   });
 
+  // covers: T104 T117
   it('maps only where every device can reach', () => {
     const { user, container, memory } = v2();
     for (const iova of [0xfee0_0000n, 0xfeef_f000n, 0x1_0000_0000_0000n, 0x7_ffff_ffff_f000n, TOP])
@@ -62,6 +64,7 @@ describe('MAP_DMA', () => {
       expect(user.map(container, iova, 4096, memory), iova.toString(16)).toBe(0);
   });
 
+  // covers: T102
   it('refuses to overlap a mapping, by however little', () => {
     const { user, container, memory } = v2();
     expect(user.map(container, MIB, 0x4000, memory)).toBe(0);
@@ -78,6 +81,7 @@ describe('MAP_DMA', () => {
     expect(user.map(container, MIB + 0x4000, 0x1000, memory)).toBe(0);
   });
 
+  // covers: T105
   it('gives the device what the process may do with the memory, and no more', () => {
     const { user, container, iommuGroup } = v2();
     const readOnly = user.process.memory.allocate(0x1000, { read: true, write: false });
@@ -91,6 +95,7 @@ describe('MAP_DMA', () => {
     expect(iommuGroup.domain.translate(0x1000, true)).toBeDefined();
   });
 
+  // covers: T105
   it('refuses memory that is not there, and leaves nothing behind', () => {
     const { user, container, memory, iommuGroup } = v2();
     for (const vaddr of [0n, 0x7fff_ffff_f000n, TOP, BigInt(memory + 4 * MIB - 0x1000)])
@@ -100,6 +105,7 @@ describe('MAP_DMA', () => {
     expect(user.map(container, 0, 0x2000, memory)).toBe(0);
   });
 
+  // covers: T103
   it('makes as many mappings as dma_entry_limit says, which is read at SET_IOMMU', () => {
     const machine = new TestMachine();
     machine.parameters.dmaEntryLimit = 3;
@@ -112,6 +118,7 @@ describe('MAP_DMA', () => {
     expect(user.map(container, MIB, 0x1000, user.page)).toBe(0);
   });
 
+  // covers: T103
   it('makes 65535 of them by default', () => {
     const { user, container } = new TestMachine().opened();
     let last = 0;
@@ -155,6 +162,7 @@ describe('what is mapped for DMA', () => {
 });
 
 describe('UNMAP_DMA', () => {
+  // covers: T107 T110 T112
   it('reports the first of several faults, in the order of the kernel', () => {
     const { user, container, memory, machine } = v2();
     expect(user.process.ioctl(container, VFIO.IOMMU_UNMAP_DMA, UNMAPPED)).toBe(-EFAULT);
@@ -181,6 +189,7 @@ describe('UNMAP_DMA', () => {
     expect(user.unmap(container, TOP + 1n, 0x2000, 4), 'emulated group').toBe(-EBUSY);
   });
 
+  // covers: T107 T108
   it('never cuts a mapping (v2), and says how much went', () => {
     const { user, container, memory } = v2();
     expect(user.map(container, 0x1000, 0x2000, memory)).toBe(0);
@@ -196,6 +205,7 @@ describe('UNMAP_DMA', () => {
     expect(user.unmap(container, 0, TOP)).toBe(0);
   });
 
+  // covers: T110
   it('of everything takes neither address nor size', () => {
     const { user, container, memory, iommuGroup } = v2();
     for (const iova of [0, 0x5000, 0xffff_ffff_f000]) user.map(container, iova, 0x1000, memory);
@@ -204,6 +214,7 @@ describe('UNMAP_DMA', () => {
     expect(iommuGroup.domain.mappings.size).toBe(0);
   });
 
+  // covers: T109
   it('in a v1 container removes whole mappings from their first byte on, and nothing from their middle', () => {
     const { user, container } = new TestMachine().opened(EXTENSION.TYPE1_IOMMU);
     const memory = user.process.memory.allocate(MIB);
@@ -221,6 +232,7 @@ describe('UNMAP_DMA', () => {
     expect(user.map(container, 0x1000, 0x4000, memory, 4)).toBe(0);
   });
 
+  // covers: T108
   it('lets the size field alone when it fails', () => {
     const { user, container } = v2();
     expect(user.unmap(container, 0x1001, 0x3000)).toBe(-EINVAL);
@@ -232,6 +244,7 @@ describe('UNMAP_DMA', () => {
 
 describe('GET_INFO', () => {
   const HEAD = '0000000300000000102040000000';
+  // covers: T113
   it('tells the size it needs to those who gave less, and writes no more than they have', () => {
     const { user, container } = v2();
     expect(user.process.ioctl(container, VFIO.IOMMU_GET_INFO, UNMAPPED)).toBe(-EFAULT);
@@ -245,6 +258,7 @@ describe('GET_INFO', () => {
     }
   });
 
+  // covers: T113
   it('lists migration, entries left and IOVA ranges, each pointing to the next', () => {
     const { user, container, memory } = v2();
     user.map(container, 0, 0x1000, memory);
@@ -283,6 +297,7 @@ describe('GET_INFO', () => {
     expect(hex(out.subarray(0, 16))).toBe('480000000300000000f0ffffffffffff');
   });
 
+  // covers: T116
   it('hides page sizes below a page', () => {
     const { user, container } = new TestMachine({ pageSizes: [0x200, 0x20_0000] }).opened();
     expect(hex(user.info(container).bytes.subarray(8, 16))).toBe('0010200000000000');
@@ -293,6 +308,7 @@ describe('GET_INFO', () => {
 });
 
 describe('an address update', () => {
+  // covers: T106
   it('takes the addresses of mappings away and gives new ones, while DMA goes on', () => {
     const { user, container, memory, iommuGroup } = v2();
     user.map(container, MIB, 0x4000, memory);
@@ -309,6 +325,7 @@ describe('an address update', () => {
     expect(user.map(container, MIB, 0x4000, memory, 4)).toBe(-EINVAL);
   });
 
+  // covers: T111
   it('that meets a mapping without address undoes its own marks', () => {
     const { user, container, memory } = v2();
     for (const n of [1, 2, 3]) user.map(container, n * MIB, 0x1000, memory);
@@ -321,6 +338,7 @@ describe('an address update', () => {
     expect(mappings.invalid).toBe(0);
   });
 
+  // covers: T106 T119
   it('hands the pages to who gives the new address, if it may have them', () => {
     const { user, container, memory, machine } = v2([]);
     user.map(container, 0, 0x4000, memory);

@@ -19,6 +19,7 @@ function reading(user: OpenVf, fd: number): Generator {
   return user.process.readCall(fd, user.buffer, 0x1000, undefined) as Generator;
 }
 
+// covers: RS03
 test('a reset ends every session and leaves a running device', () => {
   for (const state of [PRE_COPY, STOP_COPY, RESUMING, STOP]) {
     const bench = new Bench();
@@ -65,6 +66,7 @@ test('a reader that sleeps is woken by a reset, a change of state, and a close',
   }
 });
 
+// covers: MG13
 test('a reset during a change of state is carried out by whoever holds the mutex', () => {
   const bench = new Bench();
   const user = bench.open(0);
@@ -78,6 +80,7 @@ test('a reset during a change of state is carried out by whoever holds the mutex
   expect(user.vf.stateMutex.locked).toBe(false);
 });
 
+// covers: MG04
 test('the last close ends sessions and tracking; the file outlives the device', () => {
   for (const state of [PRE_COPY, STOP_COPY, RESUMING]) {
     const bench = new Bench();
