@@ -37,6 +37,19 @@ describe('the method', () => {
     expect(rig.bare.probe(rig.device(PF).function).resets).toEqual([kind]);
   });
 
+  // covers: RS15
+  test.each([
+    ['FLR', [FLR], 100],
+    ['the one of Advanced Features', [NO_FLR, AF], 100],
+    ['a trip to D3hot, 10 ms each way', [PM_SOFT, NO_FLR], 20],
+    ['a reset of the bus', [NO_FLR], 100],
+  ])('%s takes its time', (_what, capabilities, milliseconds) => {
+    const rig = only(capabilities);
+    const before = rig.kernel.scheduler.now;
+    expect(rig.run(tryResetFunction(rig.device(PF)))).toBe(0);
+    expect(rig.kernel.scheduler.now - before).toBe(milliseconds * 1_000_000);
+  });
+
   test('a function on the root bus without any has no reset file', () => {
     const rig = only([NO_FLR], false);
     expect(rig.echo(rig.sys('00:03.0', 'reset'), '1')).toBe(E.ENOENT);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Access, Bench, E, region } from './bench.ts';
+import { type Access, Bench, DOORBELL, E, region } from './bench.ts';
 
 /** What reached the device, as `width@offset`. */
 const shape = (accesses: readonly Access[]): string => accesses.map(([, , at, width]) => `${width}@${at}`).join(' ');
@@ -33,6 +33,35 @@ describe('read and write of BARs', () => {
     const table = Buffer.from(device.core.pdev.function.msix!.bytes);
     expect(device.write(region(0, 0x2000), '00'.repeat(16))).toBe(16);
     expect(Buffer.from(device.core.pdev.function.msix!.bytes)).toEqual(table);
+  });
+
+  // covers: RW06
+  it('show the pending bits, which lie behind the table', () => {
+    const bench = new Bench();
+    const device = bench.open('0000:01:00.0');
+    device.setConfig(4, 2, 6);
+    expect(device.setIrqs(0x24, 2, 0, 4, [-1, -1, -1, -1])).toBe(0);
+    // Nobody listens, so the entries are masked and the messages wait.
+    for (const vector of ['01000000', '03000000']) device.write(region(0, DOORBELL.MESSAGE), vector);
+    expect(device.read(region(0, 0x3000), 8)).toBe('0a00000000000000');
+    device.write(region(0, 0x3000), 'ffffffff');
+    expect(device.read(region(0, 0x3000), 4)).toBe('0a000000');
+  });
+
+  // covers: RW10
+  it('hide behind an error what was done before it', () => {
+    const bench = new Bench();
+    const device = bench.open('0000:01:00.0');
+    const { user } = bench;
+    const end = user.memory.allocate(0x1000) + 0x1000;
+    user.memory.write(end - 4, Uint8Array.of(1, 2, 3, 4));
+    expect(user.pwrite(device.fd, end - 4, 8, region(0, 0x14))).toBe(E.EFAULT);
+    expect(shape(bench.accesses())).toBe('4@20');
+    expect(device.read(region(0, 0x14), 4)).toBe('01020304');
+    bench.accesses();
+    expect(user.pread(device.fd, end - 4, 8, region(0, 0x14))).toBe(E.EFAULT);
+    expect(Buffer.from(user.memory.read(end - 4, 4)!).toString('hex')).toBe('01020304');
+    expect(shape(bench.accesses())).toBe('4@20 4@24');
   });
 
   // covers: RW03 RW05

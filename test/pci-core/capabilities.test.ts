@@ -104,6 +104,18 @@ describe('MSI', () => {
     expect(device.config(0x5c, 2)).toBe(0x4041);
   });
 
+  // covers: CF31
+  it('gives masks and pending bits to hardware and back', () => {
+    const device = new Bench().open('0000:00:02.0');
+    expect(device.setConfig(0x60, 4, 0xffff_ffff)).toBe(4);
+    // The mask of two messages; the pending bits behind it take no write in hardware.
+    expect([device.raw(0x60, 4), device.config(0x60, 4)]).toEqual([3, 3]);
+    device.setConfig(0x60, 4, 1);
+    expect(device.raw(0x60, 4)).toBe(1);
+    device.core.pdev.function.config.set(0x64, 4, 2);
+    expect(device.config(0x64, 4)).toBe(2);
+  });
+
   it('looks at its flags again after a write of the byte before them', () => {
     const device = new Bench().open('0000:01:00.0');
     device.core.shadow.set(0x52, 2, 0x0087);
@@ -139,6 +151,18 @@ describe('PCI Express', () => {
     expect(device.raw(0x68, 2) & 0x7000).toBe(0x5000);
   });
 
+  // covers: CF24
+  it('asks hardware for no smaller reads than its payload, whatever the user sets', () => {
+    const device = new Bench().open('0000:01:00.0');
+    const { config } = device.core.pdev.function;
+    config.set(0x68, 2, 0x2830); // MPS 256, as the host has it
+    device.setConfig(0x68, 2, 0x0810);
+    expect(device.config(0x68, 2) & 0x7000).toBe(0);
+    expect(device.raw(0x68, 2) & 0x70e0).toBe(0x1020);
+    device.setConfig(0x68, 2, 0x3810);
+    expect(device.raw(0x68, 2) & 0x70e0).toBe(0x3020);
+  });
+
   // covers: CF25
   it('keeps ARI forwarding from the user', () => {
     const device = new Bench().open('0000:01:00.0');
@@ -158,6 +182,22 @@ describe('PCI Express', () => {
     expect(bench.hardware.scheduler.now).toBeGreaterThan(zapped);
     expect(device.read(region(0, 0x10), 4)).toBe('00000000');
     expect(device.config(0x68, 2) & 0x8000).toBe(0);
+  });
+
+  // covers: CF48
+  it('leaves the user’s view as it was after an FLR: BARs, line, MSI, COMMAND', () => {
+    const device = new Bench().open('0000:01:00.0');
+    device.setConfig(4, 2, 0x0406);
+    device.setConfig(0x10, 4, 0x1234_0000);
+    device.setConfig(0x3c, 1, 0x55);
+    device.setConfig(0x54, 4, 0xfee0_1000);
+    const before = device.read(CONFIG, 0x100);
+    const registers = device.core.pdev.function.config.bytes.slice(0x10, 0x28);
+    device.write(region(0, 0x10), '78563412');
+    expect(device.setConfig(0x68, 2, 0xa810)).toBe(2);
+    expect(device.read(region(0, 0x10), 4)).toBe('00000000');
+    expect(device.read(CONFIG, 0x100)).toBe(before);
+    expect(device.core.pdev.function.config.bytes.slice(0x10, 0x28)).toEqual(registers);
   });
 
   // covers: CF23

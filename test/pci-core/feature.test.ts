@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { FEATURE, VFIO } from '../../src/uapi/vfio.ts';
-import { Bench, CONFIG, E, type Opened, region } from './bench.ts';
+import { Bench, CONFIG, DOORBELL, E, type Opened, region } from './bench.ts';
 
 const [GET, SET, PROBE] = [0x10000, 0x20000, 0x40000];
 
@@ -41,6 +41,38 @@ describe('low power', () => {
     expect(feature(device, SET | FEATURE.LOW_POWER_ENTRY_WITH_WAKEUP, [999, 0])).toBe(E.EBADF);
     expect(feature(device, SET | FEATURE.LOW_POWER_ENTRY_WITH_WAKEUP, [device.fd, 0])).toBe(E.EINVAL);
     expect(feature(device, SET | FEATURE.LOW_POWER_ENTRY_WITH_WAKEUP, [fd])).toBe(E.EINVAL);
+  });
+
+  // covers: PW04
+  it('starts from D0, whatever the user wrote, and ends there', () => {
+    const device = new Bench().open('0000:00:02.0');
+    const address = device.raw(0x10, 4);
+    device.setConfig(0x44, 2, 3);
+    expect(feature(device, SET | FEATURE.LOW_POWER_ENTRY)).toBe(0);
+    expect([device.core.power.isSuspended, device.raw(0x44, 2) & 3]).toEqual([true, 3]);
+    expect(feature(device, SET | FEATURE.LOW_POWER_EXIT)).toBe(0);
+    expect([device.raw(0x44, 2) & 3, device.raw(0x10, 4)]).toEqual([0, address]);
+    expect(device.read(region(0), 4)).toBe('00000000');
+  });
+
+  // covers: PW04
+  it('masks INTx while the device sleeps, unless it is masked already', () => {
+    const bench = new Bench();
+    const device = bench.open('0000:00:02.0');
+    const { fd, counter } = bench.eventfd();
+    device.setIrqs(0x24, 0, 0, 1, [fd]);
+    const masked = () => device.core.irqs.intx.isMasked;
+    for (const before of [false, true]) {
+      if (before) expect(device.setIrqs(0x09, 0, 0, 1)).toBe(0);
+      expect(feature(device, SET | FEATURE.LOW_POWER_ENTRY)).toBe(0);
+      expect(masked()).toBe(true);
+      expect(feature(device, SET | FEATURE.LOW_POWER_EXIT)).toBe(0);
+      expect(masked()).toBe(before);
+    }
+    device.write(region(0, DOORBELL.LEVEL), '01000000');
+    expect(counter.drain()).toBe(0n);
+    expect(device.setIrqs(0x11, 0, 0, 1)).toBe(0);
+    expect(counter.drain()).toBe(1n);
   });
 
   it('ends at close', () => {
@@ -101,6 +133,24 @@ describe('dma-buf export', () => {
     expect(dmaBuf(device, [0, 0, 0, 1, ...range(0, 0x1000)], SET)).toBe(E.EINVAL);
     device.core.dmaBufs = undefined;
     expect(dmaBuf(device, [], GET | PROBE)).toBe(E.EOPNOTSUPP);
+  });
+
+  // covers: DB02
+  it.each([
+    ['D3hot', (device: Opened) => device.setConfig(0x44, 2, 3), (device: Opened) => device.setConfig(0x44, 2, 0)],
+    [
+      'low power',
+      (device: Opened) => feature(device, SET | FEATURE.LOW_POWER_ENTRY),
+      (device: Opened) => feature(device, SET | FEATURE.LOW_POWER_EXIT),
+    ],
+  ])('is revoked in %s, and back afterwards', (_state, enter, leave) => {
+    const device = new Bench().open('0000:01:00.0');
+    const fd = dmaBuf(device, [0, 0, 0, 1, ...range(0, 0x1000)]);
+    const buffer = device.bench.user.file(fd)!.file as unknown as { revoked: boolean };
+    enter(device);
+    expect(buffer.revoked).toBe(true);
+    leave(device);
+    expect(buffer.revoked).toBe(false);
   });
 
   // covers: DB02

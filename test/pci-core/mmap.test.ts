@@ -1,5 +1,18 @@
-import { describe, expect, it } from 'vitest';
-import { Bench, E, region } from './bench.ts';
+import { describe, expect, it, vi } from 'vitest';
+import { FEATURE, VFIO } from '../../src/uapi/vfio.ts';
+import { Bench, E, type Opened, region } from './bench.ts';
+
+const lowPower = (device: Opened, feature: number): number => device.ioctl(VFIO.DEVICE_FEATURE, [8, 0x20000 | feature]);
+
+/** PCI_HOT_RESET, which takes a file of the device's group; the core that knows such files is not here. */
+function hotReset(device: Opened): number {
+  const { group } = device.core.pdev;
+  device.core.registry = {
+    ...device.core.registry!,
+    groupOfFile: (file) => (file.name === 'group' ? group : undefined),
+  };
+  return device.ioctl(VFIO.DEVICE_PCI_HOT_RESET, [16, 0, 1, device.bench.user.install({ name: 'group' })]);
+}
 
 const SHARED = { read: true, write: true, shared: true };
 
@@ -42,6 +55,38 @@ describe('mappings of BARs', () => {
     device.setConfig(4, 2, 0);
     expect(device.touch(mapping)).toBe(false);
     expect(device.bench.user.memory.write(mapping, Uint8Array.of(1))).toBe(false);
+  });
+
+  // covers: MM07 MM08
+  it.each([
+    [
+      'memory is disabled',
+      (device: Opened) => device.setConfig(4, 2, 0),
+      (device: Opened) => device.setConfig(4, 2, 2),
+    ],
+    [
+      'the user writes D3hot',
+      (device: Opened) => device.setConfig(0x44, 2, 3),
+      (device: Opened) => device.setConfig(0x44, 2, 0),
+    ],
+    [
+      'low power is entered',
+      (device: Opened) => lowPower(device, FEATURE.LOW_POWER_ENTRY),
+      (device: Opened) => lowPower(device, FEATURE.LOW_POWER_EXIT),
+    ],
+    ['the device is reset', (device: Opened) => device.ioctl(VFIO.DEVICE_RESET, []), () => 0],
+    ['an FLR is written', (device: Opened) => device.setConfig(0x68, 2, 0xa810), () => 0],
+    ['the bus is reset', (device: Opened) => hotReset(device), () => 0],
+  ])('lose their pages when %s, and have them again at the next touch that may', (_when, take, give) => {
+    const device = new Bench().open('0000:01:00.0');
+    const mapping = device.mmap(region(0), 0x1000);
+    const faults = vi.spyOn(device.core.mappings, 'add');
+    for (let touch = 0; touch < 2; touch++) expect(device.touch(mapping)).toBe(true);
+    expect(faults).toHaveBeenCalledTimes(1);
+    expect(take(device)).toBeGreaterThanOrEqual(0);
+    give(device);
+    for (let touch = 0; touch < 2; touch++) expect(device.touch(mapping)).toBe(true);
+    expect(faults).toHaveBeenCalledTimes(2);
   });
 
   // covers: SR11

@@ -143,6 +143,23 @@ describe('MSI-X', () => {
     expect(device.setIrqs(EVENTFD_TRIGGER, MSIX, 0, 1, [-1])).toBe(E.EINVAL);
   });
 
+  // covers: IR24
+  it('has its message written again when an eventfd is set, whatever became of the table', () => {
+    const bench = new Bench();
+    const device = fixed(bench);
+    const [a, b] = [bench.eventfd(), bench.eventfd()];
+    device.setIrqs(EVENTFD_TRIGGER, MSIX, 0, 1, [a.fd]);
+    const table = device.mmap(region(0, 0x2000), 0x1000);
+    const message = bench.user.memory.read(table, 12)!;
+    bench.user.memory.write(table, new Uint8Array(12).fill(0x10));
+    ring(device, 0);
+    expect(a.counter.drain()).toBe(0n);
+    expect(device.setIrqs(EVENTFD_TRIGGER, MSIX, 0, 1, [b.fd])).toBe(0);
+    expect(bench.user.memory.read(table, 12)).toEqual(message);
+    ring(device, 0);
+    expect([a.counter.drain(), b.counter.drain()]).toEqual([0n, 1n]);
+  });
+
   // covers: IR25
   it('works with memory disabled by the user, and through a reset', () => {
     const bench = new Bench();

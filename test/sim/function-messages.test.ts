@@ -118,6 +118,27 @@ describe('bus mastering', () => {
   });
 });
 
+// covers: HW23
+test('what a function wrote before its message is in memory when the interrupt is seen', () => {
+  const { bare, fn } = msix();
+  const extent = bare.memory(fn, 0x1000);
+  const { dma, interrupts } = bare.probe(fn).ports;
+  const seen: number[][] = [];
+  const host = bare.hardware.fabric.interrupts.allocate(fn.aliasId, () => seen.push(bare.bytes(extent.start, 2)))!;
+  fn.write(0, CARD.TABLE, 4, host.address);
+  fn.write(0, CARD.TABLE + MSIX_ENTRY.DATA, 4, host.data);
+  unmask(fn, 0);
+  dma.write(0x1000, Uint8Array.of(1));
+  dma.write(0x1001, Uint8Array.of(2));
+  interrupts.message(0);
+  dma.write(0x1000, Uint8Array.of(3));
+  interrupts.message(0);
+  expect(seen).toEqual([
+    [1, 2],
+    [3, 2],
+  ]);
+});
+
 describe('MSI', () => {
   /** Four messages enabled, with per-vector masks. */
   function msi(): { fn: PciFunction; seen: number[]; raise(vector: number): void } {

@@ -159,6 +159,21 @@ describe('SET of MIG_DEVICE_STATE', () => {
   });
 });
 
+// covers: MG05
+it('GET of MIG_DEVICE_STATE gives the state and no descriptor, also while a session runs', () => {
+  for (const [state, target] of [
+    [RUNNING, RUNNING],
+    [RUNNING, PRE_COPY],
+    [STOP, RESUMING],
+    [ERROR, ERROR],
+  ] as const) {
+    const tenant = tenantIn(7, state);
+    tenant.setState(target);
+    expect(tenant.feature(FEATURE.MIG_DEVICE_STATE | GET, u32(0xff, 0x1234))).toBe(0);
+    expect([tenant.u32(8), tenant.s32(12)]).toEqual([target, -1]);
+  }
+});
+
 describe('a data fd', () => {
   // covers: MG04
   it('is a stream with one side', () => {

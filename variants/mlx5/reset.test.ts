@@ -3,8 +3,8 @@ import { MIG_STATE } from '../../src/uapi/vfio.ts';
 import { Bench, type OpenVf, read, readAll, write } from '../../test/variant/mlx5-bench.ts';
 import type { Mlx5Core } from './index.ts';
 
-const { STOP, RUNNING, STOP_COPY, RESUMING, PRE_COPY } = MIG_STATE;
-const [ENODEV, ENOTCONN] = [-19, -107];
+const { ERROR, STOP, RUNNING, STOP_COPY, RESUMING, PRE_COPY } = MIG_STATE;
+const [ENODEV, EINVAL, ENOTCONN] = [-19, -22, -107];
 const NOTHING = { pd: 0, mkey: 0, savesTracked: 0 };
 
 /** Starts a call in a thread of its own and runs it until it sleeps. */
@@ -64,6 +64,20 @@ test('a reader that sleeps is woken by a reset, a change of state, and a close',
     bench.settle();
     expect(reader.done).toBe(true);
   }
+});
+
+// covers: MG08
+test('only a reset leads out of ERROR', () => {
+  const bench = new Bench();
+  const user = bench.open(0);
+  user.vf.state = ERROR;
+  for (const state of [STOP, RUNNING, STOP_COPY, RESUMING, PRE_COPY]) {
+    expect(user.device.setState(state)).toMatchObject({ result: EINVAL, dataFd: -1 });
+    expect(user.device.getState().state).toBe(ERROR);
+  }
+  expect(user.device.reset()).toBe(0);
+  expect(user.device.getState().state).toBe(RUNNING);
+  expect(user.device.setState(STOP_COPY).result).toBe(0);
 });
 
 // covers: MG13
