@@ -123,7 +123,8 @@ function place(
 ): PlacedCapability[] {
   const view = new DataView(reset.buffer);
   const placed = caps.map((c) => {
-    const kind = KINDS.get(c.kind) ?? (c.extended ? KINDS.get(`x${c.kind}`) : undefined);
+    // The two lists number their capabilities apart: 1 is power management in one and AER in the other.
+    const kind = KINDS.get(c.extended && typeof c.kind === 'number' ? `x${c.kind}` : c.kind);
     if (kind === undefined && typeof c.kind === 'string')
       throw new Error(`${d.name}: no capability is called ${c.kind}`);
     const extended = c.extended ?? kind?.extended ?? false;
