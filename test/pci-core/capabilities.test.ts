@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { vfio_pci_core_sriov_configure } from '../../src/pci-core/index.ts';
 import { Bench, CONFIG, E, region } from './bench.ts';
 
 describe('power management', () => {
@@ -39,13 +40,21 @@ describe('power management', () => {
   });
 
   // covers: PW06 SR09
-  it('keeps a PF awake while it has VFs', () => {
+  it('keeps a PF awake while it has VFs, and answers the write', () => {
     const bench = new Bench();
     const core = bench.bind(bench.pdev('0000:01:00.0'));
     const device = bench.openBound(core);
-    core.sriovListed = true;
-    expect(device.setConfig(0x44, 2, 3)).toBe(2);
-    expect(device.config(0x44, 2)).toBe(0x0008);
+    core.pdev.sriovDriversAutoprobe = false;
+    const configure = (count: number) => bench.kernel.run(vfio_pci_core_sriov_configure(core, count));
+    expect(configure(2)).toBe(2);
+    for (const state of [1, 2, 3]) {
+      expect(device.setConfig(0x44, 2, state)).toBe(2);
+      expect(device.config(0x44, 2)).toBe(0x0008);
+    }
+    expect(device.read(region(0), 4)).toBe('00000000');
+    expect(configure(0)).toBe(0);
+    device.setConfig(0x44, 2, 3);
+    expect(device.config(0x44, 2)).toBe(0x000b);
   });
 });
 
@@ -163,13 +172,6 @@ describe('PCI Express', () => {
     expect(device.raw(0x68, 2) & 0x70e0).toBe(0x3020);
   });
 
-  // covers: CF25
-  it('keeps ARI forwarding from the user', () => {
-    const device = new Bench().open('0000:01:00.0');
-    device.setConfig(0x88, 2, 0xffff);
-    expect(device.raw(0x88, 2) & 0x20).toBe(0);
-  });
-
   // covers: CF23
   it('resets the function when FLR is written, and answers the write', () => {
     const bench = new Bench();
@@ -262,14 +264,17 @@ describe('vendor specific', () => {
   });
 });
 
-describe('advanced error reporting', () => {
-  // covers: CF38
-  it('lets masks through and nothing else', () => {
+describe('SR-IOV', () => {
+  // covers: CF41
+  it('can be seen and not be written: no user makes VFs', () => {
     const device = new Bench().open('0000:01:00.0');
-    device.setConfig(0x108, 4, 0xffff_ffff);
-    expect(device.config(0x108, 4)).toBe(0x03ff_f030);
-    const header = device.config(0x100, 4);
-    device.setConfig(0x100, 4, 0);
-    expect(device.config(0x100, 4)).toBe(header);
+    expect(device.config(0x180, 2)).toBe(0x10);
+    expect(device.config(0x180 + 0x0e, 2)).toBe(4);
+    for (let at = 0x180; at < 0x1c0; at += 4) {
+      const before = device.raw(at, 4);
+      expect(device.setConfig(at, 4, 0xffff_ffff)).toBe(4);
+      expect(device.raw(at, 4)).toBe(before);
+    }
+    expect(device.core.pdev.function.virtuals).toEqual([]);
   });
 });

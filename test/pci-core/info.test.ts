@@ -94,7 +94,7 @@ describe('GET_REGION_INFO', () => {
 });
 
 describe('GET_IRQ_INFO', () => {
-  // covers: IO14
+  // covers: IO14 IO15
   it.each([
     [0, 7, 1],
     [1, 9, 8],

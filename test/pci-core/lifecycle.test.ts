@@ -64,6 +64,7 @@ describe('open and close', () => {
     expect(bench.openBound(core).config(0, 2)).toBe(0x8086);
   });
 
+  // covers: IR23
   it('return every host vector', () => {
     const bench = new Bench();
     const core = bench.bind(bench.pdev('0000:01:00.0'));
@@ -87,6 +88,31 @@ describe('open and close', () => {
     device.close();
     vfio_pci_core_aer_err_detected(core.pdev);
     expect(counter.drain()).toBe(0n);
+  });
+
+  // covers: LC09
+  it('take mastering away that firmware left on, at open', () => {
+    const bench = new Bench();
+    const pdev = bench.pdev('0000:01:00.0');
+    const core = bench.bind(pdev);
+    pdev.writeConfig(4, 2, pdev.readConfig(4, 2) | 4);
+    const device = bench.openBound(core);
+    expect([device.raw(4, 2) & 4, device.config(4, 2) & 4]).toEqual([0, 0]);
+  });
+
+  // covers: LC17
+  it('give the function up unreset, and remember, if the device lock is taken at the last close', () => {
+    const bench = new Bench();
+    const device = bench.open('0000:01:00.0');
+    const { core } = device;
+    const kinds: string[] = [];
+    bench.hardware.fabric.events.on('reset', ({ kind }) => kinds.push(kind));
+    core.pdev.lock.tryLock();
+    device.close();
+    expect([kinds, core.needsReset, core.isOpen]).toEqual([[], true, false]);
+    core.pdev.lock.unlock();
+    bench.openBound(core).close();
+    expect(core.needsReset).toBe(false);
   });
 
   // covers: LC15 LC16
@@ -130,6 +156,7 @@ describe('open and close', () => {
     expect(commands).toEqual([0x0400]);
   });
 
+  // covers: CF15
   it('never use INTx of functions known to be broken', () => {
     const bench = new Bench();
     const pdev = bench.pdev('0000:00:02.0');

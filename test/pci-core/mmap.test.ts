@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { FEATURE, VFIO } from '../../src/uapi/vfio.ts';
 import { Bench, E, type Opened, region } from './bench.ts';
+import { legacy, machine } from './machines.ts';
 
 const lowPower = (device: Opened, feature: number): number => device.ioctl(VFIO.DEVICE_FEATURE, [8, 0x20000 | feature]);
 
@@ -34,6 +35,27 @@ describe('mappings of BARs', () => {
     const mapping = device.mmap(region(5), 0x1000);
     expect(device.bench.user.memory.read(mapping + 0xfe, 4)).toEqual(Uint8Array.of(0, 0, 0xff, 0xff));
     expect(device.mmap(region(5), 0x2000)).toBe(E.EINVAL);
+  });
+
+  // covers: LC13 MM04
+  it('do not exist for a small BAR that starts inside a page', () => {
+    const bars = [
+      { index: 0, kind: 'mem32', size: 0x800, address: 0xd000_0000 },
+      { index: 1, kind: 'mem32', size: 0x800, address: 0xd000_2800 },
+    ] as const;
+    const root = [{ devfn: '02.0', function: { ...legacy, bars } }];
+    const device = new Bench({ ...machine, root }).open('0000:00:02.0');
+    const flags = [0, 1].map((index) => {
+      device.ioctl(VFIO.DEVICE_GET_REGION_INFO, [32, 0, index, 0, 0, 0, 0, 0]);
+      return device.words(5).slice(1);
+    });
+    expect(flags).toEqual([
+      [7, 0, 0, 0x800],
+      [3, 1, 0, 0x800],
+    ]);
+    expect(device.mmap(region(0), 0x1000)).toBeGreaterThan(0);
+    expect(device.mmap(region(1), 0x1000)).toBe(E.EINVAL);
+    expect(device.read(region(1), 4)).toBe('00000000');
   });
 
   // covers: MM05 MM06 MM08

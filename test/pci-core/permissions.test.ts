@@ -1,4 +1,4 @@
-/** Capabilities that few devices have: every byte of them can be written in hardware, so that what a user reaches is the library's choice. */
+/** Who may write what: every byte of these capabilities can be written in hardware, so that what a user reaches is the library's choice. */
 import { describe, expect, it } from 'vitest';
 import type { CapabilityDescription, FunctionDescription, MachineDescription } from '../../sim/pci/description.ts';
 import { Bench, type Opened } from './bench.ts';
@@ -44,7 +44,13 @@ const READ_ONLY: readonly Place[] = [
   place('HyperTransport host', 0x08, 0x64, 28),
   place('SATA', 0x12, 0x80, 8),
 ];
-const EXP: CapabilityDescription = { kind: 'exp', at: 0x90, body: '02000080001000000000' };
+/** FLR aside, which resets the function. */
+const EXP: CapabilityDescription = {
+  kind: 'exp',
+  at: 0x90,
+  body: '02000080001000000000',
+  writable: [[4, 4, 0xffff_ffff], [8, 2, 0x7fff], ...dwords(0x0c, 0x3c)],
+};
 const SHPC = place('hot plug controller', 0x0c, 0xd0, 8);
 
 const POWER_BUDGETING = place('power budgeting', 0x04, 0x100, 16);
@@ -72,7 +78,8 @@ const HIDDEN: readonly Place[] = [
   place('DOE', 0x2e, 0x260, 24),
   place('one that nobody knows', 0x99, 0x280, 16),
 ];
-const VISIBLE = [POWER_BUDGETING, ...VENDOR, ...READ_ONLY_EXTENDED];
+const AER = place('AER', 0x01, 0x2a0, 0x38);
+const VISIBLE = [POWER_BUDGETING, ...VENDOR, ...READ_ONLY_EXTENDED, AER];
 
 const zoo: FunctionDescription = {
   name: 'zoo',
@@ -135,6 +142,45 @@ describe('standard capabilities', () => {
     expect(device.raw(at + 2, 2)).toBe(0);
   });
 
+  // covers: CF22
+  it('PCI Express: of the device control all bits but phantom functions, and sizes only in the shadow', () => {
+    const device = open('02.0');
+    device.core.pdev.function.config.set(0x98, 2, 0);
+    expect(device.setConfig(0x98, 2, 0x7fff)).toBe(2);
+    expect(device.config(0x98, 2)).toBe(0x7dff);
+    // MRRS 7 is no size: hardware keeps what it had.
+    expect(device.raw(0x98, 2)).toBe(0x0d1f);
+  });
+
+  // covers: CF25
+  it('PCI Express: of device control 2 all bits but ARI forwarding', () => {
+    const device = open('02.0');
+    device.setConfig(0x90 + 0x28, 2, 0xffff);
+    expect([device.raw(0xb8, 2), device.config(0xb8, 2)]).toEqual([0xffdf, 0xffdf]);
+  });
+
+  // covers: CF26
+  it.each([
+    ['capabilities', 0x04],
+    ['link capabilities', 0x0c],
+    ['link control and status', 0x10],
+    ['slot capabilities', 0x14],
+    ['slot control and status', 0x18],
+    ['root control and capabilities', 0x1c],
+    ['root status', 0x20],
+    ['device capabilities 2', 0x24],
+    ['link capabilities 2', 0x2c],
+    ['link control 2 and status 2', 0x30],
+  ])('PCI Express: the %s cannot be written', (_what, offset) => {
+    const device = open('02.0');
+    const before = device.raw(0x90 + offset, 4);
+    expect(device.setConfig(0x90 + offset, 4, 0xffff_ffff)).toBe(4);
+    expect(device.setConfig(0x90 + offset, 2, 0xffff)).toBe(2);
+    expect(device.raw(0x90 + offset, 4)).toBe(before);
+    device.core.pdev.function.config.set(0x90 + offset, 4, 0x1234_5678);
+    expect(device.config(0x90 + offset, 4)).toBe(0x1234_5678);
+  });
+
   // covers: CF13 CF36
   it('one that the library does not know is not in the list, and raw at its place', () => {
     const device = open('02.0');
@@ -153,6 +199,25 @@ describe('extended capabilities', () => {
     const list: [number, number][] = [];
     for (let at = 0x100; at !== 0; at = device.config(at, 4) >>> 20) list.push([device.config(at, 2), at]);
     expect(list).toEqual(VISIBLE.map(({ id, at }) => [id, at]));
+  });
+
+  // covers: CF38
+  it('AER: status, masks, severity and control by their masks, the header log not, what is behind it raw', () => {
+    const device = open('02.0');
+    const [uncorrectable, correctable] = [0x03ff_f031, 0xf1c1];
+    const log = Array(4).fill(0);
+    const behind = Array(3).fill(0xffff_ffff);
+    const [, ...rest] = reached(device, AER);
+    expect(rest).toEqual([uncorrectable, uncorrectable, 0, correctable, 0x140, ...log, ...behind]);
+    // In the two status registers a one clears.
+    for (const [status, writable] of [
+      [0x2a4, uncorrectable],
+      [0x2b0, correctable],
+    ] as const) {
+      device.core.pdev.function.config.set(status, 4, 0xffff_ffff);
+      device.setConfig(status, 4, 0xffff_ffff);
+      expect(device.raw(status, 4) & writable & ~1).toBe(0);
+    }
   });
 
   // covers: CF39
