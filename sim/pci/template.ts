@@ -15,6 +15,14 @@ export interface PlacedCapability {
   readonly at: number;
   readonly size: number;
   readonly extended: boolean;
+  /** Bits that a reset leaves alone, by offset in configuration space. */
+  readonly sticky: readonly StickyBits[];
+}
+
+export interface StickyBits {
+  readonly at: number;
+  readonly width: number;
+  readonly mask: number;
 }
 
 /** See the head of this file. */
@@ -142,7 +150,10 @@ function place(
     }
     for (const [at, width, mask] of c.writable ?? []) setMask(rw, c.at + at, width, mask);
     const version = c.version ?? kind?.version ?? 1;
-    return { id, name: kind?.name ?? `${id}`, at: c.at, size, extended, version };
+    const sticky = (kind?.registers(bytes) ?? []).flatMap((r) =>
+      r.sticky === undefined ? [] : [{ at: c.at + r.at, width: r.width, mask: r.sticky }],
+    );
+    return { id, name: kind?.name ?? `${id}`, at: c.at, size, extended, version, sticky };
   });
   const standard = placed.filter((c) => !c.extended);
   reset[PCI.CAPABILITY_LIST] = standard[0]?.at ?? 0;

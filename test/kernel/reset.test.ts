@@ -87,6 +87,16 @@ describe('around a reset', () => {
     expect([fn.read(0, CARD.TABLE, 4), fn.read(0, 0x100, 4)]).toEqual([0xfee0_0000, 0]);
   });
 
+  test('AER masks stay as they were, and what led to the reset is not seen again', () => {
+    const rig = new Rig();
+    const { function: fn } = rig.device(PF);
+    fn.configWrite(CARD.AER + 0x08, 4, 0x0010_0000);
+    fn.config.set(CARD.AER + 0x04, 4, 0x0004_0000);
+    fn.config.set(CARD.AER + 0x10, 4, 0x0001);
+    rig.run(tryResetFunction(rig.device(PF)));
+    expect([0x04, 0x08, 0x10].map((at) => fn.configRead(CARD.AER + at, 4))).toEqual([0, 0x0010_0000, 0]);
+  });
+
   test('a function that slept is awake afterwards', () => {
     const rig = new Rig();
     const { function: fn } = rig.device(PF);

@@ -45,13 +45,18 @@ describe('low power', () => {
 
   // covers: PW04
   it('starts from D0, whatever the user wrote, and ends there', () => {
-    const device = new Bench().open('0000:00:02.0');
+    const bench = new Bench();
+    const device = bench.open('0000:00:02.0');
     const address = device.raw(0x10, 4);
     device.setConfig(0x44, 2, 3);
+    // Each way out of D3hot resets this function, and the kernel restores it: before it sleeps, and after.
+    const awakenings: string[] = [];
+    bench.hardware.fabric.events.on('reset', ({ kind }) => awakenings.push(kind));
     expect(feature(device, SET | FEATURE.LOW_POWER_ENTRY)).toBe(0);
     expect([device.core.power.isSuspended, device.raw(0x44, 2) & 3]).toEqual([true, 3]);
     expect(feature(device, SET | FEATURE.LOW_POWER_EXIT)).toBe(0);
     expect([device.raw(0x44, 2) & 3, device.raw(0x10, 4)]).toEqual([0, address]);
+    expect(awakenings).toEqual(['pm', 'pm']);
     expect(device.read(region(0), 4)).toBe('00000000');
   });
 

@@ -94,7 +94,7 @@ describe('open and close', () => {
   it('take mastering away that firmware left on, at open', () => {
     const bench = new Bench();
     const pdev = bench.pdev('0000:01:00.0');
-    const core = bench.bind(pdev);
+    const core = bench.bind(pdev, { disableIdleD3: true });
     pdev.writeConfig(4, 2, pdev.readConfig(4, 2) | 4);
     const device = bench.openBound(core);
     expect([device.raw(4, 2) & 4, device.config(4, 2) & 4]).toEqual([0, 0]);

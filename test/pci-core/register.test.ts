@@ -93,10 +93,10 @@ describe('the device set', () => {
   // covers: LC05
   it('is one’s own on the root bus and for a VF, and shared by all that a bus reset would hit', () => {
     const bench = new Bench();
-    const vf = bench.bind(bench.vf());
+    const [vf, sibling] = [bench.vf(), bench.pdev('0000:01:00.0').virtfns[1]!].map((pdev) => bench.bind(pdev));
     const [root, other] = ['0000:00:02.0', '0000:00:03.0'].map((name) => bench.bind(bench.pdev(name)));
     const [a, b] = ['0000:02:00.0', '0000:02:00.1'].map((name) => bench.bind(bench.pdev(name)));
-    for (const alone of [vf, root!, other!]) expect(alone.devSet!.members).toEqual([alone]);
+    for (const alone of [vf!, sibling!, root!, other!]) expect(alone.devSet!.members).toEqual([alone]);
     expect(a!.devSet!.members).toEqual([a, b]);
     expect(b!.devSet).toBe(a!.devSet);
   });

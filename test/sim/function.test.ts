@@ -55,6 +55,24 @@ describe('resets', () => {
     expect(bare.probe(fn).cells.size).toBe(0);
   });
 
+  // covers: HW09 RS11
+  test.each(['flr', 'pm', 'bus'] as const)('%s leaves sticky bits as they are: PME, AER and its header log', (kind) => {
+    const fn = new Bare().fn();
+    const [STATUS_AT, MASK_AT, LOG_AT, MSI_FLAGS] = [CARD.AER + 4, CARD.AER + 8, CARD.AER + 0x1c, CARD.MSI + 2];
+    fn.configWrite(MASK_AT, 4, 0x0010_0000);
+    fn.config.set(STATUS_AT, 4, 0x0004_0000);
+    fn.config.set(LOG_AT, 4, 0x1234_5678);
+    fn.config.set(PMCSR, 2, 0x8100);
+    fn.configWrite(MSI_FLAGS, 2, 0x0021);
+    fn.configWrite(PCI.INTERRUPT_LINE, 1, 0x0b);
+    fn.reset(kind);
+    expect([MASK_AT, STATUS_AT, LOG_AT].map((at) => fn.configRead(at, 4))).toEqual([
+      0x0010_0000, 0x0004_0000, 0x1234_5678,
+    ]);
+    expect(fn.configRead(PMCSR, 2)).toBe(0x8100);
+    expect([fn.configRead(MSI_FLAGS, 2) & 0x71, fn.configRead(PCI.INTERRUPT_LINE, 1)]).toEqual([0, 0]);
+  });
+
   test('a device control write without the bit resets nothing', () => {
     const bare = new Bare();
     bare.fn().configWrite(DEVCTL, 2, 0x0010);

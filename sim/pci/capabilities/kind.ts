@@ -11,6 +11,8 @@ export interface Register {
   readonly rw?: number;
   /** Bits cleared by writing one. */
   readonly rw1c?: number;
+  /** Bits that a reset leaves alone: ROS, RWS and RW1CS (PCIe 7.4). */
+  readonly sticky?: number;
 }
 
 /** A capability kind. `registers` may depend on the bytes (64-bit MSI, egress vectors). */

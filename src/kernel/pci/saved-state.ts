@@ -1,5 +1,16 @@
 /** pci_save_state and pci_restore_state (drivers/pci/pci.c of Linux 7.3): what of a function survives a reset. */
-import { AER_REGISTERS, CAP, EXP, EXT_CAP, MSI, MSI_FLAGS, MSIX, MSIX_FLAGS, PCI } from '../../../sim/pci/registers.ts';
+import {
+  AER_REGISTERS,
+  AER_STATUS,
+  CAP,
+  EXP,
+  EXT_CAP,
+  MSI,
+  MSI_FLAGS,
+  MSIX,
+  MSIX_FLAGS,
+  PCI,
+} from '../../../sim/pci/registers.ts';
 import type { PciDevice } from './device.ts';
 
 /** What {@link saveState} keeps. */
@@ -47,6 +58,9 @@ export function saveState(device: PciDevice): SavedState {
 /** Puts it back: capability registers, then header dwords from the last to the first, only those that differ. */
 export function restoreState(device: PciDevice, state: SavedState): void {
   const fn = device.function;
+  // pci_aer_clear_status: what a reset was about is not seen again.
+  const aer = device.extendedCapability(EXT_CAP.ERR);
+  if (aer) for (const at of AER_STATUS) device.writeConfig(aer + at, 4, device.readConfig(aer + at, 4));
   if (state.msixTable !== undefined) fn.msix!.bytes.set(state.msixTable);
   for (const [at, width, value] of state.registers) device.writeConfig(at, width, value);
   const view = new DataView(state.header.buffer, state.header.byteOffset);
