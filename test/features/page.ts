@@ -57,3 +57,8 @@ export function page(matrix: Matrix): string {
     ...sections.flatMap(table),
   ].join('\n');
 }
+
+/** Whether the page that stands there is the one that would be written; a sentence if not. */
+export function stale(matrix: Matrix, written: string | undefined): string[] {
+  return written === page(matrix) ? [] : [`${PAGE} is not what the tests say: run npm run features.`];
+}

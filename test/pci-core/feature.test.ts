@@ -158,7 +158,7 @@ describe('dma-buf export', () => {
     expect(buffer.revoked).toBe(false);
   });
 
-  // covers: DB02
+  // covers: DB02 CF05
   it('is revoked with memory, and back with it', () => {
     const device = new Bench().open('0000:01:00.0');
     const fd = dmaBuf(device, [0, 0, 0, 1, ...range(0, 0x1000)]);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { MIG_STATE } from '../../src/uapi/vfio.ts';
+import { FEATURE, FEATURE_FLAG, MIG_STATE, VFIO } from '../../src/uapi/vfio.ts';
 import { Bench, type OpenVf, read, readAll, write } from '../../test/variant/mlx5-bench.ts';
 import type { Mlx5Core } from './index.ts';
 
@@ -78,6 +78,38 @@ test('only a reset leads out of ERROR', () => {
   expect(user.device.reset()).toBe(0);
   expect(user.device.getState().state).toBe(RUNNING);
   expect(user.device.setState(STOP_COPY).result).toBe(0);
+});
+
+// covers: MG13
+test('a reset that comes while a change of state sleeps: the call ends well, its file is dead, the device runs', () => {
+  const bench = new Bench();
+  const user = bench.open(0);
+  // The save of pre-copy is under way, and whoever leaves pre-copy waits for it.
+  expect(user.device.setState(PRE_COPY).result).toBe(0);
+  const request = Buffer.alloc(16);
+  request.writeUInt32LE(16, 0);
+  request.writeUInt32LE(FEATURE.MIG_DEVICE_STATE | FEATURE_FLAG.SET, 4);
+  request.writeUInt32LE(RESUMING, 8);
+  user.process.memory.write(user.buffer, request);
+  const change = begin(
+    bench,
+    user.process.ioctlCall(user.device.fd, VFIO.DEVICE_FEATURE, user.buffer) as number | Generator,
+  );
+  expect([change.done, user.vf.stateMutex.locked]).toEqual([false, true]);
+  user.pdev.driver!.resetDone!(user.pdev);
+  expect(user.vf.deferredReset).toBe(true);
+  bench.settle();
+  const answer = Buffer.from(user.process.memory.read(user.buffer, 16)!);
+  expect([change.result, answer.readUInt32LE(8)]).toEqual([0, RESUMING]);
+  const dataFd = answer.readInt32LE(12);
+  expect(dataFd).toBeGreaterThan(2);
+  expect(write(user, dataFd, new Uint8Array(16))).toBe(ENODEV);
+  expect([user.device.getState().state, user.vf.deferredReset, user.vf.stateMutex.locked]).toEqual([
+    RUNNING,
+    false,
+    false,
+  ]);
+  expect(bench.card.resources()).toMatchObject(NOTHING);
 });
 
 // covers: MG13
