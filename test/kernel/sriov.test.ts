@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { EXT_CAP, PCI, SRIOV } from '../../sim/pci/registers.ts';
 import type { PciDriver } from '../../src/kernel/pci/driver.ts';
+import { enableSriov } from '../../src/kernel/pci/sriov.ts';
 import { CARD } from '../sim/bare.ts';
 import { configureVfs, driver, E, Rig } from './rig.ts';
 
@@ -77,6 +78,32 @@ describe('sriov_numvfs', () => {
     const { rig } = setup({ sriovConfigure: () => E.ENOMEM });
     expect(numvfs(rig, '1')).toBe(E.ENOMEM);
     expect(rig.device(PF).virtfns).toEqual([]);
+  });
+});
+
+describe('enabling VFs by the driver', () => {
+  // covers: SR02
+  test('is EINVAL beyond what there is and when some are there, and EIO where the capability is not sound', () => {
+    const { rig } = setup();
+    const pf = rig.device(PF);
+    const enable = (count: number): number => rig.run(enableSriov(pf, count));
+    expect([enable(5), enable(-1), enable(0)]).toEqual([E.EINVAL, E.EINVAL, 0]);
+    pf.function.config.set(CARD.SRIOV + SRIOV.INITIAL_VF, 2, 3);
+    expect([enable(2), pf.numVfs]).toEqual([E.EIO, 0]);
+    pf.function.config.set(CARD.SRIOV + SRIOV.INITIAL_VF, 2, 4);
+    expect([enable(2), enable(2), enable(1)]).toEqual([0, E.EINVAL, E.EINVAL]);
+    expect(pf.virtfns).toHaveLength(2);
+  });
+
+  // covers: HW11 RS15
+  test('takes 100 ms until they answer, and a second when they go', () => {
+    const { rig } = setup();
+    const { scheduler } = rig.kernel;
+    const began = scheduler.now;
+    numvfs(rig, '2');
+    const enabled = scheduler.now;
+    numvfs(rig, '0');
+    expect([enabled - began, scheduler.now - enabled]).toEqual([100_000_000, 1_000_000_000]);
   });
 });
 

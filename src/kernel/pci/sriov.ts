@@ -12,7 +12,9 @@ export function* enableSriov(device: PciDevice, numVfs: number): Task<number> {
   if (numVfs === 0) return 0;
   if (device.numVfs > 0) return -ERRNO.EINVAL;
   const initial = device.readConfig(at + SRIOV.INITIAL_VF, 2);
-  if (numVfs < 0 || numVfs > device.totalVfs || numVfs > initial) return -ERRNO.EINVAL;
+  // Without VF migration, which no function here has, the two can only be equal (9.3.3.5).
+  if (initial !== device.totalVfs) return -ERRNO.EIO;
+  if (numVfs < 0 || numVfs > device.totalVfs) return -ERRNO.EINVAL;
   device.writeConfig(at + SRIOV.NUM_VF, 2, numVfs);
   const control = device.readConfig(at + SRIOV.CTRL, 2);
   device.writeConfig(at + SRIOV.CTRL, 2, control | SRIOV_CTRL.VFE | SRIOV_CTRL.MSE);
@@ -29,6 +31,7 @@ export function* disableSriov(device: PciDevice): Task<void> {
   for (const vf of [...device.virtfns].reverse()) yield* device.bus.removeDevice(vf);
   const control = device.readConfig(at + SRIOV.CTRL, 2);
   device.writeConfig(at + SRIOV.CTRL, 2, control & ~(SRIOV_CTRL.VFE | SRIOV_CTRL.MSE));
+  yield 1_000_000_000;
   device.writeConfig(at + SRIOV.NUM_VF, 2, 0);
   device.numVfs = 0;
 }
