@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { vfio_pci_core_get_iomap, vfio_pci_core_ioread, vfio_pci_core_iowrite } from '../../src/pci-core/index.ts';
 import { type Access, Bench, DOORBELL, E, region } from './bench.ts';
 
 /** What reached the device, as `width@offset`. */
@@ -110,5 +111,40 @@ describe('read and write of BARs', () => {
     expect(device.read(region(6, 0x1fe), 4)).toBe('0000ffff');
     device.setConfig(4, 2, 0);
     expect(device.read(region(6), 2)).toBe(E.ENOMEM);
+  });
+});
+
+describe('a driver reaches device memory', () => {
+  // covers: RW03
+  it('by one access, which is EIO while the user has memory disabled, unless it says that ports do not care', () => {
+    const device = new Bench().open('0000:01:00.0');
+    const { core } = device;
+    const bar = vfio_pci_core_get_iomap(core, 0);
+    if (typeof bar === 'number') throw new Error('mapped');
+    expect(vfio_pci_core_iowrite(core, true, bar, 0x10, 2, 0x1234)).toBe(0);
+    expect(vfio_pci_core_ioread(core, true, bar, 0x10, 4)).toBe(0x1234);
+    device.setConfig(4, 2, 0);
+    expect(vfio_pci_core_iowrite(core, true, bar, 0x10, 2, 0)).toBe(E.EIO);
+    expect(vfio_pci_core_ioread(core, true, bar, 0x10, 4)).toBe(E.EIO);
+    expect(vfio_pci_core_ioread(core, false, bar, 0x10, 4)).toBe(0xffff_ffff);
+  });
+
+  it('through BARs that there are: ENODEV for one the function lacks, EINVAL for what is no BAR', () => {
+    const { core } = new Bench().open('0000:01:00.0');
+    expect([3, -1, 6, 7].map((bar) => vfio_pci_core_get_iomap(core, bar))).toEqual([
+      E.ENODEV,
+      E.EINVAL,
+      E.EINVAL,
+      E.EINVAL,
+    ]);
+    expect(vfio_pci_core_get_iomap(core, 5)).toMatchObject({ read: expect.anything() });
+  });
+
+  // covers: RW05
+  it('and a fault in the bytes that are left out is EFAULT for a read, and nothing for a write', () => {
+    const { bench, fd } = new Bench().open('0000:01:00.0');
+    expect(bench.user.pread(fd, 0x10, 16, region(0, 0x2000))).toBe(E.EFAULT);
+    expect(bench.user.pwrite(fd, 0x10, 16, region(0, 0x2000))).toBe(16);
+    expect(bench.accesses()).toEqual([]);
   });
 });

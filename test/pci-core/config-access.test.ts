@@ -14,6 +14,13 @@ describe('the access engine of configuration space', () => {
     expect(device.raw(0xfc, 4)).toBe(before);
   });
 
+  // covers: CF01
+  it('faults on a buffer that is not there', () => {
+    const { bench, fd } = new Bench().open('0000:00:02.0');
+    expect(bench.user.pread(fd, 0x10, 4, CONFIG)).toBe(E.EFAULT);
+    expect(bench.user.pwrite(fd, 0x10, 4, CONFIG + 4)).toBe(E.EFAULT);
+  });
+
   // covers: FD07
   it('answers an empty transfer anywhere', () => {
     const device = new Bench().open('0000:00:02.0');

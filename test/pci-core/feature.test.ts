@@ -140,6 +140,25 @@ describe('dma-buf export', () => {
     expect(dmaBuf(device, [], GET | PROBE)).toBe(E.EOPNOTSUPP);
   });
 
+  // covers: DB01
+  it('faults on what it cannot read, and takes no total that no file could have', () => {
+    const device = new Bench().open('0000:01:00.0');
+    const { user } = device.bench;
+    const end = user.memory.allocate(0x1000) + 0x1000;
+    const ask = (bytes: number, words: readonly number[]) => {
+      user.memory.write(end - bytes, new Uint8Array(new Uint32Array([64, GET | FEATURE.DMA_BUF, ...words]).buffer));
+      return user.ioctl(device.fd, VFIO.DEVICE_FEATURE, end - bytes);
+    };
+    expect(ask(16, [0, 0]), 'the struct').toBe(E.EFAULT);
+    expect(ask(24, [3, 0, 0, 1]), 'the BAR before the ranges').toBe(E.ENODEV);
+    expect(ask(24, [0, 0, 0, 1]), 'the ranges').toBe(E.EFAULT);
+    const half = [0, 0, 0, 0x4000_0000];
+    expect(dmaBuf(device, [0, 0, 0, 2, ...half, ...half])).toBe(E.EINVAL);
+    expect(dmaBuf(device, [1, 0, 0, 2, ...range(0, 0x1000), ...range(0, 0)]), 'the length before the kind of BAR').toBe(
+      E.EINVAL,
+    );
+  });
+
   // covers: DB02
   it.each([
     ['D3hot', (device: Opened) => device.setConfig(0x44, 2, 3), (device: Opened) => device.setConfig(0x44, 2, 0)],
