@@ -59,6 +59,18 @@ describe('GET_PCI_HOT_RESET_INFO', () => {
     // The size has room for both devices, the memory has not.
     user.memory.write(end - 20, Uint8Array.from([100]));
     expect(ask(end - 20)).toBe(E.EFAULT);
+    // Neither the number that would take more room, nor the answer itself, can be written here.
+    for (const argsz of [12, 28]) {
+      expect(ask(bench.locked([argsz]))).toBe(E.EFAULT);
+    }
+  });
+
+  // covers: RS04
+  it('is EPERM where a device has no IOMMU group to name', () => {
+    const bench = new Bench();
+    const { device } = twins(bench);
+    bench.pdev('0000:02:00.1').group = undefined;
+    expect(device.ioctl(VFIO.DEVICE_GET_PCI_HOT_RESET_INFO, [100, 0, 0])).toBe(E.EPERM);
   });
 
   // covers: RS04

@@ -140,7 +140,12 @@ describe('MSI-X', () => {
     const device = fixed(new Bench());
     expect(device.setIrqs(EVENTFD_TRIGGER, MSIX, 0, 0)).toBe(E.ERANGE);
     device.setConfig(0x44, 2, 3);
-    expect(device.setIrqs(EVENTFD_TRIGGER, MSIX, 0, 1, [-1])).toBe(E.EINVAL);
+    for (const index of [MSI, MSIX]) expect(device.setIrqs(EVENTFD_TRIGGER, index, 0, 1, [-1])).toBe(E.EINVAL);
+    device.setConfig(0x44, 2, 0);
+    for (const index of [MSI, MSIX]) {
+      expect(device.setIrqs(EVENTFD_TRIGGER, index, 0, 1, [-1])).toBe(0);
+      expect(device.setIrqs(NONE_TRIGGER, index, 0, 0)).toBe(0);
+    }
   });
 
   // covers: IR24
@@ -176,12 +181,18 @@ describe('MSI-X', () => {
     expect(a.counter.drain()).toBe(1n);
   });
 
-  it('stops with the host out of vectors', () => {
+  // covers: IR11 IR12
+  it('stops with the host out of vectors, and what works goes on', () => {
     const bench = new Bench();
-    const device = fixed(bench);
+    const device = bench.open('0000:01:00.0');
+    device.setConfig(4, 2, 6);
     Object.assign(bench.hardware.fabric.interrupts, { capacity: 1 });
-    expect(device.setIrqs(EVENTFD_TRIGGER, MSIX, 0, 2, [-1, -1])).toBe(E.ENOSPC);
-    expect(device.setIrqs(EVENTFD_TRIGGER, MSIX, 0, 1, [-1])).toBe(0);
+    for (const index of [MSI, MSIX]) expect(device.setIrqs(EVENTFD_TRIGGER, index, 0, 2, [-1, -1])).toBe(E.ENOSPC);
+    const a = bench.eventfd();
+    expect(device.setIrqs(EVENTFD_TRIGGER, MSIX, 0, 1, [a.fd])).toBe(0);
+    expect(device.setIrqs(EVENTFD_TRIGGER, MSIX, 1, 1, [a.fd]), 'one more').toBe(E.ENOSPC);
+    ring(device, 0);
+    expect(a.counter.drain()).toBe(1n);
   });
 });
 
@@ -219,6 +230,18 @@ describe('MSI', () => {
     } finally {
       Object.assign(bench.hardware.fabric.iommu.features, { interruptRemapping: true });
     }
+  });
+
+  // covers: IR14 IR16
+  it('does not grow: EINVAL beyond what was enabled, with the vectors of that block disarmed, and ERANGE for none', () => {
+    const bench = new Bench();
+    const device = fixed(bench);
+    const [a, b] = [bench.eventfd(), bench.eventfd()];
+    expect(device.setIrqs(EVENTFD_TRIGGER, MSI, 0, 0)).toBe(E.ERANGE);
+    expect(device.setIrqs(EVENTFD_TRIGGER, MSI, 0, 2, [a.fd, b.fd])).toBe(0);
+    expect(device.setIrqs(EVENTFD_TRIGGER, MSI, 1, 2, [b.fd, b.fd])).toBe(E.EINVAL);
+    for (const vector of [0, 1]) ring(device, vector);
+    expect([a.counter.drain(), b.counter.drain()]).toEqual([1n, 0n]);
   });
 
   it('masks vectors that nobody listens to', () => {
