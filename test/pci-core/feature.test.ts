@@ -41,6 +41,10 @@ describe('low power', () => {
     expect(feature(device, SET | FEATURE.LOW_POWER_ENTRY_WITH_WAKEUP, [999, 0])).toBe(E.EBADF);
     expect(feature(device, SET | FEATURE.LOW_POWER_ENTRY_WITH_WAKEUP, [device.fd, 0])).toBe(E.EINVAL);
     expect(feature(device, SET | FEATURE.LOW_POWER_ENTRY_WITH_WAKEUP, [fd])).toBe(E.EINVAL);
+    const end = bench.user.memory.allocate(0x1000) + 0x1000;
+    const header = Uint32Array.of(16, SET | FEATURE.LOW_POWER_ENTRY_WITH_WAKEUP);
+    bench.user.memory.write(end - 8, new Uint8Array(header.buffer));
+    expect(bench.user.ioctl(device.fd, VFIO.DEVICE_FEATURE, end - 8)).toBe(E.EFAULT);
   });
 
   // covers: PW04
@@ -108,6 +112,9 @@ describe('a VF token as a feature', () => {
     expect([...device.core.vfToken!.uuid]).toEqual(Array.from({ length: 16 }, (_, i) => i));
     expect(feature(device, GET | FEATURE.PCI_VF_TOKEN, words)).toBe(E.EINVAL);
     expect(feature(device, SET | FEATURE.PCI_VF_TOKEN, words, 23)).toBe(E.EINVAL);
+    const end = bench.user.memory.allocate(0x1000) + 0x1000;
+    bench.user.memory.write(end - 16, new Uint8Array(Uint32Array.of(24, SET | FEATURE.PCI_VF_TOKEN, 0, 0).buffer));
+    expect(bench.user.ioctl(device.fd, VFIO.DEVICE_FEATURE, end - 16)).toBe(E.EFAULT);
     expect(feature(bench.open('0000:00:02.0'), SET | FEATURE.PCI_VF_TOKEN, words)).toBe(E.ENOTTY);
   });
 });

@@ -26,9 +26,12 @@ describe('GET_INFO', () => {
     expect(device.words(2)).toEqual([16, 2]);
   });
 
-  it('faults on an address that is not mapped', () => {
-    const device = new Bench().open('0000:01:00.0');
-    expect(device.bench.user.ioctl(device.fd, VFIO.DEVICE_GET_INFO, 0x10)).toBe(E.EFAULT);
+  // covers: IO01
+  it('faults on memory that cannot be read, or takes no answer', () => {
+    const { bench, fd } = new Bench().open('0000:01:00.0');
+    for (const at of [0x10, bench.locked([16]), bench.locked([24])])
+      expect(bench.user.ioctl(fd, VFIO.DEVICE_GET_INFO, at)).toBe(E.EFAULT);
+    expect(bench.user.ioctl(fd, VFIO.DEVICE_GET_INFO, bench.locked([15]))).toBe(E.EINVAL);
   });
 });
 
@@ -120,6 +123,15 @@ describe('GET_IRQ_INFO', () => {
     expect(legacy.words(4)).toEqual([16, 9, 3, 1]);
     expect(legacy.ioctl(VFIO.DEVICE_GET_IRQ_INFO, [16, 0, 5, 0])).toBe(E.EINVAL);
     expect(legacy.ioctl(VFIO.DEVICE_GET_IRQ_INFO, [15, 0, 0, 0])).toBe(E.EINVAL);
+  });
+
+  // covers: IO16
+  it('faults on memory that cannot be read, or takes no answer, the index in between', () => {
+    const { bench, fd } = new Bench().open('0000:01:00.0');
+    const ask = (at: number) => bench.user.ioctl(fd, VFIO.DEVICE_GET_IRQ_INFO, at);
+    expect(ask(0x10)).toBe(E.EFAULT);
+    expect(ask(bench.locked([16, 0, 0, 0, 0, 0, 0, 0, 5]))).toBe(E.EINVAL);
+    expect(ask(bench.locked([16, 0, 0, 0, 0, 0, 0, 0, 4]))).toBe(E.EFAULT);
   });
 
   // covers: IO15

@@ -255,6 +255,27 @@ describe('MSI', () => {
   });
 });
 
+describe('INTx, MSI and MSI-X', () => {
+  const both = [INTX, MSI, MSIX].flatMap((first) => [INTX, MSI, MSIX].map((second) => [first, second] as const));
+  // covers: IR02
+  it.each(both.filter(([first, second]) => first !== second))(
+    '%i excludes %i until it is disabled',
+    (first, second) => {
+      const bench = new Bench();
+      const device = bench.open('0000:01:00.0');
+      const { fd, counter } = bench.eventfd();
+      expect(device.setIrqs(EVENTFD_TRIGGER, first, 0, 1, [fd])).toBe(0);
+      expect(device.setIrqs(EVENTFD_TRIGGER, second, 0, 1, [-1])).toBe(E.EINVAL);
+      expect(device.setIrqs(NONE_TRIGGER, second, 0, 1)).toBe(E.EINVAL);
+      expect(device.setIrqs(NONE_TRIGGER, second, 0, 0)).toBe(E.EINVAL);
+      expect(device.setIrqs(NONE_TRIGGER, first, 0, 1)).toBe(0);
+      expect(counter.drain()).toBe(1n);
+      expect(device.setIrqs(NONE_TRIGGER, first, 0, 0)).toBe(0);
+      expect(device.setIrqs(EVENTFD_TRIGGER, second, 0, 1, [-1])).toBe(0);
+    },
+  );
+});
+
 describe('the error and request indices', () => {
   // covers: IR20 IR21 IR22
   it('take, signal and drop one eventfd', () => {
