@@ -183,6 +183,19 @@ describe('a container', () => {
     expect(user.map(container, 0x3000, 0x1000, memory)).toBe(0);
   });
 
+  // covers: T117
+  it('refuses a group that could reach nothing: EINVAL, and the container is what it was', () => {
+    const machine = new TestMachine();
+    const { user, container } = machine.opened();
+    const second = machine.group(2);
+    const all = [{ start: 0, end: 0xffff_ffff_ffff, type: 'reserved' }];
+    Object.defineProperty(second, 'reservedRegions', { value: all });
+    machine.device('b', second);
+    expect(user.setContainer(user.open('/dev/vfio/2'), container)).toBe(-EINVAL);
+    expect(second.owner).toBeUndefined();
+    expect(user.map(container, 0, 0x1000, user.page)).toBe(0);
+  });
+
   // covers: RS14 T106
   it('takes no group while a mapping has no address, nor one that is being reset', () => {
     const machine = new TestMachine();
@@ -223,9 +236,14 @@ describe('a container without any IOMMU', () => {
   it('is only for those who may do raw I/O, at every step', () => {
     const { machine, path } = noiommu();
     const user = machine.user();
+    const { capabilities } = user.process;
+    const early = user.open(path);
+    capabilities.delete('CAP_SYS_RAWIO');
+    expect(user.setContainer(early, user.open('/dev/vfio/vfio'))).toBe(-EPERM);
+    capabilities.add('CAP_SYS_RAWIO');
+    user.close(early);
     const { container, groups, results } = containerOf(user, path);
     expect(results).toEqual([0]);
-    const { capabilities } = user.process;
     expect(extensions(user, container)).toEqual([8]);
     capabilities.delete('CAP_SYS_RAWIO');
     expect(user.process.ioctl(container, VFIO.SET_IOMMU, 8)).toBe(-EPERM);

@@ -245,6 +245,13 @@ describe('GET_REGION_INFO', () => {
     const sent = query(40, 0).subarray(0, 32);
     expect(tenant.ioctl(VFIO.DEVICE_GET_REGION_INFO, sent, at)).toBe(-EFAULT);
     expect(tenant.memory.read(at, 32)).toEqual(sent);
+    for (const [index, error] of [
+      [1, -EFAULT],
+      [2, -EINVAL],
+    ] as const) {
+      const locked = tenant.lockedPage(query(32, index));
+      expect(tenant.process.ioctl(tenant.fd, VFIO.DEVICE_GET_REGION_INFO, locked)).toBe(error);
+    }
   });
 });
 

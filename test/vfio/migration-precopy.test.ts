@@ -28,7 +28,9 @@ describe('VFIO_MIG_GET_PRECOPY_INFO', () => {
     expect(ask(u32(0), tenant.page + 4096 - 4)).toBe(-EFAULT);
     expect(ask(request(23))).toBe(-EINVAL);
     expect(ask(request(24))).toBe(0);
+    expect(tenant.process.ioctl(fd, INFO, tenant.lockedPage(request(24)))).toBe(-EFAULT);
     tenant.setState(STOP_COPY);
+    expect(tenant.process.ioctl(fd, INFO, tenant.lockedPage(request(24)))).toBe(-EINVAL);
     expect(ask(request(24))).toBe(-EINVAL);
     tenant.setState(RUNNING);
     expect(ask(request(24))).toBe(-EINVAL);

@@ -172,6 +172,9 @@ it('GET of MIG_DEVICE_STATE gives the state and no descriptor, also while a sess
     expect(tenant.feature(FEATURE.MIG_DEVICE_STATE | GET, u32(0xff, 0x1234))).toBe(0);
     expect([tenant.u32(8), tenant.s32(12)]).toEqual([target, -1]);
   }
+  const tenant = tenantIn(7, RUNNING);
+  const locked = tenant.lockedPage(u32(16, FEATURE.MIG_DEVICE_STATE | GET, 0, 0));
+  expect(tenant.process.ioctl(tenant.fd, VFIO.DEVICE_FEATURE, locked)).toBe(-EFAULT);
 });
 
 describe('a data fd', () => {

@@ -70,6 +70,7 @@ describe('dirty pages', () => {
     ] as const)
       expect(get(48, iova, size, 4096, 8, bitmap), 'cuts a mapping').toBe(-EINVAL);
     expect(get(48, MIB, 0x4000, 4096, 8, UNMAPPED), 'nothing there').toBe(-EFAULT);
+    expect(get(48, MIB - 0x1000, 0x5000, 4096, 8, UNMAPPED), 'nor behind the first page').toBe(-EFAULT);
     expect(get(64, MIB, 0x4000, 4096, 16, bitmap)).toBe(0);
   });
 
