@@ -213,6 +213,8 @@ export const SRIOV = {
   VFM: 0x3c,
   SIZEOF: 0x40,
 } as const;
+/** VF Migration Capable. */
+export const SRIOV_CAP_VFM = 0x1;
 export const SRIOV_CTRL = { VFE: 0x1, VFM: 0x2, MSE: 0x8, ARI: 0x10 } as const;
 
 /** ACS extended capability (7.7.11). */

@@ -1,6 +1,6 @@
 /** Enabling and disabling virtual functions (drivers/pci/iov.c of Linux 7.3). */
 import type { PciFunction } from '../../../sim/pci/function.ts';
-import { EXT_CAP, SRIOV, SRIOV_CTRL } from '../../../sim/pci/registers.ts';
+import { EXT_CAP, SRIOV, SRIOV_CAP_VFM, SRIOV_CTRL } from '../../../sim/pci/registers.ts';
 import type { Task } from '../../../sim/scheduler.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import type { PciDevice } from './device.ts';
@@ -12,9 +12,9 @@ export function* enableSriov(device: PciDevice, numVfs: number): Task<number> {
   if (numVfs === 0) return 0;
   if (device.numVfs > 0) return -ERRNO.EINVAL;
   const initial = device.readConfig(at + SRIOV.INITIAL_VF, 2);
-  // Without VF migration, which no function here has, the two can only be equal (9.3.3.5).
-  if (initial !== device.totalVfs) return -ERRNO.EIO;
-  if (numVfs < 0 || numVfs > device.totalVfs) return -ERRNO.EINVAL;
+  const migration = (device.readConfig(at + SRIOV.CAP, 4) & SRIOV_CAP_VFM) !== 0;
+  if (initial > device.totalVfs || (!migration && initial !== device.totalVfs)) return -ERRNO.EIO;
+  if (numVfs < 0 || numVfs > device.totalVfs || (!migration && numVfs > initial)) return -ERRNO.EINVAL;
   device.writeConfig(at + SRIOV.NUM_VF, 2, numVfs);
   const control = device.readConfig(at + SRIOV.CTRL, 2);
   device.writeConfig(at + SRIOV.CTRL, 2, control | SRIOV_CTRL.VFE | SRIOV_CTRL.MSE);
