@@ -233,5 +233,3 @@ export const AER = {
 } as const;
 /** Those the kernel saves: masks, severity, capability control (pcie/aer.c: pci_save_aer_state). */
 export const AER_REGISTERS = [AER.UNCOR_MASK, AER.UNCOR_SEVER, AER.COR_MASK, AER.CAP] as const;
-/** Its status registers, whose bits a one clears. */
-export const AER_STATUS = [AER.UNCOR_STATUS, AER.COR_STATUS] as const;

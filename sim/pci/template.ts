@@ -144,13 +144,16 @@ function place(
     const size = c.size ?? kind?.size(bytes) ?? 4;
     // A capability's own bytes are read-only except for the registers its table makes writable.
     if (kind?.name !== 'sriov') rw.fill(0, c.at, Math.min(c.at + size, reset.length));
-    for (const r of kind?.registers(bytes) ?? []) {
+    const registers = (kind?.registers(bytes) ?? []).flatMap((r) =>
+      Array.from({ length: r.count ?? 1 }, (_, i) => ({ ...r, at: r.at + i * r.width })),
+    );
+    for (const r of registers) {
       setMask(rw, c.at + r.at, r.width, r.rw ?? 0);
       setMask(rw1c, c.at + r.at, r.width, r.rw1c ?? 0);
     }
     for (const [at, width, mask] of c.writable ?? []) setMask(rw, c.at + at, width, mask);
     const version = c.version ?? kind?.version ?? 1;
-    const sticky = (kind?.registers(bytes) ?? []).flatMap((r) =>
+    const sticky = registers.flatMap((r) =>
       r.sticky === undefined ? [] : [{ at: c.at + r.at, width: r.width, mask: r.sticky }],
     );
     return { id, name: kind?.name ?? `${id}`, at: c.at, size, extended, version, sticky };

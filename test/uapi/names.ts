@@ -123,6 +123,7 @@ export const NAMES: Readonly<Record<string, Readonly<Record<string, Naming>>>> =
     AF_CAP: named('PCI_AF_CAP_*'),
     AF_CTRL_FLR: named('PCI_AF_CTRL_FLR'),
     SRIOV: named('PCI_SRIOV_*', { SIZEOF: 'PCI_EXT_CAP_SRIOV_SIZEOF' }),
+    SRIOV_CAP_VFM: named('PCI_SRIOV_CAP_VFM'),
     SRIOV_CTRL: named('PCI_SRIOV_CTRL_*'),
     ACS: named('PCI_ACS_*'),
     ACS_BITS: named('PCI_ACS_*'),

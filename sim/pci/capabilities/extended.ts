@@ -16,10 +16,7 @@ export const aer = fixed({
     { name: 'COR_STATUS', at: AER.COR_STATUS, width: 4, rw1c: 0xf1c1, sticky: 0xf1c1 },
     { name: 'COR_MASK', at: AER.COR_MASK, width: 4, rw: 0xf1c1, sticky: 0xf1c1 },
     { name: 'CAP', at: AER.CAP, width: 4, rw: 0x140, sticky: 0x15f },
-    { name: 'HEADER_LOG_0', at: AER.HEADER_LOG + 0, width: 4, sticky: 0xffff_ffff },
-    { name: 'HEADER_LOG_1', at: AER.HEADER_LOG + 4, width: 4, sticky: 0xffff_ffff },
-    { name: 'HEADER_LOG_2', at: AER.HEADER_LOG + 8, width: 4, sticky: 0xffff_ffff },
-    { name: 'HEADER_LOG_3', at: AER.HEADER_LOG + 12, width: 4, sticky: 0xffff_ffff },
+    { name: 'HEADER_LOG', at: AER.HEADER_LOG, width: 4, count: 4, sticky: 0xffff_ffff },
   ],
 });
 

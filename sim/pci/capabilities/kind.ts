@@ -7,6 +7,8 @@ export interface Register {
   readonly at: number;
   /** Width in bytes. */
   readonly width: 1 | 2 | 4;
+  /** How many like this stand in a row; 1 if not given. */
+  readonly count?: number;
   /** Bits software can set and clear. */
   readonly rw?: number;
   /** Bits cleared by writing one. */

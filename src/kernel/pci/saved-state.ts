@@ -1,7 +1,7 @@
 /** pci_save_state and pci_restore_state (drivers/pci/pci.c of Linux 7.3): what of a function survives a reset. */
 import {
+  AER,
   AER_REGISTERS,
-  AER_STATUS,
   CAP,
   EXP,
   EXT_CAP,
@@ -60,7 +60,9 @@ export function restoreState(device: PciDevice, state: SavedState): void {
   const fn = device.function;
   // pci_aer_clear_status: what a reset was about is not seen again.
   const aer = device.extendedCapability(EXT_CAP.ERR);
-  if (aer) for (const at of AER_STATUS) device.writeConfig(aer + at, 4, device.readConfig(aer + at, 4));
+  if (aer)
+    for (const at of [AER.UNCOR_STATUS, AER.COR_STATUS])
+      device.writeConfig(aer + at, 4, device.readConfig(aer + at, 4));
   if (state.msixTable !== undefined) fn.msix!.bytes.set(state.msixTable);
   for (const [at, width, value] of state.registers) device.writeConfig(at, width, value);
   const view = new DataView(state.header.buffer, state.header.byteOffset);
