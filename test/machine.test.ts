@@ -30,6 +30,7 @@ function shell(): { echo(text: string, path: string): number; cat(path: string):
   };
 }
 
+// covers: DB06 SR01
 test('enable_sriov of vfio-pci can be switched while the driver is bound', () => {
   const { echo, cat } = shell();
   echo('vfio-pci', '/sys/bus/pci/devices/0000:01:00.0/driver_override');

@@ -1,4 +1,4 @@
-import type { FunctionTemplate } from './template.ts';
+import type { FunctionTemplate, StickyBits } from './template.ts';
 
 /** What an unsupported request reads: all ones of 1, 2 or 4 bytes. */
 export const ones = (width: number): number => (width === 4 ? 0xffff_ffff : (1 << (8 * width)) - 1);
@@ -41,8 +41,13 @@ export class ConfigSpace {
     else this.view.setUint8(offset, value);
   }
 
-  /** Everything back to reset values. */
+  /** Back to reset values, but for sticky bits. */
   reset(): void {
+    const kept: [StickyBits, number][] = [];
+    for (const { sticky } of this.template.capabilities)
+      for (const bits of sticky) kept.push([bits, this.read(bits.at, bits.width)]);
     this.bytes.set(this.template.reset);
+    for (const [{ at, width, mask }, value] of kept)
+      this.set(at, width, ((this.read(at, width) & ~mask) | (value & mask)) >>> 0);
   }
 }

@@ -232,6 +232,7 @@ export const AER = {
   COR_STATUS: 0x10,
   COR_MASK: 0x14,
   CAP: 0x18,
+  HEADER_LOG: 0x1c,
 } as const;
 /** Those the kernel saves: masks, severity, capability control (pcie/aer.c: pci_save_aer_state). */
 export const AER_REGISTERS = [AER.UNCOR_MASK, AER.UNCOR_SEVER, AER.COR_MASK, AER.CAP] as const;

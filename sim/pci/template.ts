@@ -15,6 +15,14 @@ export interface PlacedCapability {
   readonly at: number;
   readonly size: number;
   readonly extended: boolean;
+  /** Bits that a reset leaves alone, by offset in configuration space. */
+  readonly sticky: readonly StickyBits[];
+}
+
+export interface StickyBits {
+  readonly at: number;
+  readonly width: number;
+  readonly mask: number;
 }
 
 /** See the head of this file. */
@@ -126,7 +134,8 @@ function place(
 ): PlacedCapability[] {
   const view = new DataView(reset.buffer);
   const placed = caps.map((c) => {
-    const kind = KINDS.get(c.kind) ?? (c.extended ? KINDS.get(`x${c.kind}`) : undefined);
+    // The two lists number their capabilities apart: 1 is power management in one and AER in the other.
+    const kind = KINDS.get(c.extended && typeof c.kind === 'number' ? `x${c.kind}` : c.kind);
     if (kind === undefined && typeof c.kind === 'string')
       throw new Error(`${d.name}: no capability is called ${c.kind}`);
     const extended = c.extended ?? kind?.extended ?? false;
@@ -138,13 +147,19 @@ function place(
     const size = c.size ?? kind?.size(bytes) ?? 4;
     // A capability's own bytes are read-only except for the registers its table makes writable.
     if (kind?.name !== 'sriov') rw.fill(0, c.at, Math.min(c.at + size, reset.length));
-    for (const r of kind?.registers(bytes) ?? []) {
+    const registers = (kind?.registers(bytes) ?? []).flatMap((r) =>
+      Array.from({ length: r.count ?? 1 }, (_, i) => ({ ...r, at: r.at + i * r.width })),
+    );
+    for (const r of registers) {
       setMask(rw, c.at + r.at, r.width, r.rw ?? 0);
       setMask(rw1c, c.at + r.at, r.width, r.rw1c ?? 0);
     }
     for (const [at, width, mask] of c.writable ?? []) setMask(rw, c.at + at, width, mask);
     const version = c.version ?? kind?.version ?? 1;
-    return { id, name: kind?.name ?? `${id}`, at: c.at, size, extended, version };
+    const sticky = registers.flatMap((r) =>
+      r.sticky === undefined ? [] : [{ at: c.at + r.at, width: r.width, mask: r.sticky }],
+    );
+    return { id, name: kind?.name ?? `${id}`, at: c.at, size, extended, version, sticky };
   });
   const standard = placed.filter((c) => !c.extended);
   reset[PCI.CAPABILITY_LIST] = standard[0]?.at ?? 0;

@@ -16,6 +16,7 @@ function masks(vm: Vm): boolean[] {
   );
 }
 
+// covers: IR15 IR19
 test('MSI-X entries are masked in the device while no eventfd is behind them', () => {
   const vm = new Site().vm();
   expect(masks(vm)).toEqual([false, false, true, true, true, true, true, true]);
@@ -35,6 +36,7 @@ test('a completion signals the eventfd of its queue’s vector and no other', ()
 });
 
 describe('VFIO_DEVICE_RESET', () => {
+  // covers: RS01 RS11
   test('clears the device and leaves its BAR in place, its configuration as the user set it', () => {
     const vm = new Site().vm();
     vm.device.write(0, VF_REG.SCRATCH, 4, 5);
@@ -45,6 +47,7 @@ describe('VFIO_DEVICE_RESET', () => {
     expect(vm.device.read(PCI_REGION.CONFIG, 4, 2)).toBe(command);
   });
 
+  // covers: IR25
   test('interrupts and mappings still serve the device afterwards', () => {
     const vm = new Site().vm();
     expect(vm.device.reset()).toBe(0);
@@ -56,6 +59,7 @@ describe('VFIO_DEVICE_RESET', () => {
   });
 });
 
+// covers: SR10 SR12 CF11
 test('a VF that shows all ones in hardware shows its ids and its BAR to the user', () => {
   const vm = new Site().vm();
   expect(vm.device.read(PCI_REGION.CONFIG, 0, 4)).toBe(0x101e_15b3);

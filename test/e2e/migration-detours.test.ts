@@ -48,6 +48,7 @@ function resuming(): { site: Site; vm: Vm; fd: number; scratch(): number } {
   return { site, vm, fd: vm.device.setState(RESUMING).dataFd, scratch: () => vm.device.read(0, VF_REG.SCRATCH, 4) };
 }
 
+// covers: MG14
 describe('P2P states', () => {
   test.each([
     ['RUNNING_P2P', RUNNING_P2P, RUNNING],
@@ -104,6 +105,7 @@ describe('giving a migration up', () => {
 });
 
 describe('a reset in the middle', () => {
+  // covers: RS03
   test.each([
     ['PRE_COPY', PRE_COPY],
     ['STOP_COPY', STOP_COPY],

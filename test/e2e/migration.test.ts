@@ -33,6 +33,7 @@ function visible(vm: Vm): number[] {
 
 const signals = (vm: Vm): number => vm.events.reduce((sum, event) => sum + Number(event.count), 0);
 
+// covers: MG03 MG12
 test('a VF at work moves to another machine, and no completion is lost, doubled or out of order', () => {
   fc.assert(
     fc.property(plan, fc.nat(20), (how, warmup) => {

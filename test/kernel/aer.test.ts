@@ -23,6 +23,7 @@ function assigned(): { device: Opened; errors: () => bigint } {
 }
 
 describe('an error that a function reports', () => {
+  // covers: HW21
   it('reaches the user if it is uncorrectable, and its status is cleared', () => {
     const { device, errors } = assigned();
     expect(reportError(device.core.pdev, { kind: 'uncorrectable', status: COMPLETION_TIMEOUT })).toBe(true);
@@ -35,6 +36,7 @@ describe('an error that a function reports', () => {
     expect([errors(), device.config(COR_STATUS, 4)]).toEqual([0n, 0]);
   });
 
+  // covers: HW21
   it('is only to be seen in the status register if the user masked it, until a reset', () => {
     const { device, errors } = assigned();
     device.setConfig(UNCOR_MASK, 4, COMPLETION_TIMEOUT);

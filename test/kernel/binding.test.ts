@@ -65,6 +65,7 @@ describe('driver_override', () => {
     expect(bound()).toEqual(['d0', undefined]);
   });
 
+  // covers: LC23
   test('a table for overrides only does not match by itself', () => {
     const { rig, bound } = setup({ overrideOnly: true });
     expect(bound()).toEqual([undefined, undefined]);

@@ -21,6 +21,7 @@ function setup() {
 }
 
 describe('claiming a group for a container', () => {
+  // covers: GP07
   test('is EPERM while a host driver uses any of its devices', () => {
     const { a, group, take, host, owner, rig } = setup();
     expect(take(host, a)).toBe(12);
@@ -29,6 +30,7 @@ describe('claiming a group for a container', () => {
     expect(group.claim(owner)).toBe(0);
   });
 
+  // covers: LC25 GP07
   test('is no matter to drivers that leave DMA to the user', () => {
     const { a, group, take, vfio, owner } = setup();
     take(vfio, a);
@@ -36,6 +38,7 @@ describe('claiming a group for a container', () => {
     expect(group.claim({})).toBe(E.EPERM);
   });
 
+  // covers: GP07
   test('keeps host drivers away: EBUSY, until it is given back', () => {
     const { b, group, take, host, vfio, owner, rig } = setup();
     group.claim(owner);
@@ -57,6 +60,7 @@ test('claims of one owner add up, and the last release counts', () => {
   expect(group.claim({})).toBe(0);
 });
 
+// covers: GP07 HW14
 test('from claim to attach nothing of the group reaches memory, and after release the host’s buffers are back', () => {
   const { rig, a, b, group, owner } = setup();
   const buffer = a.allocateDma(4096);

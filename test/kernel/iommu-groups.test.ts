@@ -40,6 +40,7 @@ describe('isolation by ACS', () => {
 
   // An upstream port of one function counts as isolating, so that even ports without ACS do not share a group.
   const WITH_PORT = ['02:00.0 03:00.0', '02:01.0 04:00.0'];
+  // covers: HW18
   test.each([
     ['everything', 0, WITH_PORT],
     ['source validation', ALL & ~0x01, WITH_PORT],
@@ -53,6 +54,7 @@ describe('isolation by ACS', () => {
     expect(groups(port('root-port', '01.0', ALL, upstream))).toEqual(['00:01.0', '01:00.0', ...expected]);
   });
 
+  // covers: HW18
   test('one port without ACS on the way up spoils the isolation below it', () => {
     const down = (devfn: string): SlotDescription => port('downstream-port', devfn, ALL, fn('00.0'));
     const upstream = port('upstream-port', '00.0', ALL, down('00.0'), down('01.0'));
@@ -64,6 +66,7 @@ describe('isolation by ACS', () => {
 });
 
 describe('functions of one slot', () => {
+  // covers: HW18
   test('share a group unless they have ACS', () => {
     expect(groups({ ...ROOT_PORT, devfn: '01.0', below: [fn('00.0'), fn('00.1'), fn('01.0')] })).toEqual([
       '00:01.0',
@@ -80,6 +83,7 @@ describe('functions of one slot', () => {
   });
 });
 
+// covers: HW18
 test('everything behind a PCIe-to-PCI bridge is one group', () => {
   const conventional = { capabilities: [], configSize: 256 as const };
   const bridge: SlotDescription = {
@@ -105,6 +109,7 @@ describe('VFs', () => {
   test('have a group each where the PF’s way up isolates', () => {
     expect(withVfs(ALL)).toEqual(['00:01.0', '01:00.0', '01:02.0', '01:02.2']);
   });
+  // covers: HW18
   test('are in the PF’s group where it does not', () => {
     expect(withVfs(0)).toEqual(['00:01.0 01:00.0 01:02.0 01:02.2']);
   });

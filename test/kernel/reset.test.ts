@@ -13,6 +13,7 @@ const AF = { kind: 'af', at: 0xe0, body: '060300' };
 const NO_FLR = { kind: 'exp', at: CARD.EXP, body: '02000080000000000000' };
 const FLR = { kind: 'exp', at: CARD.EXP, body: '02000080001000000000' };
 
+// covers: RS10
 describe('the method', () => {
   const only = (capabilities: readonly object[], below = true): Rig => {
     const slot = { devfn: '00.0', function: simple('x', { capabilities: capabilities as never }) };
@@ -46,6 +47,19 @@ describe('the method', () => {
     expect(busReset.probe(both.device('01:01.0'))).toBe(E.ENOTTY);
   });
 
+  // covers: RS15
+  test.each([
+    ['FLR', [FLR], 100],
+    ['the one of Advanced Features', [NO_FLR, AF], 100],
+    ['a trip to D3hot, 10 ms each way', [PM_SOFT, NO_FLR], 20],
+    ['a reset of the bus', [NO_FLR], 100],
+  ])('%s takes its time', (_what, capabilities, milliseconds) => {
+    const rig = only(capabilities);
+    const before = rig.kernel.scheduler.now;
+    expect(rig.run(tryResetFunction(rig.device(PF)))).toBe(0);
+    expect(rig.kernel.scheduler.now - before).toBe(milliseconds * 1_000_000);
+  });
+
   test('a function on the root bus without any has no reset file', () => {
     const rig = only([NO_FLR], false);
     expect(rig.echo(rig.sys('00:03.0', 'reset'), '1')).toBe(E.ENOENT);
@@ -66,6 +80,7 @@ describe('the method', () => {
 });
 
 describe('around a reset', () => {
+  // covers: HW09 RS11
   test('BARs, command, MSI-X and PCI Express controls come back, the device’s own registers do not', () => {
     const rig = new Rig();
     const { function: fn } = rig.device(PF);
@@ -89,6 +104,16 @@ describe('around a reset', () => {
     device.writeConfig(0x124, 4, 0x1003_0801);
     device.scheduler.run(tryResetFunction(device));
     expect(device.readConfig(0x124, 4)).toBe(0x1003_0801);
+  });
+
+  test('AER masks stay as they were, and what led to the reset is not seen again', () => {
+    const rig = new Rig();
+    const { function: fn } = rig.device(PF);
+    fn.configWrite(CARD.AER + 0x08, 4, 0x0010_0000);
+    fn.config.set(CARD.AER + 0x04, 4, 0x0004_0000);
+    fn.config.set(CARD.AER + 0x10, 4, 0x0001);
+    rig.run(tryResetFunction(rig.device(PF)));
+    expect([0x04, 0x08, 0x10].map((at) => fn.configRead(CARD.AER + at, 4))).toEqual([0, 0x0010_0000, 0]);
   });
 
   test('a function that slept is awake afterwards', () => {
@@ -163,6 +188,7 @@ describe('around a reset', () => {
   });
 });
 
+// covers: RS13
 test('a secondary bus reset reaches siblings and VFs, and all of them work afterwards', () => {
   const rig = new Rig();
   rig.load(driver('pf', [], { ids: [{ vendor: 0x1234, device: 0x00f0 }], sriovConfigure: configureVfs }));

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { EXT_CAP, PCI, SRIOV } from '../../sim/pci/registers.ts';
 import type { PciDriver } from '../../src/kernel/pci/driver.ts';
+import { enableSriov } from '../../src/kernel/pci/sriov.ts';
 import { CARD } from '../sim/bare.ts';
 import { configureVfs, driver, E, Rig } from './rig.ts';
 
@@ -20,6 +21,7 @@ function setup(pf: Partial<PciDriver> = { sriovConfigure: configureVfs }): { rig
 const numvfs = (rig: Rig, text: string): number => rig.echo(rig.sys(PF, 'sriov_numvfs'), text);
 
 describe('sriov_numvfs', () => {
+  // covers: SR02 SR10
   test('makes VFs, which are devices with links, a group and a driver of their own', () => {
     const { rig, log } = setup();
     expect(numvfs(rig, '2')).toBe(1);
@@ -43,6 +45,7 @@ describe('sriov_numvfs', () => {
     expect(rig.device(PF).function.virtuals).toEqual([]);
   });
 
+  // covers: SR02
   test('more than TotalVFs is ERANGE, another number while some are enabled EBUSY, the same number nothing', () => {
     const { rig, log } = setup();
     expect(numvfs(rig, '5')).toBe(E.ERANGE);
@@ -54,6 +57,7 @@ describe('sriov_numvfs', () => {
     expect(rig.cat(rig.sys(PF, 'sriov_numvfs'))).toBe('2\n');
   });
 
+  // covers: SR02
   test('without a driver, or with one that knows nothing of VFs, it is ENOENT', () => {
     expect(numvfs(setup({}).rig, '1')).toBe(E.ENOENT);
     expect(numvfs(setup({ ids: [] }).rig, '1')).toBe(E.ENOENT);
@@ -69,10 +73,37 @@ describe('sriov_numvfs', () => {
     expect(rig.device(PF).virtfns).toHaveLength(2);
   });
 
+  // covers: SR02
   test('the driver’s errno is the answer, and no VF is there', () => {
     const { rig } = setup({ sriovConfigure: () => E.ENOMEM });
     expect(numvfs(rig, '1')).toBe(E.ENOMEM);
     expect(rig.device(PF).virtfns).toEqual([]);
+  });
+});
+
+describe('enabling VFs by the driver', () => {
+  // covers: SR02
+  test('is EINVAL beyond what there is and when some are there, and EIO where the capability is not sound', () => {
+    const { rig } = setup();
+    const pf = rig.device(PF);
+    const enable = (count: number): number => rig.run(enableSriov(pf, count));
+    expect([enable(5), enable(-1), enable(0)]).toEqual([E.EINVAL, E.EINVAL, 0]);
+    pf.function.config.set(CARD.SRIOV + SRIOV.INITIAL_VF, 2, 3);
+    expect([enable(2), pf.numVfs]).toEqual([E.EIO, 0]);
+    pf.function.config.set(CARD.SRIOV + SRIOV.INITIAL_VF, 2, 4);
+    expect([enable(2), enable(2), enable(1)]).toEqual([0, E.EINVAL, E.EINVAL]);
+    expect(pf.virtfns).toHaveLength(2);
+  });
+
+  // covers: HW11 RS15
+  test('takes 100 ms until they answer, and a second when they go', () => {
+    const { rig } = setup();
+    const { scheduler } = rig.kernel;
+    const began = scheduler.now;
+    numvfs(rig, '2');
+    const enabled = scheduler.now;
+    numvfs(rig, '0');
+    expect([enabled - began, scheduler.now - enabled]).toEqual([100_000_000, 1_000_000_000]);
   });
 });
 
@@ -103,6 +134,7 @@ test('unbinding the PF’s driver takes the VFs away first', () => {
   expect(rig.device(PF).numVfs).toBe(0);
 });
 
+// covers: SR10 SR13
 test('a VF has no INTx, no memory enable, and the PF’s vendor', () => {
   const { rig } = setup();
   numvfs(rig, '1');
@@ -113,6 +145,7 @@ test('a VF has no INTx, no memory enable, and the PF’s vendor', () => {
   expect(vf.resources[0]!.start).toBe(vf.function.windows[0]);
 });
 
+// covers: RS12
 test('a reset of the PF takes its VFs down, and the kernel brings the same VFs up again', () => {
   const { rig } = setup();
   numvfs(rig, '2');

@@ -22,6 +22,7 @@ function info(device: Opened, argsz: number): number[] {
 }
 
 describe('AtomicOps in GET_INFO', () => {
+  // covers: IO03
   it('are the sizes that the function and its root port both complete', () => {
     const device = machineOf({ completes: 0x300 }).open('0000:01:00.0');
     expect(info(device, 40)).toEqual([40, 0x83, 9, 5, 24, 0, (1 << 16) | 5, 0, 2, 0]);
@@ -35,6 +36,7 @@ describe('AtomicOps in GET_INFO', () => {
     expect(info(device, 40).slice(8, 9)).toEqual([3]);
   });
 
+  // covers: IO03
   it('of a VF are those of its PF', () => {
     const bench = machineOf({ completes: 0x80 });
     const device = bench.open(bench.vf());

@@ -7,6 +7,7 @@ function size(device: Opened, at: number): number {
 }
 
 describe('base address registers through configuration space', () => {
+  // covers: CF09 CF10
   it('can be sized while hardware keeps its addresses', () => {
     const device = new Bench().open('0000:01:00.0');
     const before = [0x10, 0x14, 0x18, 0x1c, 0x20, 0x24].map((at) => device.raw(at, 4));
@@ -26,6 +27,7 @@ describe('base address registers through configuration space', () => {
     expect(size(device, 0x30)).toBe(0);
   });
 
+  // covers: CF12
   it('size a ROM even if its content is not looked at, and keep its enable bit', () => {
     const device = new Bench().open('0000:01:00.0');
     expect(size(device, 0x30)).toBe(0xffff_0001);
@@ -33,6 +35,7 @@ describe('base address registers through configuration space', () => {
     expect(device.config(0x30, 4)).toBe(0xffff_0000);
   });
 
+  // covers: CF10
   it('keep what was written until it is masked by a read', () => {
     const device = new Bench().open('0000:01:00.0');
     device.setConfig(0x10, 4, 0x1234_5678);

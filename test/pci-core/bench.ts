@@ -4,6 +4,7 @@ import type { MachineDescription } from '../../sim/pci/description.ts';
 import type { DevicePorts, ModelFactory } from '../../sim/pci/model.ts';
 import type { EventFd } from '../../src/kernel/eventfd.ts';
 import { EventFd as Counter } from '../../src/kernel/eventfd.ts';
+import type { Backing } from '../../src/kernel/file.ts';
 import { Kernel } from '../../src/kernel/kernel.ts';
 import type { PciDevice } from '../../src/kernel/pci/device.ts';
 import { enableSriov } from '../../src/kernel/pci/sriov.ts';
@@ -135,6 +136,20 @@ export class Bench {
   put(bytes: Uint8Array | readonly number[], at = 0): number {
     if (!this.user.memory.write(this.page + at, Uint8Array.from(bytes))) throw new Error('the page is mapped');
     return this.page + at;
+  }
+
+  /** A page that can be read and not written, and holds these bytes. */
+  locked(bytes: readonly number[]): number {
+    const backing: Backing = {
+      load: (offset, into) => {
+        into.fill(0);
+        into.set(bytes.slice(offset, offset + into.length));
+        return true;
+      },
+      store: () => false,
+      physical: () => undefined,
+    };
+    return this.user.memory.map(backing, 0, 0x1000, { read: true, write: false, device: false });
   }
 
   get(length: number, at = 0): Buffer {

@@ -1,8 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { vfio_pci_core_sriov_configure } from '../../src/pci-core/index.ts';
 import { Bench, CONFIG, E, region } from './bench.ts';
 import { alone, nic } from './machines.ts';
 
 describe('power management', () => {
+  // covers: CF18 CF19 PW05 MM06 MM08
   it('moves the device to D3hot and back, and takes its memory away meanwhile', () => {
     const device = new Bench().open('0000:01:00.0');
     const mapping = device.mmap(region(0), 4096);
@@ -18,6 +20,7 @@ describe('power management', () => {
     expect(device.touch(mapping)).toBe(true);
   });
 
+  // covers: CF18
   it('swallows states the function does not have', () => {
     const device = new Bench().open('0000:00:02.0');
     for (const state of [1, 2]) {
@@ -37,6 +40,7 @@ describe('power management', () => {
     expect(device.config(0x44, 2)).toBe(0x0008);
   });
 
+  // covers: CF20
   it('restores a function that loses its registers in D3hot', () => {
     const device = new Bench().open('0000:00:02.0');
     const address = device.raw(0x10, 4);
@@ -47,17 +51,27 @@ describe('power management', () => {
     expect(device.raw(4, 2) & 7).toBe(6);
   });
 
-  it('keeps a PF awake while it has VFs', () => {
+  // covers: PW06 SR09
+  it('keeps a PF awake while it has VFs, and answers the write', () => {
     const bench = new Bench();
     const core = bench.bind(bench.pdev('0000:01:00.0'));
     const device = bench.openBound(core);
-    core.sriovListed = true;
-    expect(device.setConfig(0x44, 2, 3)).toBe(2);
-    expect(device.config(0x44, 2)).toBe(0x0008);
+    core.pdev.sriovDriversAutoprobe = false;
+    const configure = (count: number) => bench.kernel.run(vfio_pci_core_sriov_configure(core, count));
+    expect(configure(2)).toBe(2);
+    for (const state of [1, 2, 3]) {
+      expect(device.setConfig(0x44, 2, state)).toBe(2);
+      expect(device.config(0x44, 2)).toBe(0x0008);
+    }
+    expect(device.read(region(0), 4)).toBe('00000000');
+    expect(configure(0)).toBe(0);
+    device.setConfig(0x44, 2, 3);
+    expect(device.config(0x44, 2)).toBe(0x000b);
   });
 });
 
 describe('MSI', () => {
+  // covers: CF29 CF32
   it('cannot be enabled, nor widened, by configuration writes alone', () => {
     const device = new Bench().open('0000:01:00.0');
     expect(device.config(0x52, 2)).toBe(0x0086);
@@ -70,6 +84,7 @@ describe('MSI', () => {
     expect(device.raw(0x52, 2)).toBe(0x0086);
   });
 
+  // covers: CF29
   it('limits the messages to what was set up', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -98,6 +113,7 @@ describe('MSI', () => {
     expect(device.core.msiQmax).toBe(qmax);
   });
 
+  // covers: CF30
   it("never shows the host's message, nor gives hardware the user's", () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -109,6 +125,18 @@ describe('MSI', () => {
     expect(device.config(0x5c, 2)).toBe(0x4041);
   });
 
+  // covers: CF31
+  it('gives masks and pending bits to hardware and back', () => {
+    const device = new Bench().open('0000:00:02.0');
+    expect(device.setConfig(0x60, 4, 0xffff_ffff)).toBe(4);
+    // The mask of two messages; the pending bits behind it take no write in hardware.
+    expect([device.raw(0x60, 4), device.config(0x60, 4)]).toEqual([3, 3]);
+    device.setConfig(0x60, 4, 1);
+    expect(device.raw(0x60, 4)).toBe(1);
+    device.core.pdev.function.config.set(0x64, 4, 2);
+    expect(device.config(0x64, 4)).toBe(2);
+  });
+
   it('looks at its flags again after a write of the byte before them', () => {
     const device = new Bench().open('0000:01:00.0');
     device.core.shadow.set(0x52, 2, 0x0087);
@@ -118,6 +146,7 @@ describe('MSI', () => {
 });
 
 describe('MSI-X', () => {
+  // covers: CF33
   it('shows what the host programmed, and ignores writes', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -131,6 +160,7 @@ describe('MSI-X', () => {
 });
 
 describe('PCI Express', () => {
+  // covers: CF22
   it('virtualises payload and read request, and lets an allowed read request through', () => {
     const device = new Bench().open('0000:01:00.0');
     expect(device.raw(0x68, 2)).toBe(0x2810);
@@ -142,12 +172,19 @@ describe('PCI Express', () => {
     expect(device.raw(0x68, 2) & 0x7000).toBe(0x5000);
   });
 
-  it('keeps ARI forwarding from the user', () => {
+  // covers: CF24
+  it('asks hardware for no smaller reads than its payload, whatever the user sets', () => {
     const device = new Bench().open('0000:01:00.0');
-    device.setConfig(0x88, 2, 0xffff);
-    expect(device.raw(0x88, 2) & 0x20).toBe(0);
+    const { config } = device.core.pdev.function;
+    config.set(0x68, 2, 0x2830); // MPS 256, as the host has it
+    device.setConfig(0x68, 2, 0x0810);
+    expect(device.config(0x68, 2) & 0x7000).toBe(0);
+    expect(device.raw(0x68, 2) & 0x70e0).toBe(0x1020);
+    device.setConfig(0x68, 2, 0x3810);
+    expect(device.raw(0x68, 2) & 0x70e0).toBe(0x3020);
   });
 
+  // covers: CF23
   it('resets the function when FLR is written, and answers the write', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -161,6 +198,23 @@ describe('PCI Express', () => {
     expect(device.config(0x68, 2) & 0x8000).toBe(0);
   });
 
+  // covers: CF48
+  it('leaves the user’s view as it was after an FLR: BARs, line, MSI, COMMAND', () => {
+    const device = new Bench().open('0000:01:00.0');
+    device.setConfig(4, 2, 0x0406);
+    device.setConfig(0x10, 4, 0x1234_0000);
+    device.setConfig(0x3c, 1, 0x55);
+    device.setConfig(0x54, 4, 0xfee0_1000);
+    const before = device.read(CONFIG, 0x100);
+    const registers = device.core.pdev.function.config.bytes.slice(0x10, 0x28);
+    device.write(region(0, 0x10), '78563412');
+    expect(device.setConfig(0x68, 2, 0xa810)).toBe(2);
+    expect(device.read(region(0, 0x10), 4)).toBe('00000000');
+    expect(device.read(CONFIG, 0x100)).toBe(before);
+    expect(device.core.pdev.function.config.bytes.slice(0x10, 0x28)).toEqual(registers);
+  });
+
+  // covers: CF23
   it('ignores what comes of the reset', () => {
     const device = new Bench().open('0000:01:00.0');
     device.write(region(0, 0x10), '78563412');
@@ -178,6 +232,7 @@ describe('PCI Express', () => {
 });
 
 describe('advanced features', () => {
+  // covers: CF27
   it('reset a conventional function', () => {
     const device = new Bench().open('0000:00:02.0');
     device.write(region(0, 0x10), '78563412');
@@ -188,6 +243,7 @@ describe('advanced features', () => {
 });
 
 describe('vendor specific', () => {
+  // covers: CF34
   it('is written raw', () => {
     const device = new Bench().open('0000:01:00.0');
     device.setConfig(0xc4, 4, 0x0bad_cafe);
@@ -196,14 +252,18 @@ describe('vendor specific', () => {
   });
 });
 
-describe('advanced error reporting', () => {
-  it('lets masks through and nothing else', () => {
+describe('SR-IOV', () => {
+  // covers: CF41
+  it('can be seen and not be written: no user makes VFs', () => {
     const device = new Bench().open('0000:01:00.0');
-    device.setConfig(0x108, 4, 0xffff_ffff);
-    expect(device.config(0x108, 4)).toBe(0x03ff_f030);
-    const header = device.config(0x100, 4);
-    device.setConfig(0x100, 4, 0);
-    expect(device.config(0x100, 4)).toBe(header);
+    expect(device.config(0x180, 2)).toBe(0x10);
+    expect(device.config(0x180 + 0x0e, 2)).toBe(4);
+    for (let at = 0x180; at < 0x1c0; at += 4) {
+      const before = device.raw(at, 4);
+      expect(device.setConfig(at, 4, 0xffff_ffff)).toBe(4);
+      expect(device.raw(at, 4)).toBe(before);
+    }
+    expect(device.core.pdev.function.virtuals).toEqual([]);
   });
 });
 

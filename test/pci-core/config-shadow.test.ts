@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Bench, CONFIG } from './bench.ts';
 
 describe('the shadow of configuration space at open', () => {
+  // covers: CF03 CF11 CF15 SR10 SR11
   it('shows a VF the ids that the PCI core knows, a memory bit, and BARs of its own', () => {
     const bench = new Bench();
     const device = bench.open(bench.vf());
@@ -14,11 +15,13 @@ describe('the shadow of configuration space at open', () => {
     expect(device.config(0x2c, 4)).toBe(0x1100_1af4);
   });
 
+  // covers: LC09 LC10
   it('gives a PF decode as enabled, no mastering, and INTx allowed', () => {
     const device = new Bench().open('0000:01:00.0');
     expect(device.config(4, 2)).toBe(0x0003);
   });
 
+  // covers: CF13 CF36
   it('skips hidden standard capabilities in the list, but leaves their bytes raw', () => {
     const device = new Bench().open('0000:01:00.0');
     // PM at 0x40 points over the hidden SSVID at 0x48.
@@ -27,6 +30,7 @@ describe('the shadow of configuration space at open', () => {
     expect(device.config(0x48, 1)).toBe(0x0d);
   });
 
+  // covers: CF17 CF19
   it('takes PME away', () => {
     const device = new Bench().open('0000:01:00.0');
     expect(device.raw(0x42, 2)).toBe(0xfe23);
@@ -34,6 +38,7 @@ describe('the shadow of configuration space at open', () => {
     expect(device.config(0x44, 2)).toBe(0x0008);
   });
 
+  // covers: CF37 CF42
   it('relinks the extended list over hidden capabilities', () => {
     const device = new Bench().open('0000:01:00.0');
     // AER at 0x100 points over PASID at 0x150 to ARI at 0x160.
@@ -45,6 +50,7 @@ describe('the shadow of configuration space at open', () => {
     expect(device.raw(0x156, 2)).toBe(1);
   });
 
+  // covers: CF43
   it('leaves a header without id where the first extended capability is hidden, and drops writes to it', () => {
     const device = new Bench().open('0000:00:04.0');
     expect(device.raw(0x100, 4)).toBe(0x1201_001b);
@@ -54,6 +60,7 @@ describe('the shadow of configuration space at open', () => {
     expect(device.config(0x120, 2)).toBe(0x0003);
   });
 
+  // covers: LC11
   it('is made anew by every open: nothing that was written stays', () => {
     const bench = new Bench();
     const core = bench.bind(bench.pdev('0000:01:00.0'));

@@ -9,6 +9,7 @@ function regionInfo(device: Opened, index: number, argsz = 32): { ret: number; w
 }
 
 describe('GET_INFO', () => {
+  // covers: IO01
   it('counts regions and interrupts, and says whether RESET works', () => {
     const device = new Bench().open('0000:01:00.0');
     expect(device.ioctl(VFIO.DEVICE_GET_INFO, [16, 0xff, 0xff, 0xff, 0x11, 0x11])).toBe(0);
@@ -18,19 +19,24 @@ describe('GET_INFO', () => {
     expect(device.ioctl(VFIO.DEVICE_GET_INFO, [15])).toBe(E.EINVAL);
   });
 
+  // covers: LC08
   it('leaves the reset flag off where no method works', () => {
     const device = new Bench().open('0000:00:03.0');
     device.ioctl(VFIO.DEVICE_GET_INFO, [16, 0, 0, 0]);
     expect(device.words(2)).toEqual([16, 2]);
   });
 
-  it('faults on an address that is not mapped', () => {
-    const device = new Bench().open('0000:01:00.0');
-    expect(device.bench.user.ioctl(device.fd, VFIO.DEVICE_GET_INFO, 0x10)).toBe(E.EFAULT);
+  // covers: IO01
+  it('faults on memory that cannot be read, or takes no answer', () => {
+    const { bench, fd } = new Bench().open('0000:01:00.0');
+    for (const at of [0x10, bench.locked([16]), bench.locked([24])])
+      expect(bench.user.ioctl(fd, VFIO.DEVICE_GET_INFO, at)).toBe(E.EFAULT);
+    expect(bench.user.ioctl(fd, VFIO.DEVICE_GET_INFO, bench.locked([15]))).toBe(E.EINVAL);
   });
 });
 
 describe('GET_REGION_INFO', () => {
+  // covers: IO04 IO10
   it('shows a BAR that can be mapped although it holds the MSI-X table', () => {
     const device = new Bench().open('0000:01:00.0');
     expect(regionInfo(device, 0).words.slice(0, 8)).toEqual([40, 0xf, 0, 0, 0x4000, 0, 0, 0]);
@@ -39,11 +45,13 @@ describe('GET_REGION_INFO', () => {
     expect(words.slice(8, 10)).toEqual([(1 << 16) | 3, 0]);
   });
 
+  // covers: IO06 IO12
   it('echoes cap_offset of a region without capabilities', () => {
     const device = new Bench().open('0000:01:00.0');
     expect(regionInfo(device, 7).words.slice(0, 8)).toEqual([32, 3, 7, 0x77, 4096, 0, 0, 7 << 8]);
   });
 
+  // covers: IO04 IO05 IO07
   it('tells I/O BARs, upper halves, ROM and small BARs apart', () => {
     const device = new Bench().open('0000:01:00.0');
     expect(regionInfo(device, 1).words.slice(1, 5)).toEqual([3, 1, 0x77, 0x20]);
@@ -61,6 +69,7 @@ describe('GET_REGION_INFO', () => {
     expect(regionInfo(device, 9).ret).toBe(E.EINVAL);
   });
 
+  // covers: IO09
   it("describes a driver's own region by its type", () => {
     const device = new Bench().open('0000:01:00.0');
     const ops = { rw: (_c: unknown, _r: unknown, _p: unknown, _a: number, count: number) => count };
@@ -74,6 +83,7 @@ describe('GET_REGION_INFO', () => {
 });
 
 describe('GET_IRQ_INFO', () => {
+  // covers: IO14 IO15
   it.each([
     [0, 7, 1],
     [1, 9, 8],
@@ -86,6 +96,7 @@ describe('GET_IRQ_INFO', () => {
     expect(device.words(4)).toEqual([16, flags, index, count]);
   });
 
+  // covers: IO14 IO16 IO17
   it('has no INTx on a VF, no MSI-X on a conventional device, but always an error index', () => {
     const bench = new Bench();
     const device = bench.open(bench.vf());
@@ -100,6 +111,16 @@ describe('GET_IRQ_INFO', () => {
     expect(legacy.ioctl(VFIO.DEVICE_GET_IRQ_INFO, [15, 0, 0, 0])).toBe(E.EINVAL);
   });
 
+  // covers: IO16
+  it('faults on memory that cannot be read, or takes no answer, the index in between', () => {
+    const { bench, fd } = new Bench().open('0000:01:00.0');
+    const ask = (at: number) => bench.user.ioctl(fd, VFIO.DEVICE_GET_IRQ_INFO, at);
+    expect(ask(0x10)).toBe(E.EFAULT);
+    expect(ask(bench.locked([16, 0, 0, 0, 0, 0, 0, 0, 5]))).toBe(E.EINVAL);
+    expect(ask(bench.locked([16, 0, 0, 0, 0, 0, 0, 0, 4]))).toBe(E.EFAULT);
+  });
+
+  // covers: IO15
   it('cannot grow MSI-X where the host cannot allocate vectors one by one', () => {
     const bench = new Bench();
     const core = bench.bind(bench.pdev('0000:01:00.0'));
@@ -111,6 +132,7 @@ describe('GET_IRQ_INFO', () => {
 });
 
 describe('unknown commands', () => {
+  // covers: FD04 FD05
   it('are ENOTTY', () => {
     const device = new Bench().open('0000:01:00.0');
     for (const command of [VFIO.GET_API_VERSION, VFIO.DEVICE_QUERY_GFX_PLANE, VFIO.DEVICE_ATTACH_IOMMUFD_PT, 0x3b80])

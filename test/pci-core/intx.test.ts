@@ -10,11 +10,13 @@ function level(device: Opened, asserted: boolean): void {
   device.write(region(0, DOORBELL.LEVEL), asserted ? '01000000' : '00000000');
 }
 
+// covers: DB07
 describe.each([
   ['masked in the device', {}, '0000:00:02.0'],
   ['masked at the host', { nointxmask: true }, '0000:00:02.0'],
   ['of a device that cannot mask', {}, '0000:00:03.0'],
 ])('INTx, %s', (_name, options, bdf) => {
+  // covers: IR03 IR05 IR08
   it('signals once, and again after an unmask while the device still asserts', () => {
     const bench = new Bench();
     const device = bench.open(bdf, options);
@@ -33,6 +35,7 @@ describe.each([
     expect(counter.drain()).toBe(1n);
   });
 
+  // covers: CF47
   it('is silent while the user has INTX_DISABLE set, and catches up afterwards', () => {
     const bench = new Bench();
     const device = bench.open(bdf, options);
@@ -47,6 +50,7 @@ describe.each([
     expect(counter.drain()).toBe(1n);
   });
 
+  // covers: CF47
   it('set up while INTX_DISABLE is on starts masked', () => {
     const bench = new Bench();
     const device = bench.open(bdf, options);
@@ -59,6 +63,7 @@ describe.each([
     expect(counter.drain()).toBe(1n);
   });
 
+  // covers: IR06 IR09
   it('stays silent while masked, but can be triggered by hand', () => {
     const bench = new Bench();
     const device = bench.open(bdf, options);
@@ -73,6 +78,7 @@ describe.each([
     expect(counter.drain()).toBe(1n);
   });
 
+  // covers: IR07
   it('unmasks by eventfd', () => {
     const bench = new Bench();
     const device = bench.open(bdf, options);
@@ -94,6 +100,7 @@ describe.each([
 });
 
 describe('INTx through SET_IRQS', () => {
+  // covers: IR02 IR04
   it('can be active without an eventfd', () => {
     const bench = new Bench();
     const device = bench.open('0000:00:02.0');
@@ -105,6 +112,7 @@ describe('INTx through SET_IRQS', () => {
     expect(device.core.irqs.isNone).toBe(true);
   });
 
+  // covers: IR06
   it('needs to be active for everything but an eventfd', () => {
     const device = new Bench().open('0000:00:02.0');
     expect(device.setIrqs(NONE_TRIGGER, 0, 0, 1)).toBe(E.EINVAL);
@@ -113,6 +121,7 @@ describe('INTx through SET_IRQS', () => {
     expect(device.setIrqs(EVENTFD_TRIGGER, 0, 0, 1, [999])).toBe(E.EBADF);
   });
 
+  // covers: IR10
   it('has no eventfd for masking', () => {
     const bench = new Bench();
     const device = bench.open('0000:00:02.0');
@@ -120,6 +129,7 @@ describe('INTx through SET_IRQS', () => {
     expect(device.setIrqs(0x0c, 0, 0, 1, [bench.eventfd().fd])).toBe(E.ENOTTY);
   });
 
+  // covers: IO17 SR13
   it('does not exist on a VF', () => {
     const bench = new Bench();
     const device = bench.open(bench.vf());

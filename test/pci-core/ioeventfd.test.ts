@@ -8,6 +8,7 @@ function ioeventfd(device: Opened, flags: number, offset: number, data: number, 
 }
 
 describe('ioeventfds', () => {
+  // covers: IE04
   it('write the register when the eventfd is signalled', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -32,6 +33,7 @@ describe('ioeventfds', () => {
     expect(writes).toEqual([[4, 0x18, [0x66, 0]]]);
   });
 
+  // covers: IE03 IE05
   it('are refused in the order of the kernel', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -50,6 +52,7 @@ describe('ioeventfds', () => {
     expect(ioeventfd(device, 4, region(0, 1), 1, fd)).toBe(0);
   });
 
+  // covers: IE01 IE02 IR26
   it('are one per tuple, and removed by fd -1', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -66,6 +69,7 @@ describe('ioeventfds', () => {
     expect(device.read(region(0), 4)).toBe('00000000');
   });
 
+  // covers: IE03
   it('are at most a thousand', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -74,6 +78,7 @@ describe('ioeventfds', () => {
     expect(ioeventfd(device, 1, region(2), 1000, fd)).toBe(E.ENOSPC);
   });
 
+  // covers: IE04
   it('fire at once for a count from before, and silently not while memory is disabled', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');

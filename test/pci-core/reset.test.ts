@@ -3,6 +3,7 @@ import { VFIO } from '../../src/uapi/vfio.ts';
 import { Bench, CONFIG, E, region } from './bench.ts';
 
 describe('VFIO_DEVICE_RESET', () => {
+  // covers: RS01
   it('resets the device behind the registers, and leaves what the user made of configuration space', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -19,6 +20,7 @@ describe('VFIO_DEVICE_RESET', () => {
     expect(device.core.irqs.virqDisabled).toBe(true);
   });
 
+  // covers: RS01 LC08
   it('is EINVAL where no method works, EAGAIN while the device lock is taken', () => {
     const bench = new Bench();
     expect(bench.open('0000:00:03.0').ioctl(VFIO.DEVICE_RESET, [])).toBe(E.EINVAL);
@@ -43,6 +45,7 @@ describe('VFIO_DEVICE_RESET', () => {
     expect(device.touch(mapping)).toBe(true);
   });
 
+  // covers: RS02
   it('makes accesses and interrupts wait that come while it is under way', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');

@@ -59,6 +59,7 @@ describe('the ROM region', () => {
     expect(device.read(ROM, 2)).toBe(E.ENOMEM);
   });
 
+  // covers: IO07
   it('is as long as its images, and two are walked', () => {
     const first = Buffer.from(ROM_IMAGE, 'hex');
     first.writeUInt8(0, 0x20 + 0x15);

@@ -22,6 +22,7 @@ function ring(device: Opened, vector: number): void {
 }
 
 describe('the argument of SET_IRQS', () => {
+  // covers: IR01
   it('is checked in the order of the kernel', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -37,6 +38,7 @@ describe('the argument of SET_IRQS', () => {
     expect(device.ioctl(VFIO.DEVICE_SET_IRQS, [23, EVENTFD_TRIGGER, MSIX, 0, 1, 0])).toBe(E.EINVAL);
   });
 
+  // covers: IR01 IR18
   it('without an action is ENOTTY, without a data type EINVAL', () => {
     const device = new Bench().open('0000:01:00.0');
     expect(device.setIrqs(0x01, MSIX, 0, 1)).toBe(E.ENOTTY);
@@ -47,6 +49,7 @@ describe('the argument of SET_IRQS', () => {
     }
   });
 
+  // covers: IR01
   it('names data that must be readable', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -59,6 +62,7 @@ describe('the argument of SET_IRQS', () => {
 });
 
 describe('MSI-X', () => {
+  // covers: IR12 IR14 IR15 IR16 IR17 IR22
   it('arms vectors, and a failing block disarms the whole prefix', () => {
     const bench = new Bench();
     const device = fixed(bench);
@@ -77,6 +81,7 @@ describe('MSI-X', () => {
     expect([a, b, d].map(({ counter }) => counter.drain())).toEqual([0n, 0n, 1n]);
   });
 
+  // covers: IR19
   it('is disabled by no data and count 0, once', () => {
     const bench = new Bench();
     const device = fixed(bench);
@@ -88,6 +93,26 @@ describe('MSI-X', () => {
     expect(device.setIrqs(NONE_TRIGGER, MSIX, 0, 0)).toBe(E.EINVAL);
   });
 
+  // covers: IR15
+  it('loses one vector by fd -1, and no other; what comes for it waits until it is armed again', () => {
+    const bench = new Bench();
+    const device = fixed(bench);
+    const [a, b, c] = [bench.eventfd(), bench.eventfd(), bench.eventfd()];
+    device.setIrqs(EVENTFD_TRIGGER, MSIX, 0, 3, [a.fd, b.fd, c.fd]);
+    expect(device.setIrqs(EVENTFD_TRIGGER, MSIX, 1, 1, [-1])).toBe(0);
+    const rings = () => {
+      for (const vector of [0, 1, 2]) ring(device, vector);
+      return [a, b, c].map(({ counter }) => counter.drain());
+    };
+    expect(rings()).toEqual([1n, 0n, 1n]);
+    expect(device.setIrqs(NONE_TRIGGER, MSIX, 0, 3)).toBe(0);
+    expect([a, b, c].map(({ counter }) => counter.drain())).toEqual([1n, 0n, 1n]);
+    expect(device.setIrqs(EVENTFD_TRIGGER, MSIX, 1, 1, [b.fd])).toBe(0);
+    expect(b.counter.drain()).toBe(1n);
+    expect(rings()).toEqual([1n, 1n, 1n]);
+  });
+
+  // covers: IR13
   it('grows vector by vector where the host can', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -109,6 +134,7 @@ describe('MSI-X', () => {
     expect(late.counter.drain()).toBe(1n);
   });
 
+  // covers: IR17
   it('signals by boolean where a byte is set', () => {
     const bench = new Bench();
     const device = fixed(bench);
@@ -118,6 +144,7 @@ describe('MSI-X', () => {
     expect([a, b].map(({ counter }) => counter.drain())).toEqual([0n, 1n]);
   });
 
+  // covers: IR16 IR22
   it('leaves nothing enabled when the first block fails', () => {
     const bench = new Bench();
     const device = fixed(bench);
@@ -132,9 +159,32 @@ describe('MSI-X', () => {
     const device = fixed(new Bench());
     expect(device.setIrqs(EVENTFD_TRIGGER, MSIX, 0, 0)).toBe(E.ERANGE);
     device.setConfig(0x44, 2, 3);
-    expect(device.setIrqs(EVENTFD_TRIGGER, MSIX, 0, 1, [-1])).toBe(E.EINVAL);
+    for (const index of [MSI, MSIX]) expect(device.setIrqs(EVENTFD_TRIGGER, index, 0, 1, [-1])).toBe(E.EINVAL);
+    device.setConfig(0x44, 2, 0);
+    for (const index of [MSI, MSIX]) {
+      expect(device.setIrqs(EVENTFD_TRIGGER, index, 0, 1, [-1])).toBe(0);
+      expect(device.setIrqs(NONE_TRIGGER, index, 0, 0)).toBe(0);
+    }
   });
 
+  // covers: IR24
+  it('has its message written again when an eventfd is set, whatever became of the table', () => {
+    const bench = new Bench();
+    const device = fixed(bench);
+    const [a, b] = [bench.eventfd(), bench.eventfd()];
+    device.setIrqs(EVENTFD_TRIGGER, MSIX, 0, 1, [a.fd]);
+    const table = device.mmap(region(0, 0x2000), 0x1000);
+    const message = bench.user.memory.read(table, 12)!;
+    bench.user.memory.write(table, new Uint8Array(12).fill(0x10));
+    ring(device, 0);
+    expect(a.counter.drain()).toBe(0n);
+    expect(device.setIrqs(EVENTFD_TRIGGER, MSIX, 0, 1, [b.fd])).toBe(0);
+    expect(bench.user.memory.read(table, 12)).toEqual(message);
+    ring(device, 0);
+    expect([a.counter.drain(), b.counter.drain()]).toEqual([0n, 1n]);
+  });
+
+  // covers: IR25
   it('works with memory disabled by the user, and through a reset', () => {
     const bench = new Bench();
     const device = fixed(bench);
@@ -150,16 +200,23 @@ describe('MSI-X', () => {
     expect(a.counter.drain()).toBe(1n);
   });
 
-  it('stops with the host out of vectors', () => {
+  // covers: IR11 IR12
+  it('stops with the host out of vectors, and what works goes on', () => {
     const bench = new Bench();
-    const device = fixed(bench);
+    const device = bench.open('0000:01:00.0');
+    device.setConfig(4, 2, 6);
     Object.assign(bench.hardware.fabric.interrupts, { capacity: 1 });
-    expect(device.setIrqs(EVENTFD_TRIGGER, MSIX, 0, 2, [-1, -1])).toBe(E.ENOSPC);
-    expect(device.setIrqs(EVENTFD_TRIGGER, MSIX, 0, 1, [-1])).toBe(0);
+    for (const index of [MSI, MSIX]) expect(device.setIrqs(EVENTFD_TRIGGER, index, 0, 2, [-1, -1])).toBe(E.ENOSPC);
+    const a = bench.eventfd();
+    expect(device.setIrqs(EVENTFD_TRIGGER, MSIX, 0, 1, [a.fd])).toBe(0);
+    expect(device.setIrqs(EVENTFD_TRIGGER, MSIX, 1, 1, [a.fd]), 'one more').toBe(E.ENOSPC);
+    ring(device, 0);
+    expect(a.counter.drain()).toBe(1n);
   });
 });
 
 describe('MSI', () => {
+  // covers: IR02
   it('delivers each of several messages to its eventfd', () => {
     const bench = new Bench();
     const device = fixed(bench);
@@ -181,6 +238,7 @@ describe('MSI', () => {
     expect(device.setIrqs(EVENTFD_TRIGGER, MSIX, 0, 1, [other.fd])).toBe(E.EINVAL);
   });
 
+  // covers: IR11
   it('answers the number it can have when that is less, and enables nothing', () => {
     const bench = new Bench();
     const device = bench.open('0000:01:00.0');
@@ -191,6 +249,18 @@ describe('MSI', () => {
     } finally {
       Object.assign(bench.hardware.fabric.iommu.features, { interruptRemapping: true });
     }
+  });
+
+  // covers: IR14 IR16
+  it('does not grow: EINVAL beyond what was enabled, with the vectors of that block disarmed, and ERANGE for none', () => {
+    const bench = new Bench();
+    const device = fixed(bench);
+    const [a, b] = [bench.eventfd(), bench.eventfd()];
+    expect(device.setIrqs(EVENTFD_TRIGGER, MSI, 0, 0)).toBe(E.ERANGE);
+    expect(device.setIrqs(EVENTFD_TRIGGER, MSI, 0, 2, [a.fd, b.fd])).toBe(0);
+    expect(device.setIrqs(EVENTFD_TRIGGER, MSI, 1, 2, [b.fd, b.fd])).toBe(E.EINVAL);
+    for (const vector of [0, 1]) ring(device, vector);
+    expect([a.counter.drain(), b.counter.drain()]).toEqual([1n, 0n]);
   });
 
   it('masks vectors that nobody listens to', () => {
@@ -204,7 +274,29 @@ describe('MSI', () => {
   });
 });
 
+describe('INTx, MSI and MSI-X', () => {
+  const both = [INTX, MSI, MSIX].flatMap((first) => [INTX, MSI, MSIX].map((second) => [first, second] as const));
+  // covers: IR02
+  it.each(both.filter(([first, second]) => first !== second))(
+    '%i excludes %i until it is disabled',
+    (first, second) => {
+      const bench = new Bench();
+      const device = bench.open('0000:01:00.0');
+      const { fd, counter } = bench.eventfd();
+      expect(device.setIrqs(EVENTFD_TRIGGER, first, 0, 1, [fd])).toBe(0);
+      expect(device.setIrqs(EVENTFD_TRIGGER, second, 0, 1, [-1])).toBe(E.EINVAL);
+      expect(device.setIrqs(NONE_TRIGGER, second, 0, 1)).toBe(E.EINVAL);
+      expect(device.setIrqs(NONE_TRIGGER, second, 0, 0)).toBe(E.EINVAL);
+      expect(device.setIrqs(NONE_TRIGGER, first, 0, 1)).toBe(0);
+      expect(counter.drain()).toBe(1n);
+      expect(device.setIrqs(NONE_TRIGGER, first, 0, 0)).toBe(0);
+      expect(device.setIrqs(EVENTFD_TRIGGER, second, 0, 1, [-1])).toBe(0);
+    },
+  );
+});
+
 describe('the error and request indices', () => {
+  // covers: IR20 IR21 IR22
   it('take, signal and drop one eventfd', () => {
     const bench = new Bench();
     const device = bench.open('0000:00:02.0');
@@ -225,6 +317,7 @@ describe('the error and request indices', () => {
     }
   });
 
+  // covers: IR21 LC21
   it('do not exclude other interrupts', () => {
     const bench = new Bench();
     const device = bench.open('0000:00:02.0');

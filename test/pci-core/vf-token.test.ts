@@ -18,6 +18,7 @@ function withVf(bench: Bench) {
 }
 
 describe('device names with options', () => {
+  // covers: GP06
   it('match exactly, up to the end or a space', () => {
     const bench = new Bench();
     const core = bench.bind(bench.pdev('0000:00:02.0'));
@@ -30,6 +31,7 @@ describe('device names with options', () => {
     expect(vfio_pci_core_match(core, `0000:00:02.0 vf_token=${TOKEN}`)).toBe(E.EINVAL);
   });
 
+  // covers: SR04
   it('are checked for syntax before the value of the token', () => {
     const bench = new Bench();
     const { vf } = withVf(bench);
@@ -42,6 +44,7 @@ describe('device names with options', () => {
 });
 
 describe('VF tokens', () => {
+  // covers: SR04 SR05
   it('set by the PF let VFs open, in either case of letters', () => {
     const bench = new Bench();
     const { pf, vf } = withVf(bench);
@@ -49,6 +52,7 @@ describe('VF tokens', () => {
     expect(vfio_pci_core_match(vf, `${vf.pdev.name} vf_token=${TOKEN.toUpperCase()}`)).toBe(1);
   });
 
+  // covers: SR05 SR08
   it('guard the PF while a VF is open', () => {
     const bench = new Bench();
     const { pf, vf } = withVf(bench);
@@ -60,6 +64,7 @@ describe('VF tokens', () => {
     expect(vfio_pci_core_match(pf, pf.pdev.name)).toBe(1);
   });
 
+  // covers: SR04
   it('are refused for a VF of a PF that somebody else drives', () => {
     const bench = new Bench();
     const vf = bench.bind(bench.vf());

@@ -12,6 +12,7 @@ function load(bench: Bench, parameters: Partial<VfioPciParameters> = {}): VfioPc
 }
 
 describe('the vfio-pci driver', () => {
+  // covers: LC23
   it('takes no device unless an administrator names one', () => {
     const bench = new Bench();
     const { driver } = load(bench);
@@ -23,6 +24,7 @@ describe('the vfio-pci driver', () => {
     expect(pdev.driverData).toBeInstanceOf(VfioPciCoreDevice);
   });
 
+  // covers: LC23
   it('takes devices by its ids parameter', () => {
     const bench = new Bench();
     load(bench, { ids: '1234:11e8,8086:10c9' });
@@ -31,6 +33,7 @@ describe('the vfio-pci driver', () => {
     expect(bench.pdev('0000:00:03.0').driver).toBeUndefined();
   });
 
+  // covers: LC22
   it('refuses functions on its denylist unless told not to', () => {
     for (const disable_denylist of [false, true]) {
       const bench = new Bench();
@@ -41,6 +44,7 @@ describe('the vfio-pci driver', () => {
     }
   });
 
+  // covers: SR01 SR03
   it('makes VFs only if allowed, and claims them', () => {
     const bench = new Bench();
     const module = load(bench, { ids: '8086:10c9' });
@@ -53,6 +57,7 @@ describe('the vfio-pci driver', () => {
     expect(pdev.virtfns[0]!.driver).toBe(module.driver);
   });
 
+  // covers: DB06
   it('latches what a device was bound with', () => {
     const bench = new Bench();
     const module = load(bench, { nointxmask: true });

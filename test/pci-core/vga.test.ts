@@ -13,12 +13,14 @@ function display(options: InitOptions = {}, code = 0x030000): Opened {
 }
 
 describe('the VGA region', () => {
+  // covers: IO08
   it('exists for a VGA controller, with the size of the legacy memory', () => {
     const device = display();
     expect(device.ioctl(VFIO.DEVICE_GET_REGION_INFO, [32, 0, 8, 0, 0, 0, 0, 0])).toBe(0);
     expect(device.words(8)).toEqual([32, 3, 8, 0, 0xc_0000, 0, 0, 8 << 8]);
   });
 
+  // covers: IO08
   it('does not exist for other displays, or where the administrator disabled it', () => {
     for (const device of [display({ disableVga: true }), display({}, 0x038000)]) {
       expect(device.ioctl(VFIO.DEVICE_GET_REGION_INFO, [32, 0, 8, 0, 0, 0, 0, 0])).toBe(E.EINVAL);
@@ -26,6 +28,7 @@ describe('the VGA region', () => {
     }
   });
 
+  // covers: RW09
   it('reaches memory and ports in accesses of at most four bytes', () => {
     const device = display();
     expect(device.write(VGA + 0xa_0000, '0011223344556677')).toBe(8);
@@ -42,6 +45,7 @@ describe('the VGA region', () => {
     ]);
   });
 
+  // covers: RW09
   it('ends a transfer where a range ends, and refuses what is in none', () => {
     const device = display();
     expect(device.read(VGA + 0x3b8, 16)).toBe('00000000');

@@ -20,6 +20,7 @@ function read(device: Opened, at: number): number | undefined {
 }
 
 describe('vital product data', () => {
+  // covers: CF21
   it('comes with the flag, which is there when the write of the address returns', () => {
     const device = open(VPD);
     expect([read(device, 0), read(device, 4)]).toEqual([0x6300_0582, 0x3164_7261]);
@@ -30,6 +31,7 @@ describe('vital product data', () => {
     expect([read(device, 8), read(device, 12), read(device, 6)]).toEqual([0x78, 0, 0x78_3164]);
   });
 
+  // covers: CF21
   it('can be written within its end, and at aligned addresses only', () => {
     const device = open(VPD);
     const write = (at: number, value: number): boolean => {

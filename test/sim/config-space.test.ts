@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import type { PciFunction } from '../../sim/pci/function.ts';
 import { COMMAND, PCI, SRIOV } from '../../sim/pci/registers.ts';
 import { Bare, CARD } from './bare.ts';
 
 const BAR = (index: number): number => PCI.BASE_ADDRESS_0 + 4 * index;
 const VF_BAR = CARD.SRIOV + SRIOV.BAR;
 
+// covers: HW04
 describe('BAR sizing: all ones are answered with the size, and the address comes back', () => {
   test.each([
     ['a 32-bit memory BAR of 16 KiB', [BAR(0)], [0xffff_c000]],
@@ -32,6 +34,55 @@ describe('BAR sizing: all ones are answered with the size, and the address comes
   });
 });
 
+/** Bits of each dword of the header that keep what is written: PCI Express Base Specification 6.0, 7.5.1. */
+function writableBits(fn: PciFunction): Record<string, string> {
+  const found: [string, string][] = [];
+  for (let at = 0; at < 0x40; at += 4) {
+    fn.configWrite(at, 4, 0);
+    const zeros = fn.configRead(at, 4);
+    fn.configWrite(at, 4, 0xffff_ffff);
+    const bits = (fn.configRead(at, 4) ^ zeros) >>> 0;
+    if (bits !== 0) found.push([at.toString(16), bits.toString(16)]);
+  }
+  return Object.fromEntries(found);
+}
+
+// covers: HW01
+test('of the header of a function just COMMAND, cache line, BARs and interrupt line can be written', () => {
+  expect(writableBits(new Bare().fn())).toEqual({
+    4: '547', // I/O, memory, mastering, parity, SERR, INTx disable
+    c: 'ff',
+    10: 'ffffc000',
+    14: 'ffffffe0',
+    18: 'ff000000',
+    '1c': 'ffffffff',
+    24: 'fffffffe', // 8 GiB: the lower register of BAR 4 has type bits only
+    '3c': 'ff',
+  });
+});
+
+// covers: HW01 HW12
+test('of the header of a VF just mastering can be written, and the cache line, which has no effect', () => {
+  const bare = new Bare();
+  bare.fn().configWrite(CARD.SRIOV + SRIOV.NUM_VF, 2, 1);
+  bare.fn().configWrite(CARD.SRIOV + SRIOV.CTRL, 2, 9);
+  expect(writableBits([...bare.fn().virtuals][0]!)).toEqual({ 4: '4', c: 'ff' });
+});
+
+// covers: HW01
+test('each error bit of STATUS is cleared by a one, and the bits that tell abilities are not', () => {
+  const fn = new Bare().fn();
+  fn.config.set(PCI.STATUS, 2, 0xf910);
+  for (const bit of [0x0100, 0x0800, 0x1000, 0x2000, 0x4000, 0x8000]) {
+    const before = fn.configRead(PCI.STATUS, 2);
+    fn.configWrite(PCI.STATUS, 2, bit);
+    expect(fn.configRead(PCI.STATUS, 2)).toBe(before & ~bit);
+  }
+  fn.configWrite(PCI.STATUS, 2, 0xffff);
+  expect(fn.configRead(PCI.STATUS, 2)).toBe(0x0010);
+});
+
+// covers: HW01
 test('identity registers take no write', () => {
   const fn = new Bare().fn();
   const before = [...fn.config.bytes.subarray(0, 4), ...fn.config.bytes.subarray(8, 12)];
@@ -65,6 +116,7 @@ describe('bits cleared by writing one', () => {
     expect(fn.configRead(STATUS_AT, 4)).toBe(0);
   });
 
+  // covers: HW01 CF46
   test('a dword write to the register beside clears the status it covers, a word write does not', () => {
     const fn = new Bare().fn();
     fn.config.set(PCI.STATUS, 2, 0xf910);
@@ -83,6 +135,7 @@ test('beyond the end there are only ones', () => {
   expect(fn.configRead(0x0fff, 1)).toBe(0);
 });
 
+// covers: HW02
 test('capabilities are chained in both lists, and the lists end', () => {
   const fn = new Bare().fn();
   const standard: number[] = [];

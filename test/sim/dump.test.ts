@@ -50,6 +50,21 @@ describe('a dump', () => {
     expect([fn.configRead(0x42, 2) & 0x8000, fn.configRead(0x64, 2) & 3]).toEqual([0, 0]);
   });
 
+  test('has the registers of its extended capabilities, though standard ones have the same numbers', () => {
+    const withAer = Uint8Array.from(bytes);
+    new DataView(withAer.buffer).setUint32(0x100, 0x0002_0001, true);
+    const fn = built(describeDump(dumped(TITLE, withAer)));
+    expect(fn.capability(EXT_CAP.ERR, true)).toBe(0x100);
+    for (const [at, writable] of [
+      [0x04, 0],
+      [0x08, 0x03ff_f030],
+      [0x14, 0xf1c1],
+    ] as const) {
+      fn.configWrite(0x100 + at, 4, 0xffff_ffff);
+      expect(fn.configRead(0x100 + at, 4)).toBe(writable);
+    }
+  });
+
   test('of 256 bytes is a conventional function', () => {
     const fn = describeDump(dumped(TITLE, bytes, 256));
     expect([fn.configSize, fn.capabilities!.length, fn.bars![0]!.size]).toEqual([256, 3, 0x1000]);

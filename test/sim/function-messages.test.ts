@@ -23,6 +23,7 @@ const unmask = (fn: PciFunction, vector: number, on = true): void =>
 const pending = (fn: PciFunction): number => fn.read(0, CARD.PBA, 4);
 
 describe('MSI-X', () => {
+  // covers: HW05
   test('entries start masked; a message of a masked vector is pending and comes with the unmask, once', () => {
     const { fn, counts, raise } = msix();
     raise(2);
@@ -35,6 +36,7 @@ describe('MSI-X', () => {
     expect([counts, pending(fn)]).toEqual([[0, 0, 2, 0], 0b10]);
   });
 
+  // covers: HW05
   test('the function mask holds all vectors back and gives them free', () => {
     const { fn, counts, raise } = msix();
     for (const vector of [0, 1, 3]) unmask(fn, vector);
@@ -52,6 +54,7 @@ describe('MSI-X', () => {
     expect([counts, pending(fn)]).toEqual([[0, 0, 0, 0], 0b10]);
   });
 
+  // covers: HW05
   test('table and pending bits are the function’s, not the model’s; the pending bits take no write', () => {
     const { bare, fn, raise } = msix();
     raise(0);
@@ -67,6 +70,7 @@ describe('MSI-X', () => {
     expect([counts, pending(fn)]).toEqual([[0, 0, 0, 0], 0]);
   });
 
+  // covers: HW05 HW09
   test('a reset masks everything and forgets what was pending', () => {
     const { bare, fn, counts, raise } = msix();
     unmask(fn, 0);
@@ -83,6 +87,7 @@ describe('MSI-X', () => {
 });
 
 describe('bus mastering', () => {
+  // covers: HW08
   test('off, neither messages nor DMA leave the function', () => {
     const { bare, fn, counts, raise } = msix();
     unmask(fn, 0);
@@ -102,6 +107,7 @@ describe('bus mastering', () => {
     expect(counts).toEqual([1, 0, 0, 0]);
   });
 
+  // covers: HW10
   test('in D3hot nothing leaves it either', () => {
     const { bare, fn, counts, raise } = msix();
     unmask(fn, 0);
@@ -110,6 +116,27 @@ describe('bus mastering', () => {
     expect(bare.probe(fn).ports.dma.write(0x1000, Uint8Array.of(9))).toBe(false);
     expect(counts).toEqual([0, 0, 0, 0]);
   });
+});
+
+// covers: HW23
+test('what a function wrote before its message is in memory when the interrupt is seen', () => {
+  const { bare, fn } = msix();
+  const extent = bare.memory(fn, 0x1000);
+  const { dma, interrupts } = bare.probe(fn).ports;
+  const seen: number[][] = [];
+  const host = bare.hardware.fabric.interrupts.allocate(fn.aliasId, () => seen.push(bare.bytes(extent.start, 2)))!;
+  fn.write(0, CARD.TABLE, 4, host.address);
+  fn.write(0, CARD.TABLE + MSIX_ENTRY.DATA, 4, host.data);
+  unmask(fn, 0);
+  dma.write(0x1000, Uint8Array.of(1));
+  dma.write(0x1001, Uint8Array.of(2));
+  interrupts.message(0);
+  dma.write(0x1000, Uint8Array.of(3));
+  interrupts.message(0);
+  expect(seen).toEqual([
+    [1, 2],
+    [3, 2],
+  ]);
 });
 
 describe('MSI', () => {
@@ -127,12 +154,14 @@ describe('MSI', () => {
     return { fn, seen, raise: (vector) => bare.probe(fn).ports.interrupts.message(vector) };
   }
 
+  // covers: HW06
   test('the low bits of the data tell the messages apart', () => {
     const { seen, raise } = msi();
     for (const vector of [3, 0, 2]) raise(vector);
     expect(seen).toEqual([3, 0, 2]);
   });
 
+  // covers: HW06
   test('a masked message is pending, and comes with the unmask, once', () => {
     const { fn, seen, raise } = msi();
     const [mask, pending] = [CARD.MSI + MSI.MASK_64, CARD.MSI + MSI.MASK_64 + 4];

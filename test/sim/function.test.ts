@@ -7,6 +7,7 @@ const DEVCTL = CARD.EXP + EXP.DEVCTL;
 const command = (bare: Bare): number => bare.fn().configRead(PCI.COMMAND, 2);
 
 describe('decoding', () => {
+  // covers: HW03
   test('a BAR answers while its kind of decoding is on, and is all ones otherwise', () => {
     const bare = new Bare();
     const fn = bare.fn();
@@ -24,6 +25,7 @@ describe('decoding', () => {
     expect([fn.read(0, 8, 4), fn.read(1, 4, 2)]).toEqual([0x1234_5678, 0xffff]);
   });
 
+  // covers: HW03 HW10
   test('in D3hot BARs do not answer, and configuration does', () => {
     const bare = new Bare();
     const fn = bare.fn();
@@ -38,6 +40,7 @@ describe('decoding', () => {
 });
 
 describe('resets', () => {
+  // covers: HW09 RS11
   test('FLR clears command, BARs and device, and leaves what is read-only', () => {
     const bare = new Bare();
     const fn = bare.fn();
@@ -50,6 +53,24 @@ describe('resets', () => {
     expect(fn.configRead(PCI.VENDOR_ID, 2)).toBe(0x1234);
     expect(bare.probe(fn).resets).toEqual(['flr']);
     expect(bare.probe(fn).cells.size).toBe(0);
+  });
+
+  // covers: HW09 RS11
+  test.each(['flr', 'pm', 'bus'] as const)('%s leaves sticky bits as they are: PME, AER and its header log', (kind) => {
+    const fn = new Bare().fn();
+    const [STATUS_AT, MASK_AT, LOG_AT, MSI_FLAGS] = [CARD.AER + 4, CARD.AER + 8, CARD.AER + 0x1c, CARD.MSI + 2];
+    fn.configWrite(MASK_AT, 4, 0x0010_0000);
+    fn.config.set(STATUS_AT, 4, 0x0004_0000);
+    fn.config.set(LOG_AT, 4, 0x1234_5678);
+    fn.config.set(PMCSR, 2, 0x8100);
+    fn.configWrite(MSI_FLAGS, 2, 0x0021);
+    fn.configWrite(PCI.INTERRUPT_LINE, 1, 0x0b);
+    fn.reset(kind);
+    expect([MASK_AT, STATUS_AT, LOG_AT].map((at) => fn.configRead(at, 4))).toEqual([
+      0x0010_0000, 0x0004_0000, 0x1234_5678,
+    ]);
+    expect(fn.configRead(PMCSR, 2)).toBe(0x8100);
+    expect([fn.configRead(MSI_FLAGS, 2) & 0x71, fn.configRead(PCI.INTERRUPT_LINE, 1)]).toEqual([0, 0]);
   });
 
   test('a device control write without the bit resets nothing', () => {
@@ -69,6 +90,7 @@ describe('resets', () => {
     expect(happened).toBe('new');
   });
 
+  // covers: HW10
   test('leaving D3hot without No_Soft_Reset loses BARs and device state', () => {
     const bare = new Bare();
     const fn = bare.fn();
@@ -79,6 +101,7 @@ describe('resets', () => {
     expect(bare.probe(fn).resets).toEqual(['pm']);
   });
 
+  // covers: HW10
   test('leaving D3hot with No_Soft_Reset keeps them', () => {
     const capabilities = [{ kind: 'pm', at: CARD.PM, body: '030008000000' }];
     const bare = new Bare([{ devfn: '02.0', function: simple('kept', { capabilities }) }]);
@@ -104,6 +127,7 @@ describe('resets', () => {
 });
 
 describe('INTx', () => {
+  // covers: HW07
   test('the status bit follows the device whether or not the pin is disabled', () => {
     const bare = new Bare();
     const fn = bare.fn();
@@ -121,6 +145,7 @@ describe('INTx', () => {
     expect([fn.intx.asserted, handled]).toEqual([false, 1]);
   });
 
+  // covers: HW07
   test('a reset deasserts the pin', () => {
     const bare = new Bare();
     const fn = bare.fn();

@@ -17,6 +17,7 @@ function two(iommu = {}): { bare: Bare; a: DevicePorts; b: DevicePorts; faults: 
 }
 
 describe('translation', () => {
+  // covers: HW14 HW22
   test('a requester without a domain reaches nothing, and reads all ones', () => {
     const { bare, a, faults } = two();
     const extent = bare.hardware.memory.allocate('kernel', 4096);
@@ -31,6 +32,7 @@ describe('translation', () => {
     ]);
   });
 
+  // covers: HW14 HW22
   test('a read that runs off a mapping is all ones from there on, a write is done up to there', () => {
     const { bare, a } = two();
     const fn = bare.fn('01:00.0');
@@ -43,6 +45,7 @@ describe('translation', () => {
     expect(bare.bytes(extent.start + 0xff8, 8)).toEqual([7, 7, 7, 7, 9, 9, 9, 9]);
   });
 
+  // covers: HW14
   test('read-only and write-only mappings are kept apart', () => {
     const { bare, a } = two();
     const fn = bare.fn('01:00.0');
@@ -61,6 +64,7 @@ describe('translation', () => {
     expect(bare.bytes(mine.start, 1)).toEqual([1]);
   });
 
+  // covers: HW14
   test('what is unmapped is out of reach at once', () => {
     const { bare, a } = two();
     const fn = bare.fn('01:00.0');
@@ -93,6 +97,7 @@ describe('translation', () => {
     );
   });
 
+  // covers: HW24
   test('dirty bits are set by writes, page by page, and only while tracking', () => {
     const domain = new Domain('paging', 'd');
     domain.map({ start: 0, length: 0x4000, physical: 0, read: true, write: true });
@@ -124,6 +129,7 @@ describe('translation', () => {
 describe('the MSI window', () => {
   const dword = (value: number): Uint8Array => new Uint8Array(Uint32Array.of(value).buffer);
 
+  // covers: HW15
   test('a dword written there is an interrupt, not DMA, even where a mapping covers it', () => {
     const { bare, a } = two();
     const fn = bare.fn('01:00.0');
@@ -135,6 +141,7 @@ describe('the MSI window', () => {
     expect(bare.bytes(extent.start, 4)).toEqual([0, 0, 0, 0]);
   });
 
+  // covers: HW15
   test('the same message written outside the window is plain DMA', () => {
     const { bare, a } = two();
     const fn = bare.fn('01:00.0');
@@ -146,6 +153,7 @@ describe('the MSI window', () => {
     expect(bare.bytes(extent.start, 1)).toEqual([vector.data + 0x55]);
   });
 
+  // covers: HW15
   test('reads there, and writes of other lengths, are faults', () => {
     const { bare, a, faults } = two();
     bare.domain(bare.fn('01:00.0'));
@@ -155,6 +163,7 @@ describe('the MSI window', () => {
     expect(faults.map(({ reason }) => reason)).toEqual(['interrupt', 'interrupt', 'interrupt']);
   });
 
+  // covers: HW16
   test('with remapping nobody can raise a vector of another function, or one that is not there', () => {
     const { bare, a, b, faults } = two();
     let count = 0;
@@ -169,6 +178,7 @@ describe('the MSI window', () => {
     expect(count).toBe(0);
   });
 
+  // covers: HW16
   test('without remapping a function can forge another’s interrupt', () => {
     const { bare, b } = two({ interruptRemapping: false });
     let count = 0;

@@ -177,6 +177,7 @@ describe('migration of a VF', () => {
     expect(rig.save(1, { track: true }).status).toBe(0x0f);
   });
 
+  // covers: MG14
   it('keeps doorbells that come while only the initiator is suspended, and drops writes once all is', () => {
     const rig = new Rig();
     const guest = new Guest(rig, rig.vf(0));

@@ -14,6 +14,7 @@ function enabled(count = 4, control: number = VFE | MSE): { bare: Bare; pf: PciF
   return { bare, pf, vfs: [...pf.virtuals] };
 }
 
+// covers: HW12
 test('a VF shows all ones as vendor and device, no BARs and no memory enable, and works', () => {
   const { vfs } = enabled();
   const vf = vfs[0]!;
@@ -26,12 +27,14 @@ test('a VF shows all ones as vendor and device, no BARs and no memory enable, an
   expect(vf.read(0, 0x10, 4)).toBe(0x1234);
 });
 
+// covers: SR14 HW11 HW13
 test('VFs have the routing ids that offset and stride give, as many as NumVFs says', () => {
   const { pf, vfs } = enabled(3);
   expect(vfs.map((vf) => vf.id - pf.id)).toEqual([0x10, 0x12, 0x14]);
   expect(vfs.map((vf) => vf.name)).toEqual(['0000:01:02.0', '0000:01:02.2', '0000:01:02.4']);
 });
 
+// covers: HW11
 test('NumVFs cannot be changed while VFs are enabled', () => {
   const { pf, vfs } = enabled(2);
   pf.configWrite(reg(SRIOV.NUM_VF), 2, 4);
@@ -50,6 +53,7 @@ test('TotalVFs, offset, stride and VF device id take no write', () => {
   expect(seen).toEqual([4, 0x10, 2, 0xf1]);
 });
 
+// covers: SR12 HW11
 test('each VF’s BAR is its own slice of the range behind the PF’s register', () => {
   const { bare, pf, vfs } = enabled();
   const low = (pf.configRead(reg(SRIOV.BAR), 4) & ~0xf) >>> 0;
@@ -70,6 +74,7 @@ test('each VF’s BAR is its own slice of the range behind the PF’s register',
 });
 
 describe('MSE and VFE', () => {
+  // covers: HW11 HW03
   test('without MSE no VF answers memory requests, whatever its own command register says', () => {
     const { pf, vfs } = enabled(2, VFE);
     vfs[1]!.configWrite(PCI.COMMAND, 2, 7);
@@ -78,6 +83,7 @@ describe('MSE and VFE', () => {
     expect(vfs.map((vf) => vf.read(0, 0, 4))).toEqual([0, 0]);
   });
 
+  // covers: HW11
   test('without VFE there are no VFs: no function, no window, no answer', () => {
     const { bare, pf, vfs } = enabled(2);
     const window = vfs[0]!.windows[0]!;
@@ -99,6 +105,7 @@ describe('MSE and VFE', () => {
 });
 
 describe('resets', () => {
+  // covers: RS12
   test('FLR of the PF makes the VFs vanish', () => {
     const { bare, pf, vfs } = enabled(2);
     pf.configWrite(CARD.EXP + 8, 2, 0x8000);
@@ -108,6 +115,7 @@ describe('resets', () => {
     expect(bare.hardware.functions).toEqual([pf]);
   });
 
+  // covers: RS11
   test('FLR of a VF touches that VF only', () => {
     const { bare, pf, vfs } = enabled(2);
     for (const vf of vfs) vf.write(0, 0, 4, 7);
@@ -118,6 +126,7 @@ describe('resets', () => {
   });
 });
 
+// covers: HW13
 test('a VF’s requests carry its own requester id', () => {
   const { bare, pf, vfs } = enabled(2);
   const mine = bare.memory(vfs[0]!, 0x1000);

@@ -35,6 +35,7 @@ function attempt(bare: Bare, a: PciFunction, b: PciFunction): [boolean, number] 
 }
 
 describe('peer to peer behind a switch', () => {
+  // covers: HW17 HW19
   test('without ACS a write to a peer’s bus address goes straight there, past the IOMMU', () => {
     const bare = behindSwitch(0);
     const seen = peers(bare);
@@ -42,12 +43,14 @@ describe('peer to peer behind a switch', () => {
     expect(seen).toMatchObject([{ bar: 0, offset: 0x10, length: 4, write: true }]);
   });
 
+  // covers: HW17 HW19
   test('with request redirection it goes up to the IOMMU, which knows no such address', () => {
     const bare = behindSwitch(0x1d);
     expect(attempt(bare, bare.fn('03:00.0'), bare.fn('04:00.0'))).toEqual([false, 0]);
     expect(peers(bare)).toEqual([]);
   });
 
+  // covers: HW19
   test('redirected, it arrives where a mapping leads to the peer’s BAR', () => {
     const bare = behindSwitch(0x1d);
     const [a, b] = [bare.fn('03:00.0'), bare.fn('04:00.0')];
@@ -60,6 +63,7 @@ describe('peer to peer behind a switch', () => {
     expect(seen).toMatchObject([{ offset: 0x20, write: false }]);
   });
 
+  // covers: HW19 HW22
   test('a peer that does not decode answers all ones', () => {
     const bare = behindSwitch(0);
     const [a, b] = [bare.fn('03:00.0'), bare.fn('04:00.0')];
@@ -82,6 +86,7 @@ test('cards below different root ports never reach each other directly', () => {
   expect(attempt(bare, bare.fn('01:00.0'), bare.fn('02:00.0'))).toEqual([false, 0]);
 });
 
+// covers: HW13
 test('behind a PCIe-to-PCI bridge every requester is seen as function 0 of the bus below', () => {
   const bridge: SlotDescription = {
     kind: 'pcie-to-pci',

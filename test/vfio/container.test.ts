@@ -22,6 +22,7 @@ function containerOf(user: User, ...paths: string[]): { container: number; group
 }
 
 describe('a container', () => {
+  // covers: GP12 GP14
   it('without an IOMMU answers three ioctls and EINVAL', () => {
     const user = new TestMachine().user();
     const container = user.open('/dev/vfio/vfio');
@@ -40,6 +41,7 @@ describe('a container', () => {
       expect(user.process.ioctl(container, command, user.page)).toBe(-ENOTTY);
   });
 
+  // covers: GP13
   it('tells its extensions by what it contains', () => {
     const machine = new TestMachine();
     const user = machine.user();
@@ -56,6 +58,7 @@ describe('a container', () => {
     expect(extensions(opened.user, opened.container)).toEqual([1, 3, 9, 10]);
   });
 
+  // covers: GP13
   it('promises cache coherency if every domain enforces it, or if there is none', () => {
     const coherent = new TestMachine({ enforceCoherency: true }).opened();
     expect(extensions(coherent.user, coherent.container)).toContain(EXTENSION.DMA_CC_IOMMU);
@@ -67,6 +70,7 @@ describe('a container', () => {
     expect(extensions(user, container)).toEqual([1, 3, 4, 9]);
   });
 
+  // covers: GP14
   it('sets its IOMMU once, and only to a type that exists', () => {
     const machine = new TestMachine();
     machine.device('a', machine.group(1));
@@ -83,6 +87,7 @@ describe('a container', () => {
     expect(user.process.ioctl(container, VFIO.CHECK_EXTENSION, EXTENSION.UPDATE_VADDR)).toBe(0);
   });
 
+  // covers: GP17
   it('refuses a group whose device can forge interrupts, unless the administrator allows it', () => {
     const machine = new TestMachine({ interruptRemapping: false });
     machine.device('a', machine.group(1));
@@ -93,6 +98,7 @@ describe('a container', () => {
     expect(user.process.ioctl(container, VFIO.SET_IOMMU, 3)).toBe(0);
   });
 
+  // covers: GP17
   it('with one group that cannot be attached attaches none', () => {
     const machine = new TestMachine();
     const unsafe = new Iommu({ ...RECORDED_IOMMU, interruptRemapping: false });
@@ -111,6 +117,7 @@ describe('a container', () => {
     expect(bad.owner).toBeUndefined();
   });
 
+  // covers: T116
   it('shares one page table between groups of one IOMMU that snoop alike', () => {
     const machine = new TestMachine();
     const other = new Iommu({ ...RECORDED_IOMMU, pageSizes: [0x1000, 0x20_0000], aperture: [0, 0xff_ffff_ffff] });
@@ -134,6 +141,7 @@ describe('a container', () => {
     for (const group of groups) expect(group.domain.mappings.size).toBe(0);
   });
 
+  // covers: T118 T104
   it('gets the IOVAs back that a leaving group made unusable', () => {
     const machine = new TestMachine();
     const small = new Iommu({ ...RECORDED_IOMMU, aperture: [0x10_0000, 0xff_ffff] });
@@ -152,6 +160,7 @@ describe('a container', () => {
     expect(user.setContainer(groups[1]!, container)).toBe(0);
   });
 
+  // covers: T117 T118
   it('refuses a group in whose reserved regions something is mapped', () => {
     const machine = new TestMachine();
     const { user, container } = machine.opened();
@@ -174,6 +183,20 @@ describe('a container', () => {
     expect(user.map(container, 0x3000, 0x1000, memory)).toBe(0);
   });
 
+  // covers: T117
+  it('refuses a group that could reach nothing: EINVAL, and the container is what it was', () => {
+    const machine = new TestMachine();
+    const { user, container } = machine.opened();
+    const second = machine.group(2);
+    const all = [{ start: 0, end: 0xffff_ffff_ffff, type: 'reserved' }];
+    Object.defineProperty(second, 'reservedRegions', { value: all });
+    machine.device('b', second);
+    expect(user.setContainer(user.open('/dev/vfio/2'), container)).toBe(-EINVAL);
+    expect(second.owner).toBeUndefined();
+    expect(user.map(container, 0, 0x1000, user.page)).toBe(0);
+  });
+
+  // covers: RS14 T106
   it('takes no group while a mapping has no address, nor one that is being reset', () => {
     const machine = new TestMachine();
     const { user, container } = machine.opened();
@@ -200,6 +223,7 @@ describe('a container without any IOMMU', () => {
     return { machine, path: device.group!.path };
   }
 
+  // covers: GP04
   it('is no place for groups that have one, and the other way round', () => {
     const { machine, path } = noiommu();
     const user = machine.user();
@@ -208,12 +232,18 @@ describe('a container without any IOMMU', () => {
     expect(containerOf(other.machine.user(), '/dev/vfio/1', other.path).results).toEqual([0, -EPERM]);
   });
 
+  // covers: GP16
   it('is only for those who may do raw I/O, at every step', () => {
     const { machine, path } = noiommu();
     const user = machine.user();
+    const { capabilities } = user.process;
+    const early = user.open(path);
+    capabilities.delete('CAP_SYS_RAWIO');
+    expect(user.setContainer(early, user.open('/dev/vfio/vfio'))).toBe(-EPERM);
+    capabilities.add('CAP_SYS_RAWIO');
+    user.close(early);
     const { container, groups, results } = containerOf(user, path);
     expect(results).toEqual([0]);
-    const { capabilities } = user.process;
     expect(extensions(user, container)).toEqual([8]);
     capabilities.delete('CAP_SYS_RAWIO');
     expect(user.process.ioctl(container, VFIO.SET_IOMMU, 8)).toBe(-EPERM);

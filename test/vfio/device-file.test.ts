@@ -42,6 +42,7 @@ const MAP = { read: true, write: true, shared: true };
 const BIND = (argsz: number, flags = 0, iommufd = 5, token = 0n) => join(u32(argsz, flags, iommufd, 0), u64(token));
 
 describe('a device fd', () => {
+  // covers: FD01
   it('answers EINVAL to everything but BIND until access is granted', () => {
     const log: unknown[][] = [];
     const tenant = new Tenant(fakeDevice(7, recordingOps(log)), { granted: false });
@@ -58,6 +59,7 @@ describe('a device fd', () => {
     expect(tenant.feature(FEATURE.MIGRATION | FEATURE_FLAG.GET, u64(0))).toBe(0);
   });
 
+  // covers: FD05
   it('gives the driver every command the core does not decode, ATTACH and DETACH included', () => {
     const log: unknown[][] = [];
     const { process, fd } = new Tenant(fakeDevice(7, recordingOps(log)));
@@ -76,6 +78,7 @@ describe('a device fd', () => {
     expect(process.mmap(fd, 0, 4096, MAP)).toBe(-EINVAL);
   });
 
+  // covers: FD06
   it('moves its position by the bytes done by read and write, and not by pread, pwrite or an error', () => {
     const log: unknown[][] = [];
     const { process, fd, page } = new Tenant(fakeDevice(7, recordingOps(log)));
@@ -108,6 +111,7 @@ describe('a device fd', () => {
     expect(tenant.scheduler.now).toBe(500);
   });
 
+  // covers: FD03
   it('keeps the device awake for the length of an ioctl, and answers EIO if it does not wake', () => {
     const log: string[] = [];
     let wakes = true;
@@ -199,6 +203,7 @@ describe('GET_REGION_INFO', () => {
   const query = (argsz: number, index: number) =>
     join(u32(argsz, 0xffff_ffff, index, 0xeeee_eeee), u64(2n ** 64n - 1n, 5), new Uint8Array(8).fill(0xa5));
 
+  // covers: IO10
   it('puts the chain behind the struct when argsz has room for it', () => {
     for (const argsz of [40, 48, 0xffff_ffff]) {
       const tenant = tenantOf();
@@ -217,12 +222,14 @@ describe('GET_REGION_INFO', () => {
     }
   });
 
+  // covers: IO12
   it('echoes argsz and cap_offset of the user for a region without capabilities', () => {
     const tenant = tenantOf();
     expect(tenant.ioctl(VFIO.DEVICE_GET_REGION_INFO, query(33, 1))).toBe(0);
     expect(tenant.memory.read(tenant.page, 32)).toEqual(join(u32(33, 3, 1, 0xeeee_eeee), u64(0x4000, 2 ** 40)));
   });
 
+  // covers: IO13
   it('needs the whole struct readable, then argsz, then the region, and writes nothing on an error', () => {
     const tenant = tenantOf();
     const end = tenant.page + 4096;
@@ -238,6 +245,13 @@ describe('GET_REGION_INFO', () => {
     const sent = query(40, 0).subarray(0, 32);
     expect(tenant.ioctl(VFIO.DEVICE_GET_REGION_INFO, sent, at)).toBe(-EFAULT);
     expect(tenant.memory.read(at, 32)).toEqual(sent);
+    for (const [index, error] of [
+      [1, -EFAULT],
+      [2, -EINVAL],
+    ] as const) {
+      const locked = tenant.lockedPage(query(32, index));
+      expect(tenant.process.ioctl(tenant.fd, VFIO.DEVICE_GET_REGION_INFO, locked)).toBe(error);
+    }
   });
 });
 

@@ -25,6 +25,7 @@ function start(tenant: Tenant, pageSize: number | bigint, ranges: readonly Range
 const fresh = () => new Tenant(fakeDevice(0));
 
 describe('DMA_LOGGING_START', () => {
+  // covers: MG19
   it('takes 1 to 256 ranges', () => {
     const ranges = Array.from({ length: 257 }, (_, i): Range => [i * 0x1000, 0x1000]);
     expect(start(fresh(), 0x1000, ranges.slice(0, 256))).toBe(0);
@@ -117,6 +118,7 @@ describe('DMA_LOGGING_START', () => {
       -EINVAL,
     ],
   ];
+  // covers: MG19
   it.each(REFUSED)('refuses %s', (_what, pageSize, ranges, error) => {
     const tenant = fresh();
     expect(start(tenant, pageSize, ranges)).toBe(error);
@@ -174,6 +176,7 @@ describe('DMA_LOGGING_START', () => {
     expect([tenant.driver.started.length, tenant.driver.stopped]).toEqual([1, 1]);
   });
 
+  // covers: MG23
   it('keeps no state: a second START and a STOP without START are the driver to answer', () => {
     const tenant = fresh();
     expect(tenant.feature(STOP)).toBe(0);
@@ -193,6 +196,7 @@ describe('DMA_LOGGING_REPORT', () => {
     bitmap: number,
   ) => tenant.feature(REPORT, u64(iova, length, pageSize, bitmap));
 
+  // covers: MG21
   it('checks the page size, then the range, then asks the driver once', () => {
     const tenant = fresh();
     for (const pageSize of [0, 3, 0x800, 0x1001, 0x3000])
@@ -225,6 +229,7 @@ describe('DMA_LOGGING_REPORT', () => {
     return [...tenant.memory.read(address + (options.offset ?? 0), bytes)!];
   }
 
+  // covers: MG22
   it('sets bit (address - iova) / page size, least significant bit first', () => {
     expect(
       marked(
@@ -249,6 +254,7 @@ describe('DMA_LOGGING_REPORT', () => {
     ).toEqual([3]);
   });
 
+  // covers: MG22
   it('sets long runs, over byte and page borders of the bitmap', () => {
     expect(marked([0n, 0x20000n, 0x1000], [[0x3000n, 0x10000n]], 4)).toEqual([0xf8, 0xff, 0x07, 0]);
     const pages = 4096n * 8n;
@@ -256,11 +262,13 @@ describe('DMA_LOGGING_REPORT', () => {
     expect(bits).toEqual([0xe0, 0x07, 0]);
   });
 
+  // covers: MG22
   it('works at any address of the bitmap', () => {
     const address = (page: number) => page + 4095;
     expect(marked([0n, 0x20000n, 0x1000], [[0x7000n, 0x2000n]], 3, { address })).toEqual([0x80, 0x01, 0]);
   });
 
+  // covers: MG21
   it('never clears a bit, and touches no byte without a mark', () => {
     expect(marked([0n, 0x20000n, 0x1000], [[0x1000n, 0x1000n]], 3, { fill: 0xa5 })).toEqual([0xa7, 0xa5, 0xa5]);
   });
@@ -311,6 +319,7 @@ describe('DMA_LOGGING_REPORT', () => {
 describe('vfio_combine_iova_ranges', () => {
   const ranges = (...pairs: [number, number][]) => pairs.map(([a, b]) => ({ start: BigInt(a), last: BigInt(b) }));
 
+  // covers: MG20
   it('merges the neighbours with the smallest gap first, the lowest of equals', () => {
     const all = ranges([0, 9], [20, 29], [32, 39], [100, 109], [112, 119]);
     expect(vfio_combine_iova_ranges(all, 5)).toEqual(all);
@@ -319,6 +328,7 @@ describe('vfio_combine_iova_ranges', () => {
     expect(vfio_combine_iova_ranges(all, 2)).toEqual(ranges([0, 39], [100, 119]));
   });
 
+  // covers: MG20
   it('makes everything one range, and never fewer', () => {
     const all = ranges([5, 9], [20, 29], [32, 39]);
     expect(vfio_combine_iova_ranges(all, 1)).toEqual(ranges([5, 39]));

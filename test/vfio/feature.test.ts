@@ -19,6 +19,7 @@ const CORE = [
 ] as const;
 
 describe('the front end of VFIO_DEVICE_FEATURE', () => {
+  // covers: MG01 MG15 MG16
   it('answers the vectors of the kernel', () => {
     const tenant = new Tenant(fakeDevice(7));
     const call = (flags: number, argsz: number) => tenant.feature(flags, new Uint8Array(32), argsz);
@@ -31,6 +32,7 @@ describe('the front end of VFIO_DEVICE_FEATURE', () => {
     expect(tenant.u64(8)).toBe(7n);
   });
 
+  // covers: MG15 MG16 MG17
   it('reports the first fault in order: header, argsz, unknown bits, GET with SET, gate, operation, probe, size', () => {
     for (const equipped of [true, false]) {
       const abilities = { migration: equipped, logging: equipped };
@@ -95,6 +97,7 @@ describe('the front end of VFIO_DEVICE_FEATURE', () => {
     expect(seen[0]).toEqual([SET, tenant.page + 8, 16]);
   });
 
+  // covers: MG18
   it('a driver without device_feature answers ENOTTY for them, after the checks of the header', () => {
     const tenant = new Tenant(fakeDevice(7));
     for (const feature of [0, 3, 4, 5, 10, 11, 13, 14, 0xffff]) {
@@ -105,6 +108,7 @@ describe('the front end of VFIO_DEVICE_FEATURE', () => {
   });
 });
 
+// covers: MG09
 it('MIG_DATA_SIZE is the estimate of the driver in any state, or the errno of the driver', () => {
   const tenant = new Tenant(fakeDevice(7));
   tenant.driver.dataSize = 2 ** 40 + 3;
@@ -115,6 +119,7 @@ it('MIG_DATA_SIZE is the estimate of the driver in any state, or the errno of th
   expect(tenant.u64(8)).toBe(0n);
 });
 
+// covers: MG11
 it('the pre-copy opt-in takes no data and is refused without PRE_COPY', () => {
   const tenant = new Tenant(fakeDevice(7));
   expect(tenant.feature(FEATURE.MIG_PRECOPY_INFOv2 | SET)).toBe(0);

@@ -156,6 +156,7 @@ function expected(flags: number, current: number, target: number): number {
 }
 
 describe('the next step', () => {
+  // covers: MG02
   it('is the kernel table for every flags, current and target', () => {
     for (let flags = 0; flags < 8; flags++) {
       for (const current of NUMBERS) {
@@ -167,6 +168,7 @@ describe('the next step', () => {
     }
   });
 
+  // covers: MG07
   it('is never ERROR, and ERROR is neither origin nor target', () => {
     for (const flags of [0, 1, 3, 5, 7, 0xff, 0x7fff_ffff])
       for (const other of NUMBERS) {
@@ -184,6 +186,7 @@ describe('the next step', () => {
 });
 
 describe.each(TABLES)('flags $flags', ({ flags, targets, paths, arcs }) => {
+  // covers: MG02 MG03
   it('walks the paths of the kernel, and every other pair in one step or not at all', () => {
     const long = new Map(paths.map((path) => [path, path.split(' ')]));
     for (const from of targets) {

@@ -9,6 +9,7 @@ const { EFAULT, EINVAL, EIO, EMFILE, ENODEV, EACCES } = ERRNO;
 const V2 = EXTENSION.TYPE1v2_IOMMU;
 
 describe('GET_DEVICE_FD', () => {
+  // covers: GP06
   it('reads a name of at most a page, NUL included', () => {
     const { user, group } = new TestMachine().opened();
     const { memory } = user.process;
@@ -24,6 +25,7 @@ describe('GET_DEVICE_FD', () => {
     expect(ask(room + 0x1ffe)).toBeGreaterThan(0);
   });
 
+  // covers: GP06
   it('finds by name, or as the driver says, the youngest first, and passes its errno on', () => {
     const machine = new TestMachine();
     const asked: string[] = [];
@@ -44,6 +46,7 @@ describe('GET_DEVICE_FD', () => {
     for (const name of ['', 'A', 'b ', 'c']) expect(user.deviceFd(group, name)).toBe(-ENODEV);
   });
 
+  // covers: GP06
   it('looks the name up before it looks at the container', () => {
     const machine = new TestMachine();
     machine.device('a', machine.group(1));
@@ -75,6 +78,7 @@ describe('GET_DEVICE_FD', () => {
     expect([opens, device.references, device.openCount, device.group!.containerUsers]).toEqual([1, 0, 0, 1]);
   });
 
+  // covers: LC19
   it('opens the device once for many fds, and closes it with the last', () => {
     const machine = new TestMachine();
     const log: string[] = [];
@@ -93,6 +97,7 @@ describe('GET_DEVICE_FD', () => {
     expect([device.openCount, device.references, device.precopyInfoV2]).toEqual([0, 0, false]);
   });
 
+  // covers: LC19
   it('of two racing first opens runs open_device once', () => {
     const machine = new TestMachine();
     const { user, group, device, fd } = machine.opened();

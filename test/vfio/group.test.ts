@@ -17,6 +17,7 @@ function status(user: User, group: number, argsz = 8): number {
 }
 
 describe('opening a group', () => {
+  // covers: GP01
   it('is for one at a time', () => {
     const { user, group } = new TestMachine().opened();
     expect(user.open('/dev/vfio/1')).toBe(-EBUSY);
@@ -36,6 +37,7 @@ describe('opening a group', () => {
     expect(device.group!.block()).toBe(0);
   });
 
+  // covers: GP16
   it('of a device without IOMMU takes CAP_SYS_RAWIO, before anything else is looked at', () => {
     const machine = new TestMachine();
     const { group } = machine.untranslated('n');
@@ -47,6 +49,7 @@ describe('opening a group', () => {
 });
 
 describe('registering a device', () => {
+  // covers: GP16
   it('needs an IOMMU group, unless no-IOMMU mode is on or the device is emulated', () => {
     const machine = new TestMachine();
     const { device } = machine.opened();
@@ -83,6 +86,7 @@ describe('registering a device', () => {
 });
 
 describe('a group fd', () => {
+  // covers: GP03
   it('answers GET_STATUS after checking memory and size, and ignores what else was passed', () => {
     const machine = new TestMachine();
     const iommuGroup = machine.group(1);
@@ -110,6 +114,7 @@ describe('a group fd', () => {
     expect(user.process.mmap(group, 0, 4096, { read: true, write: true, shared: true })).toBe(-ENODEV);
   });
 
+  // covers: GP04
   it('checks SET_CONTAINER in order: memory, descriptor, container set, kind of file', () => {
     const machine = new TestMachine();
     machine.device('a', machine.group(1));
@@ -125,6 +130,7 @@ describe('a group fd', () => {
     expect(user.setContainer(group, 9999)).toBe(-EBADF);
   });
 
+  // covers: GP04 GP07
   it('cannot claim a group that a host driver uses, nor one that firmware needs mapped', () => {
     const machine = new TestMachine();
     const iommuGroup = machine.group(1);
@@ -140,6 +146,7 @@ describe('a group fd', () => {
     expect(user.process.ioctl(group, VFIO.GROUP_UNSET_CONTAINER, 0)).toBe(-EINVAL);
   });
 
+  // covers: GP04 GP07
   it('never shares a group between two containers', () => {
     const machine = new TestMachine();
     const { user, group, iommuGroup, fd } = machine.opened();
@@ -152,6 +159,7 @@ describe('a group fd', () => {
     expect(user.setContainer(group, second)).toBe(0);
   });
 
+  // covers: GP05 GP15
   it('leaves its container only when no device of it is open', () => {
     const { user, group, container, fd } = new TestMachine().opened();
     const unset = () => user.process.ioctl(group, VFIO.GROUP_UNSET_CONTAINER, 0);
@@ -193,6 +201,7 @@ describe('a group fd', () => {
 });
 
 describe('closing', () => {
+  // covers: GP08
   it('keeps group and container as long as a device is open, whatever is closed first', () => {
     const machine = new TestMachine();
     const { user, group, container, fd, iommuGroup, device } = machine.opened();
@@ -242,6 +251,7 @@ describe('closing', () => {
 });
 
 describe('unregistering a device', () => {
+  // covers: LC20
   it('hides it, asks for it every 10 s, and ends with its last user', () => {
     const machine = new TestMachine();
     const { user, group, device, fd } = machine.opened();

@@ -34,6 +34,7 @@ const opensFile = (path: MigState[]) =>
   DATA_FILE_ARCS.some(({ from, to }) => from === path.at(-2) && to === path.at(-1));
 
 describe('SET of MIG_DEVICE_STATE', () => {
+  // covers: MG03 MG04
   it('takes the arcs of the path, and hands out a file exactly on the four arcs that open a session', () => {
     for (const { flags, path, where } of allPaths()) {
       const tenant = tenantIn(flags, path[0]!);
@@ -49,6 +50,7 @@ describe('SET of MIG_DEVICE_STATE', () => {
     }
   });
 
+  // covers: MG06
   it('stops at the last state reached when an arc fails, and says so only to a GET', () => {
     for (const { flags, path, where } of allPaths()) {
       for (let k = 0; k + 1 < path.length; k++) {
@@ -62,6 +64,7 @@ describe('SET of MIG_DEVICE_STATE', () => {
     }
   });
 
+  // covers: MG06 MG07
   it('refuses what is no state of the device, without touching it', () => {
     for (const flags of ALL_FLAGS) {
       for (const target of [0, 5, 6, 7, 8, 9, 0x8000_0000, 0xffff_ffff]) {
@@ -83,6 +86,7 @@ describe('SET of MIG_DEVICE_STATE', () => {
     }
   });
 
+  // covers: MG07
   it('to the current state is success without an arc or a file, even from ERROR', () => {
     for (const state of STATES) {
       const tenant = tenantIn(7, state);
@@ -102,6 +106,7 @@ describe('SET of MIG_DEVICE_STATE', () => {
     expect(tenant.driver.arcs).toEqual([]);
   });
 
+  // covers: MG06
   it('loses the file, but not the state, when the descriptor table is full', () => {
     const tenant = tenantIn(1, RUNNING);
     tenant.process.fileLimit = tenant.fd + 1;
@@ -154,7 +159,26 @@ describe('SET of MIG_DEVICE_STATE', () => {
   });
 });
 
+// covers: MG05
+it('GET of MIG_DEVICE_STATE gives the state and no descriptor, also while a session runs', () => {
+  for (const [state, target] of [
+    [RUNNING, RUNNING],
+    [RUNNING, PRE_COPY],
+    [STOP, RESUMING],
+    [ERROR, ERROR],
+  ] as const) {
+    const tenant = tenantIn(7, state);
+    tenant.setState(target);
+    expect(tenant.feature(FEATURE.MIG_DEVICE_STATE | GET, u32(0xff, 0x1234))).toBe(0);
+    expect([tenant.u32(8), tenant.s32(12)]).toEqual([target, -1]);
+  }
+  const tenant = tenantIn(7, RUNNING);
+  const locked = tenant.lockedPage(u32(16, FEATURE.MIG_DEVICE_STATE | GET, 0, 0));
+  expect(tenant.process.ioctl(tenant.fd, VFIO.DEVICE_FEATURE, locked)).toBe(-EFAULT);
+});
+
 describe('a data fd', () => {
+  // covers: MG04
   it('is a stream with one side', () => {
     for (const [state, side] of [
       [STOP_COPY, 'read'],
@@ -174,6 +198,7 @@ describe('a data fd', () => {
     }
   });
 
+  // covers: MG04
   it('answers ENODEV once its session has ended, and outlives the device fd', () => {
     const tenant = tenantIn(1, STOP);
     const { process, page } = tenant;

@@ -30,6 +30,7 @@ describe('dirty pages', () => {
     expect(user.process.ioctl(container, VFIO.IOMMU_DIRTY_PAGES, UNMAPPED)).toBe(-EACCES);
   });
 
+  // covers: T114
   it('are started, stopped or asked for, one at a time', () => {
     const { user, container } = tracked();
     expect(user.process.ioctl(container, VFIO.IOMMU_DIRTY_PAGES, UNMAPPED)).toBe(-EFAULT);
@@ -41,6 +42,7 @@ describe('dirty pages', () => {
     expect(user.dirty(container, STOP)).toBe(0);
   });
 
+  // covers: T115
   it('GET_BITMAP reports the first of several faults, in the order of the kernel', () => {
     const { user, container, bitmap, memory } = tracked();
     const get = (argsz: number, ...fields: (number | bigint)[]) =>
@@ -68,9 +70,11 @@ describe('dirty pages', () => {
     ] as const)
       expect(get(48, iova, size, 4096, 8, bitmap), 'cuts a mapping').toBe(-EINVAL);
     expect(get(48, MIB, 0x4000, 4096, 8, UNMAPPED), 'nothing there').toBe(-EFAULT);
+    expect(get(48, MIB - 0x1000, 0x5000, 4096, 8, UNMAPPED), 'nor behind the first page').toBe(-EFAULT);
     expect(get(64, MIB, 0x4000, 4096, 16, bitmap)).toBe(0);
   });
 
+  // covers: T115
   it('are all mapped pages, always, for a device behind an IOMMU', () => {
     const { user, container, memory, query } = tracked();
     user.map(container, 0x1000, 0x2000, memory);
@@ -138,6 +142,7 @@ describe('dirty pages', () => {
     expect(words).toEqual([1n, ONES, 0xdn | (1n << 40n), ONES]);
   });
 
+  // covers: T112
   it('of an unmap that faults are lost, with the mappings that went before', () => {
     const { user, container, memory } = tracked();
     for (const n of [0, 64]) user.map(container, n * 0x1000, 0x1000, memory);

@@ -3,7 +3,7 @@ import { ERRNO } from '../../src/uapi/errno.ts';
 import { EXTENSION, VFIO } from '../../src/uapi/vfio.ts';
 import { TestMachine, type1Of } from './container-machine.ts';
 
-const { E2BIG, EACCES, EBUSY, EFAULT, EINVAL, ENOMEM, EPERM } = ERRNO;
+const { E2BIG, EACCES, EBUSY, EFAULT, EINVAL, ENOMEM, EOVERFLOW, EPERM } = ERRNO;
 const TOP_PAGE = 0xffff_ffff_ffff_f000n;
 
 /** A container with one emulated device that pins pages, opened; `log` has its dma_unmap calls. */
@@ -37,6 +37,7 @@ describe('a container without IOMMU', () => {
     expect(user.unmap(container, 0, 0, 2)).toBe(0x1000);
   });
 
+  // covers: T118
   it('pins what it has when a group with an IOMMU joins, or refuses the group', () => {
     const { machine, user, container, memory } = emulated();
     user.map(container, 0, 0x4000, memory);
@@ -60,11 +61,13 @@ describe('a container without IOMMU', () => {
 });
 
 describe('pages pinned by an emulated device', () => {
+  // covers: T121
   it('are checked in order', () => {
     const { user, container, memory, external, device, fd } = emulated();
     const group = device.group!;
     user.map(container, 0, 0x2000, memory, 1);
     expect(external.pin(group, 0, 513, false)).toBe(-E2BIG);
+    expect(external.pin(group, 2 ** 64, 1, false)).toBe(-EOVERFLOW);
     expect(external.pin(group, 0x10_0000, 1, false)).toBe(-EINVAL);
     expect(external.pin(group, 0, 1, true)).toBe(-EPERM);
     expect(external.pin(group, 0x1000, 2, false), 'all or nothing').toBe(-EINVAL);
@@ -103,6 +106,7 @@ describe('pages pinned by an emulated device', () => {
     expect(external.pin(group, 0, 1, true)).toBe(-ENOMEM);
   });
 
+  // covers: T121
   it('are asked for before they are unmapped', () => {
     const pinned = emulated(EXTENSION.TYPE1v2_IOMMU, (iova) => pinned.external.unpin(iova, 4));
     const { user, container, memory, log, external, device } = pinned;
@@ -157,8 +161,9 @@ describe('pages pinned by an emulated device', () => {
 });
 
 describe('access by an emulated device', () => {
+  // covers: T121
   it('goes where a mapping allows it, in its own process', () => {
-    const { machine, user, container, memory, external } = emulated();
+    const { machine, user, container, memory, external, device } = emulated();
     user.map(container, 0, 0x1000, memory);
     user.map(container, 0x1000, 0x1000, memory + 0x8000, 1);
     user.map(container, 0x2000, 0x1000, memory, 2);
@@ -171,5 +176,11 @@ describe('access by an emulated device', () => {
     expect(external.access(undefined, 0x2000, out, false)).toBe(-EPERM);
     expect(external.access(undefined, 0x3000, out, false)).toBe(-EINVAL);
     expect(external.access(machine.user('other').process, 0, out, false)).toBe(-EFAULT);
+    user.map(container, 0x4000, 0x1000, 0x1000);
+    for (const write of [false, true])
+      expect(external.access(undefined, 0x4000, out, write), 'no memory').toBe(-EFAULT);
+    expect(external.pin(device.group!, 0x4000, 1, true), 'no memory').toBe(-EFAULT);
+    type1Of(user, container).state.mappings.invalid = 1;
+    expect(external.access(undefined, 0, out, false), 'an address is due').toBe(-EBUSY);
   });
 });

@@ -11,6 +11,7 @@ function hex(data: Uint8Array): string {
 
 describe('GET_INFO', () => {
   const HEAD = '0000000300000000102040000000';
+  // covers: T113
   it('tells the size it needs to those who gave less, and writes no more than they have', () => {
     const { user, container } = v2();
     expect(user.process.ioctl(container, VFIO.IOMMU_GET_INFO, UNMAPPED)).toBe(-EFAULT);
@@ -24,6 +25,7 @@ describe('GET_INFO', () => {
     }
   });
 
+  // covers: T113
   it('lists migration, entries left and IOVA ranges, each pointing to the next', () => {
     const { user, container, memory } = v2();
     user.map(container, 0, 0x1000, memory);
@@ -62,6 +64,7 @@ describe('GET_INFO', () => {
     expect(hex(out.subarray(0, 16))).toBe('480000000300000000f0ffffffffffff');
   });
 
+  // covers: T116
   it('hides page sizes below a page', () => {
     const { user, container } = new TestMachine({ pageSizes: [0x200, 0x20_0000] }).opened();
     expect(hex(user.info(container).bytes.subarray(8, 16))).toBe('0010200000000000');

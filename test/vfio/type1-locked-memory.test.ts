@@ -15,6 +15,7 @@ function v2(capabilities?: []) {
 }
 
 describe('locked memory', () => {
+  // covers: T105 T119
   it('is charged to the process up to its limit, once for each mapping', () => {
     const { user, container, memory } = v2([]);
     user.process.memlockLimit = 0x1_0000;
@@ -29,6 +30,7 @@ describe('locked memory', () => {
     expect(user.process.lockedPages).toBe(1);
   });
 
+  // covers: T119
   it('has no limit with CAP_IPC_LOCK, but is counted', () => {
     const { user, container, memory } = v2();
     user.process.memlockLimit = 0;
@@ -45,6 +47,7 @@ describe('locked memory', () => {
     expect(user.map(container, 0, 0x6000, UNMAPPED)).toBe(-EFAULT);
   });
 
+  // covers: T119 T120
   it('does not grow by pages of devices, which must be enabled', () => {
     const { user, container, device, fd, iommuGroup } = v2([]);
     let enabled = true;

@@ -39,6 +39,7 @@ describe('MAP_DMA', () => {
     expect(type1Of(user, container).state.mappings.available).toBe(5);
   });
 
+  // covers: T104 T117
   it('maps only where every device can reach', () => {
     const { user, container, memory } = v2();
     for (const iova of [0xfee0_0000n, 0xfeef_f000n, 0x1_0000_0000_0000n, 0x7_ffff_ffff_f000n, TOP])
@@ -50,6 +51,7 @@ describe('MAP_DMA', () => {
       expect(user.map(container, iova, 4096, memory), iova.toString(16)).toBe(0);
   });
 
+  // covers: T102
   it('refuses to overlap a mapping, by however little', () => {
     const { user, container, memory } = v2();
     expect(user.map(container, MIB, 0x4000, memory)).toBe(0);
@@ -66,6 +68,7 @@ describe('MAP_DMA', () => {
     expect(user.map(container, MIB + 0x4000, 0x1000, memory)).toBe(0);
   });
 
+  // covers: T105
   it('gives the device what the process may do with the memory, and no more', () => {
     const { user, container, iommuGroup } = v2();
     const readOnly = user.process.memory.allocate(0x1000, { read: true, write: false });
@@ -79,6 +82,7 @@ describe('MAP_DMA', () => {
     expect(iommuGroup.domain.translate(0x1000, true)).toBeDefined();
   });
 
+  // covers: T105
   it('refuses memory that is not there, and leaves nothing behind', () => {
     const { user, container, memory, iommuGroup } = v2();
     for (const vaddr of [0n, 0x7fff_ffff_f000n, TOP, BigInt(memory + 4 * MIB - 0x1000)])
@@ -88,6 +92,7 @@ describe('MAP_DMA', () => {
     expect(user.map(container, 0, 0x2000, memory)).toBe(0);
   });
 
+  // covers: T103
   it('makes as many mappings as dma_entry_limit says, which is read at SET_IOMMU', () => {
     const machine = new TestMachine();
     machine.parameters.dmaEntryLimit = 3;
@@ -100,6 +105,7 @@ describe('MAP_DMA', () => {
     expect(user.map(container, MIB, 0x1000, user.page)).toBe(0);
   });
 
+  // covers: T103
   it('makes 65535 of them by default', () => {
     const { user, container } = new TestMachine().opened();
     let last = 0;

@@ -9,6 +9,7 @@ const TOP = 0xffff_ffff_ffff_f000n;
 const MIB = 0x10_0000;
 
 describe('UNMAP_DMA', () => {
+  // covers: T107 T110 T112
   it('reports the first of several faults, in the order of the kernel', () => {
     const { user, container, memory, machine } = v2();
     expect(user.process.ioctl(container, VFIO.IOMMU_UNMAP_DMA, UNMAPPED)).toBe(-EFAULT);
@@ -35,6 +36,7 @@ describe('UNMAP_DMA', () => {
     expect(user.unmap(container, TOP + 1n, 0x2000, 4), 'emulated group').toBe(-EBUSY);
   });
 
+  // covers: T107 T108
   it('never cuts a mapping (v2), and says how much went', () => {
     const { user, container, memory } = v2();
     expect(user.map(container, 0x1000, 0x2000, memory)).toBe(0);
@@ -50,6 +52,7 @@ describe('UNMAP_DMA', () => {
     expect(user.unmap(container, 0, TOP)).toBe(0);
   });
 
+  // covers: T110
   it('of everything takes neither address nor size', () => {
     const { user, container, memory, iommuGroup } = v2();
     for (const iova of [0, 0x5000, 0xffff_ffff_f000]) user.map(container, iova, 0x1000, memory);
@@ -58,6 +61,7 @@ describe('UNMAP_DMA', () => {
     expect(iommuGroup.domain.mappings.size).toBe(0);
   });
 
+  // covers: T109
   it('in a v1 container removes whole mappings from their first byte on, and nothing from their middle', () => {
     const { user, container } = new TestMachine().opened(EXTENSION.TYPE1_IOMMU);
     const memory = user.process.memory.allocate(MIB);
@@ -75,6 +79,7 @@ describe('UNMAP_DMA', () => {
     expect(user.map(container, 0x1000, 0x4000, memory, 4)).toBe(0);
   });
 
+  // covers: T108
   it('lets the size field alone when it fails', () => {
     const { user, container } = v2();
     expect(user.unmap(container, 0x1001, 0x3000)).toBe(-EINVAL);
@@ -85,6 +90,7 @@ describe('UNMAP_DMA', () => {
 });
 
 describe('an address update', () => {
+  // covers: T106
   it('takes the addresses of mappings away and gives new ones, while DMA goes on', () => {
     const { user, container, memory, iommuGroup } = v2();
     user.map(container, MIB, 0x4000, memory);
@@ -101,6 +107,7 @@ describe('an address update', () => {
     expect(user.map(container, MIB, 0x4000, memory, 4)).toBe(-EINVAL);
   });
 
+  // covers: T111
   it('that meets a mapping without address undoes its own marks', () => {
     const { user, container, memory } = v2();
     for (const n of [1, 2, 3]) user.map(container, n * MIB, 0x1000, memory);
@@ -113,6 +120,7 @@ describe('an address update', () => {
     expect(mappings.invalid).toBe(0);
   });
 
+  // covers: T106 T119
   it('hands the pages to who gives the new address, if it may have them', () => {
     const { user, container, memory, machine } = v2([]);
     user.map(container, 0, 0x4000, memory);

@@ -65,6 +65,7 @@ describe('what each arc asks of the parent', () => {
   });
 });
 
+// covers: MG03 MG07
 test('every target from every state: the path of the state machine, a file only from the last arc', () => {
   for (const from of STATES)
     for (const target of [...STATES, 0, 8, 0xffff_ffff]) {
@@ -83,6 +84,7 @@ test('every target from every state: the path of the state machine, a file only 
     }
 });
 
+// covers: MG06
 test('a failing arc leaves the state it started from', () => {
   for (const [opcode, target, stays] of [
     [0x115, STOP, RUNNING],

@@ -8,6 +8,7 @@ const [EINVAL, EOPNOTSUPP, EIO, EBUSY] = [-22, -95, -5, -16];
 /** A report of sixteen pages of which none is dirty. */
 const CLEAN = new Uint8Array(8);
 
+// covers: MG23
 test('tracking starts once, reports, and stops', () => {
   const bench = new Bench();
   const user = bench.open(0);

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { MIG_STATE } from '../../src/uapi/vfio.ts';
+import { FEATURE, FEATURE_FLAG, MIG_STATE, VFIO } from '../../src/uapi/vfio.ts';
 import { Bench, type OpenVf, read, readAll, write } from '../../test/variant/mlx5-bench.ts';
 import type { Mlx5Core } from './index.ts';
 
-const { STOP, RUNNING, STOP_COPY, RESUMING, PRE_COPY } = MIG_STATE;
-const [ENODEV, ENOTCONN] = [-19, -107];
+const { ERROR, STOP, RUNNING, STOP_COPY, RESUMING, PRE_COPY } = MIG_STATE;
+const [ENODEV, EINVAL, ENOTCONN] = [-19, -22, -107];
 const NOTHING = { pd: 0, mkey: 0, savesTracked: 0 };
 
 /** Starts a call in a thread of its own and runs it until it sleeps. */
@@ -19,6 +19,7 @@ function reading(user: OpenVf, fd: number): Generator {
   return user.process.readCall(fd, user.buffer, 0x1000, undefined) as Generator;
 }
 
+// covers: RS03
 test('a reset ends every session and leaves a running device', () => {
   for (const state of [PRE_COPY, STOP_COPY, RESUMING, STOP]) {
     const bench = new Bench();
@@ -65,6 +66,53 @@ test('a reader that sleeps is woken by a reset, a change of state, and a close',
   }
 });
 
+// covers: MG08
+test('only a reset leads out of ERROR', () => {
+  const bench = new Bench();
+  const user = bench.open(0);
+  user.vf.state = ERROR;
+  for (const state of [STOP, RUNNING, STOP_COPY, RESUMING, PRE_COPY]) {
+    expect(user.device.setState(state)).toMatchObject({ result: EINVAL, dataFd: -1 });
+    expect(user.device.getState().state).toBe(ERROR);
+  }
+  expect(user.device.reset()).toBe(0);
+  expect(user.device.getState().state).toBe(RUNNING);
+  expect(user.device.setState(STOP_COPY).result).toBe(0);
+});
+
+// covers: MG13
+test('a reset that comes while a change of state sleeps: the call ends well, its file is dead, the device runs', () => {
+  const bench = new Bench();
+  const user = bench.open(0);
+  // The save of pre-copy is under way, and whoever leaves pre-copy waits for it.
+  expect(user.device.setState(PRE_COPY).result).toBe(0);
+  const request = Buffer.alloc(16);
+  request.writeUInt32LE(16, 0);
+  request.writeUInt32LE(FEATURE.MIG_DEVICE_STATE | FEATURE_FLAG.SET, 4);
+  request.writeUInt32LE(RESUMING, 8);
+  user.process.memory.write(user.buffer, request);
+  const change = begin(
+    bench,
+    user.process.ioctlCall(user.device.fd, VFIO.DEVICE_FEATURE, user.buffer) as number | Generator,
+  );
+  expect([change.done, user.vf.stateMutex.locked]).toEqual([false, true]);
+  user.pdev.driver!.resetDone!(user.pdev);
+  expect(user.vf.deferredReset).toBe(true);
+  bench.settle();
+  const answer = Buffer.from(user.process.memory.read(user.buffer, 16)!);
+  expect([change.result, answer.readUInt32LE(8)]).toEqual([0, RESUMING]);
+  const dataFd = answer.readInt32LE(12);
+  expect(dataFd).toBeGreaterThan(2);
+  expect(write(user, dataFd, new Uint8Array(16))).toBe(ENODEV);
+  expect([user.device.getState().state, user.vf.deferredReset, user.vf.stateMutex.locked]).toEqual([
+    RUNNING,
+    false,
+    false,
+  ]);
+  expect(bench.card.resources()).toMatchObject(NOTHING);
+});
+
+// covers: MG13
 test('a reset during a change of state is carried out by whoever holds the mutex', () => {
   const bench = new Bench();
   const user = bench.open(0);
@@ -78,6 +126,7 @@ test('a reset during a change of state is carried out by whoever holds the mutex
   expect(user.vf.stateMutex.locked).toBe(false);
 });
 
+// covers: MG04
 test('the last close ends sessions and tracking; the file outlives the device', () => {
   for (const state of [PRE_COPY, STOP_COPY, RESUMING]) {
     const bench = new Bench();

@@ -100,6 +100,7 @@ describe('a stopped device', () => {
 });
 
 describe('pre-copy', () => {
+  // covers: MG12 MG10
   test('a full image, increments on request, and the end, which load one after the other', () => {
     const bench = new Bench();
     const [from, to] = [bench.open(0), bench.open(1)];
@@ -151,6 +152,7 @@ describe('pre-copy', () => {
     expect(dirty).toBeGreaterThanOrEqual(readAll(user, dataFd).bytes.length);
   });
 
+  // covers: MG10
   test('asks the device only while it runs, and only of its own state', () => {
     const bench = new Bench();
     const user = bench.open(0);
@@ -173,6 +175,7 @@ describe('pre-copy', () => {
     expect(user.device.precopyInfo(old).result).toBe(ENODEV);
   });
 
+  // covers: MG11
   test('a fresh set-up makes the user that asked for it start over with initial bytes', () => {
     const bench = new Bench();
     const user = bench.open(0);

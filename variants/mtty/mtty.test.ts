@@ -119,6 +119,7 @@ describe('migration', () => {
     expect([device.read(0, 7, 1), device.read(1, 0, 1)]).toEqual([0xaa, 0x42]);
   });
 
+  // covers: MG10 MG12
   test('PRE_COPY shows the header, STOP_COPY the ports behind it', () => {
     const { dataFd } = device.setState(PRE_COPY);
     expect(device.precopyInfo(dataFd)).toMatchObject({ result: 0, initial: HEADER, dirty: 0 });

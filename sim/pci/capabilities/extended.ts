@@ -10,12 +10,13 @@ export const aer = fixed({
   version: 2,
   size: 0x48,
   registers: [
-    { name: 'UNCOR_STATUS', at: AER.UNCOR_STATUS, width: 4, rw1c: 0x03fff030 },
-    { name: 'UNCOR_MASK', at: AER.UNCOR_MASK, width: 4, rw: 0x03fff030 },
-    { name: 'UNCOR_SEVER', at: AER.UNCOR_SEVER, width: 4, rw: 0x03fff030 },
-    { name: 'COR_STATUS', at: AER.COR_STATUS, width: 4, rw1c: 0xf1c1 },
-    { name: 'COR_MASK', at: AER.COR_MASK, width: 4, rw: 0xf1c1 },
-    { name: 'CAP', at: AER.CAP, width: 4, rw: 0x140 },
+    { name: 'UNCOR_STATUS', at: AER.UNCOR_STATUS, width: 4, rw1c: 0x03fff030, sticky: 0x03fff030 },
+    { name: 'UNCOR_MASK', at: AER.UNCOR_MASK, width: 4, rw: 0x03fff030, sticky: 0x03fff030 },
+    { name: 'UNCOR_SEVER', at: AER.UNCOR_SEVER, width: 4, rw: 0x03fff030, sticky: 0x03fff030 },
+    { name: 'COR_STATUS', at: AER.COR_STATUS, width: 4, rw1c: 0xf1c1, sticky: 0xf1c1 },
+    { name: 'COR_MASK', at: AER.COR_MASK, width: 4, rw: 0xf1c1, sticky: 0xf1c1 },
+    { name: 'CAP', at: AER.CAP, width: 4, rw: 0x140, sticky: 0x15f },
+    { name: 'HEADER_LOG', at: AER.HEADER_LOG, width: 4, count: 4, sticky: 0xffff_ffff },
   ],
 });
 

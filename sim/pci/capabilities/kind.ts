@@ -7,10 +7,14 @@ export interface Register {
   readonly at: number;
   /** Width in bytes. */
   readonly width: 1 | 2 | 4;
+  /** How many like this stand in a row; 1 if not given. */
+  readonly count?: number;
   /** Bits software can set and clear. */
   readonly rw?: number;
   /** Bits cleared by writing one. */
   readonly rw1c?: number;
+  /** Bits that a reset leaves alone: ROS, RWS and RW1CS (PCIe 7.4). */
+  readonly sticky?: number;
 }
 
 /** A capability kind. `registers` may depend on the bytes (64-bit MSI, egress vectors). */

@@ -7,7 +7,7 @@ export const pm = fixed({
   name: 'pm',
   id: CAP.PM,
   size: PM.SIZEOF,
-  registers: [{ name: 'PMCSR', at: PM.CTRL, width: 2, rw: 0x0103, rw1c: 0x8000 }],
+  registers: [{ name: 'PMCSR', at: PM.CTRL, width: 2, rw: 0x0103, rw1c: 0x8000, sticky: 0x8100 }],
 });
 
 /** Vital product data: address with its flag, and the data window. */

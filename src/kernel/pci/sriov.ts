@@ -31,6 +31,7 @@ export function* disableSriov(device: PciDevice): Task<void> {
   for (const vf of [...device.virtfns].reverse()) yield* device.bus.removeDevice(vf);
   const control = device.readConfig(at + SRIOV.CTRL, 2);
   device.writeConfig(at + SRIOV.CTRL, 2, control & ~(SRIOV_CTRL.VFE | SRIOV_CTRL.MSE));
+  yield 1_000_000_000;
   device.writeConfig(at + SRIOV.NUM_VF, 2, 0);
   device.numVfs = 0;
 }
