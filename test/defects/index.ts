@@ -1,7 +1,7 @@
 /**
  * All planted defects. They ship in the test tree only. Of the known defects of the core and of mlx5 these have no place to
- * stand in this machine: VF tokens on the way through a cdev, and in one of a driver's two flavours (CORE-05, CORE-06: there is
- * no cdev, and the PF of a migratable mlx5 VF always belongs to the host); debugfs and mediated devices (CORE-08, CORE-11).
+ * stand in this machine: VF tokens on the way through a cdev, and in one of a driver's two flavours (CORE-05, CORE-06: tenants
+ * of the lab open devices by their group, and the PF of a migratable mlx5 VF always belongs to the host); debugfs and mediated devices (CORE-08, CORE-11).
  */
 import type { Defect } from './defect.ts';
 import { MLX5_DEFECTS } from './mlx5.ts';
