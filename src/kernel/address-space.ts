@@ -18,6 +18,8 @@ export interface Mapping extends Interval {
 
 /** TASK_SIZE_MAX of x86-64 with 4-level paging: user addresses end below it. */
 export const TASK_SIZE = 0x7fff_ffff_f000;
+/** Copies up to this length are simply tried. */
+const UNCHECKED = 0x10000;
 /** mmap_lock of any process, as a class of locks: a page fault takes it. */
 export const MMAP_LOCK = 'mmap_lock';
 /** Where mmap starts placing mappings, upwards; 2 MiB aligned so that big buffers can be mapped by large IOMMU pages. */
@@ -107,14 +109,26 @@ export class AddressSpace {
 
   /** copy_from_user: the bytes at `address`, or undefined if any of them cannot be read. */
   read(address: number, length: number): Uint8Array | undefined {
+    if (length > UNCHECKED && !this.covers(address, length)) return undefined;
     const into = new Uint8Array(length);
     return this.readInto(address, into) ? into : undefined;
   }
 
   /** As {@link read}, for short-lived copies: the bytes are a piece of a slab (see sim/bytes.ts). */
   copyIn(address: number, length: number): Uint8Array | undefined {
+    if (length > UNCHECKED && !this.covers(address, length)) return undefined;
     const into = zeroedBytes(length);
     return this.readInto(address, into) ? into : undefined;
+  }
+
+  /** Is there a mapping for every byte? Asked before a long copy takes memory for bytes that do not exist. */
+  private covers(address: number, length: number): boolean {
+    let next = address;
+    for (const mapping of this.mappings.within(address, length)) {
+      if (mapping.start > next) return false;
+      next = mapping.start + mapping.length;
+    }
+    return next >= address + length;
   }
 
   /** As {@link read}, into a buffer of the caller. */

@@ -5,7 +5,7 @@
  */
 import { HANG, type Scheduler, type Task } from '../../sim/scheduler.ts';
 import { ERRNO } from '../uapi/errno.ts';
-import { type AddressSpace, MMAP_LOCK } from './address-space.ts';
+import { type AddressSpace, MMAP_LOCK, TASK_SIZE } from './address-space.ts';
 import { type Backing, FileReference, type OpenFile, POLL, type Result } from './file.ts';
 
 /** Capabilities a process may lack (include/uapi/linux/capability.h). */
@@ -41,6 +41,8 @@ export interface User {
 
 /** Offsets at and above 2^63 do not fit loff_t. */
 const LOFF_MAX = 2 ** 63;
+/** INT_MAX without its offset in a page (include/linux/fs.h). */
+const MAX_RW_COUNT = 0x7fff_f000;
 
 /** One process. Descriptors count from 3, as if the standard streams were open. */
 export class Process {
@@ -170,14 +172,18 @@ export class Process {
     const file = this.table[fd]?.file;
     if (position !== undefined && (position < 0 || position >= LOFF_MAX)) return -ERRNO.EINVAL;
     if (file === undefined || file.readable === false) return -ERRNO.EBADF;
-    return file.read === undefined ? -ERRNO.EINVAL : file.read(this, address, length, position);
+    if (file.read === undefined) return -ERRNO.EINVAL;
+    const count = transferable(address, length);
+    return count < 0 ? count : file.read(this, address, count, position);
   }
 
   writeCall(fd: number, address: number, length: number, position: number | undefined): Result {
     const file = this.table[fd]?.file;
     if (position !== undefined && (position < 0 || position >= LOFF_MAX)) return -ERRNO.EINVAL;
     if (file === undefined || file.writable === false) return -ERRNO.EBADF;
-    return file.write === undefined ? -ERRNO.EINVAL : file.write(this, address, length, position);
+    if (file.write === undefined) return -ERRNO.EINVAL;
+    const count = transferable(address, length);
+    return count < 0 ? count : file.write(this, address, count, position);
   }
 
   /** Maps a file; the address, or a negated errno. */
@@ -185,6 +191,7 @@ export class Process {
     const reference = this.table[fd];
     if (reference === undefined) return -ERRNO.EBADF;
     if (length === 0) return -ERRNO.EINVAL;
+    if (length > TASK_SIZE) return -ERRNO.ENOMEM;
     if (reference.file.mmap === undefined) return -ERRNO.ENODEV;
     const backing = reference.file.mmap(this, { offset, length, ...how });
     if (typeof backing === 'number') return backing;
@@ -242,6 +249,12 @@ export class Process {
     for (let fd = 3; fd < this.fileLimit; fd++) if (this.table[fd] === undefined) return fd;
     return -ERRNO.EMFILE;
   }
+}
+
+/** vfs_read, vfs_write: EFAULT beyond user memory, EINVAL for a negative ssize_t; and 2 GiB are moved at most. */
+function transferable(address: number, length: number): number {
+  if (address + length > TASK_SIZE) return length >= LOFF_MAX && address <= TASK_SIZE ? -ERRNO.EINVAL : -ERRNO.EFAULT;
+  return Math.min(length, MAX_RW_COUNT);
 }
 
 function* afterwards(release: Task<void>): Task<number> {

@@ -1,9 +1,10 @@
 /** A user of character devices and of an iommufd: what tests say in one line, as system calls. */
 import { recorded } from '../../sim/machines/recorded.ts';
+import { EventFd } from '../../src/kernel/eventfd.ts';
 import type { Process } from '../../src/kernel/process.ts';
 import { Machine } from '../../src/machine/machine.ts';
 import { IOMMU } from '../../src/uapi/iommufd.ts';
-import { VFIO } from '../../src/uapi/vfio.ts';
+import { EXTENSION, VFIO } from '../../src/uapi/vfio.ts';
 
 const DEVICES = '/sys/bus/pci/devices';
 const MTTY = '/sys/devices/virtual/mtty/mtty/mdev_supported_types/mtty-1/create';
@@ -44,12 +45,12 @@ export class CdevUser {
     return this.firstVf(pf);
   }
 
-  firstVf(pf: string): string {
+  firstVf(pf: string, driver = 'vfio-pci'): string {
     this.write(`${DEVICES}/${pf}/sriov_drivers_autoprobe`, '0');
     this.write(`${DEVICES}/${pf}/sriov_numvfs`, '1');
     const link = this.process.readlink(`${DEVICES}/${pf}/virtfn0`);
     const vf = String(link).split('/').at(-1)!;
-    this.bindDriver(vf);
+    this.bindDriver(vf, driver);
     return vf;
   }
 
@@ -112,6 +113,24 @@ export class CdevUser {
   throughGroup(bdf: string, iommufd: number): number {
     const group = this.process.open(this.groupPath(bdf));
     this.call(group, VFIO.GROUP_SET_CONTAINER, [iommufd]);
+    return this.fromGroup(group, bdf);
+  }
+
+  /** The same with a container of type 1. */
+  openedThrough(container: number, group: number, bdf: string): number {
+    this.call(group, VFIO.GROUP_SET_CONTAINER, [container]);
+    this.process.ioctl(container, VFIO.SET_IOMMU, EXTENSION.TYPE1v2_IOMMU);
+    return this.fromGroup(group, bdf);
+  }
+
+  /** One whose reads do not wait. */
+  eventfd(): number {
+    const fd = this.process.install(new EventFd());
+    this.process.setNonblock(fd, true);
+    return fd;
+  }
+
+  private fromGroup(group: number, bdf: string): number {
     this.process.memory.write(this.page, Buffer.from(`${bdf}\0`));
     return this.process.ioctl(group, VFIO.GROUP_GET_DEVICE_FD, this.page);
   }
