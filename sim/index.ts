@@ -23,6 +23,7 @@ export { InterruptController, type Vector } from './interrupts.ts';
 export { type Interval, Intervals } from './intervals.ts';
 export { Domain, type IovaMapping } from './iommu/domain.ts';
 export { Iommu, MSI_WINDOW } from './iommu/iommu.ts';
+export type { Stage1 } from './iommu/stage1.ts';
 export { LockOrder } from './lock-order.ts';
 export { mlx5Machine } from './machines/mlx5.ts';
 export { recorded, vtd } from './machines/recorded.ts';
@@ -38,22 +39,26 @@ export type {
   FunctionDescription,
   IommuDescription,
   MachineDescription,
+  RomDescription,
   SlotDescription,
   SriovDescription,
 } from './pci/description.ts';
 export { PciFunction } from './pci/function.ts';
+export { IntxLine } from './pci/intx-line.ts';
+export type { InterruptMode } from './pci/messages.ts';
 export {
   type DeviceModel,
   type DevicePorts,
   type DmaPort,
   type InterruptPort,
   inert,
+  type LegacySpace,
   type ModelFactory,
   type Quad,
   type ResetKind,
 } from './pci/model.ts';
 export { MsixTable } from './pci/msix-table.ts';
 export { bdf, type Place, type RequesterId } from './pci/place.ts';
-export { type FunctionTemplate, type PlacedCapability, templateOf } from './pci/template.ts';
+export { type FunctionTemplate, type PlacedCapability, type StickyBits, templateOf } from './pci/template.ts';
 export { type Bridge, type Hit, Topology } from './pci/topology.ts';
 export { type Choose, HANG, Scheduler, type Task, type Thread, type Wait, WaitQueue, type Wake } from './scheduler.ts';

@@ -15,7 +15,8 @@ const SEQUENCE_MASK = 0x7fff_ffff;
 /** VEVENTQ_MAX_DEPTH (1 << 19). */
 const MAX_DEPTH = 2 ** 19;
 
-interface Event {
+/** An event for the guest; one without data says that others were lost. */
+export interface VirtualEvent {
   readonly sequence: number;
   readonly data: Uint8Array;
 }
@@ -25,7 +26,7 @@ export class Veventq implements IommufdObject {
   id = 0;
   users = 1;
   readonly type: number;
-  readonly events: Event[] = [];
+  readonly events: VirtualEvent[] = [];
   /** The sequence number of a trailing header that stands for events there was no room for. */
   lost: number | undefined;
   private readonly viommu: Viommu;

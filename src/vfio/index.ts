@@ -2,6 +2,7 @@
  * VFIO: groups and containers, the device file, and the migration protocol that drivers implement.
  * @module
  */
+export type { Binding } from './binding.ts';
 export { type ContainerLike, type IommuBackend, type IommuDriver, VfioContainer } from './container.ts';
 export { type ContainerKind, type DeviceSet, VfioCore, type VfioHost, type VfioParameters } from './core.ts';
 export { type RegionInfo, VfioDevice, type VfioDeviceOps } from './device.ts';
