@@ -4,4 +4,4 @@
  */
 export { type HostModule, Machine, type MachineOptions, type VfioParameters } from './machine.ts';
 export { MACHINES, machineNamed } from './machines.ts';
-export { MODULES, VARIANTS, variantNamed } from './variants.ts';
+export { DECLARED, EMULATED, MODULES, VARIANTS, variantNamed } from './variants.ts';

@@ -91,7 +91,7 @@ describe('a machine that was used and brought back', () => {
       subject,
       world: (run: 'base' | 'integrity' | 'confidentiality') => {
         const world = kept.world(run);
-        (world.a.fn.model as VfModel).state.scratch[0] = 0x77;
+        (world.a.fn!.model as VfModel).state.scratch[0] = 0x77;
         return world;
       },
     };

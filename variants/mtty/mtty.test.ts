@@ -7,7 +7,7 @@ import type { Process } from '../../src/kernel/process.ts';
 import { Machine } from '../../src/machine/machine.ts';
 import { ERRNO } from '../../src/uapi/errno.ts';
 import { IRQ_SET, MIG_STATE, PCI_IRQ, PCI_REGION } from '../../src/uapi/vfio.ts';
-import { loadMtty } from './index.ts';
+import { mtty } from './index.ts';
 
 const { STOP, RUNNING, STOP_COPY, RESUMING, PRE_COPY } = MIG_STATE;
 const UUID = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001';
@@ -43,7 +43,7 @@ function stream(): Uint8Array {
 }
 
 beforeEach(() => {
-  const machine = new Machine(mlx5Machine, { modules: [loadMtty] });
+  const machine = new Machine(mlx5Machine, { modules: [mtty.load] });
   process = machine.process('user');
   client = new ContainerClient(process);
   expect(create(UUID)).toBe(UUID.length);
