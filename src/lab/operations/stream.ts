@@ -53,9 +53,13 @@ const write: Operation = {
     const result = feed(tenant, file, bytes, chunk!);
     file.bytes.push(bytes.subarray(0, 0));
     if (tenant.pending > 0) return result;
-    if (!alive && file.certain && bytes.length > 0 && result !== -ERRNO.ENODEV)
+    const { refusedFirst = ERRNO.ENODEV } = world.profile;
+    if (!alive && file.certain && bytes.length > 0 && result !== -ERRNO.ENODEV && result !== -refusedFirst)
       world.violate(ROBUST, `writing a data file after its session answers ${result}`, step);
-    if (alive && result < 0 && !world.profile.streamErrnos.has(-result))
+    if (world.profile.unreachable?.has(-result)) return result;
+    // A state change that ran beside may have ended the session.
+    const ended = result === -ERRNO.ENODEV && !file.certain;
+    if (alive && result < 0 && !ended && !world.profile.streamErrnos.has(-result))
       world.violate(ROBUST, `a bad stream is refused with ${errnoName(result)}, which no safeguard declares`, step);
     // After an injected failure, or calls beside a reset, the firmware may still hold on to a save.
     const sound = !world.failed && !world.raced;
@@ -79,7 +83,7 @@ const roundTrip: Operation = {
     const file = tenant.file('resume')!;
     const loaded = feed(tenant, file, first, into!);
     if (loaded < 0) {
-      if (!world.failed && !world.raced)
+      if (!world.failed && !world.raced && !world.profile.unreachable?.has(-loaded))
         world.violate('save-load round trip', `the device's own stream is refused with ${errnoName(loaded)}`, step);
       return loaded;
     }
