@@ -43,8 +43,9 @@ const configWrite: Operation = {
     const resets = fn && world.monitor.resetsOf(fn);
     const result = tenant.device!.write(PCI_REGION.CONFIG, offset!, width as Width, value!);
     // FLR is a bit like any other.
-    if (fn && world.monitor.resetsOf(fn) > resets!) world.afterReset(tenant, step);
-    if (calm && guarded.value(tenant) !== before)
+    const reset = fn !== undefined && world.monitor.resetsOf(fn) > resets!;
+    if (reset) world.afterReset(tenant, step);
+    if (calm && !(reset && guarded.lostInReset) && guarded.value(tenant) !== before)
       world.violate('config-space confinement', `a configuration write changes ${guarded.what}`, step);
     return result;
   },

@@ -64,6 +64,14 @@ export interface Failures {
   readonly neverRefused: ReadonlySet<string>;
 }
 
+/** Something in configuration space, as one number that compares, and its name. */
+export interface Guarded {
+  readonly what: string;
+  value(tenant: Tenant): number;
+  /** A write that resets the device may change it. */
+  readonly lostInReset?: boolean;
+}
+
 /** See the head of this file. One object serves all runs: what belongs to a run is kept with its tenants. */
 export interface DeviceProfile {
   readonly machine: MachineDescription;
@@ -82,8 +90,8 @@ export interface DeviceProfile {
   readonly serial?: { readonly ports: number };
   /** Closing the device leaves it in its migration state. */
   readonly keepsState?: boolean;
-  /** What a user's configuration write must not change, as one number that compares, and its name. */
-  readonly guarded: { readonly what: string; value(tenant: Tenant): number };
+  /** What a user's configuration write must not change. */
+  readonly guarded: Guarded;
   /** Errnos with which a stream may be refused. */
   readonly streamErrnos: ReadonlySet<number>;
   /** Errnos of a driver that cannot reach its device: a reset is under way, or the user has switched memory off. */
