@@ -12,6 +12,7 @@ const ABSENT = {
   parent: 'the driver has no parent that it calls',
   failures: 'no command of the device can be made to fail',
   serial: 'the device has no serial ports',
+  afterLoad: 'the lab has no use of the device that follows a load',
 } as const;
 
 /** See the head of this file. */

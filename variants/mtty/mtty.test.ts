@@ -103,6 +103,44 @@ describe('interrupts', () => {
   });
 });
 
+describe('a port interrupts', () => {
+  const IER = 1;
+  let event: EventFd;
+  beforeEach(() => {
+    event = new EventFd();
+    device.info();
+    expect(device.setIrqs(PCI_IRQ.MSI, 0, [process.install(event)])).toBe(0);
+  });
+  const count = (): number => Number(event.drain());
+
+  test('for a byte received, if that was asked for', () => {
+    device.write(0, 0, 1, 0x42);
+    expect(count()).toBeLessThanOrEqual(0);
+    device.read(0, 0, 1);
+    device.write(0, IER, 1, 1);
+    device.write(0, 0, 1, 0x42);
+    expect(count()).toBe(1);
+  });
+
+  test('for a byte lost, and for a FIFO read empty', () => {
+    device.write(0, IER, 1, 4);
+    device.write(0, 0, 1, 1);
+    device.write(0, 0, 1, 2);
+    expect(count()).toBe(1);
+    device.write(0, IER, 1, 2);
+    device.read(0, 0, 1);
+    expect(count()).toBe(1);
+  });
+
+  test('for modem lines that change, and not for its neighbour', () => {
+    device.write(0, IER, 1, 8);
+    device.write(1, 4, 1, 8);
+    expect(count()).toBeLessThanOrEqual(0);
+    device.write(0, 4, 1, 8);
+    expect(count()).toBe(1);
+  });
+});
+
 describe('migration', () => {
   test('a whole stream makes another device the same', () => {
     device.write(0, 7, 1, 0xaa);
@@ -158,6 +196,16 @@ describe('migration', () => {
     expect(write(dataFd, bad)).toBe(WHOLE);
     expect(device.setState(RUNNING).result).toBe(0);
     for (let n = 0; n < 40; n++) expect(device.read(0, 0, 1)).toBeLessThan(0x100);
+  });
+
+  test('closed in RESUMING, it is not left but by a reset', () => {
+    device.setState(RESUMING);
+    device.close();
+    device = client.openDevice(group, UUID) as DeviceClient;
+    expect(device.setState(RUNNING).result).toBe(-ERRNO.EINVAL);
+    expect(device.getState().state).toBe(RESUMING);
+    device.reset();
+    expect(device.getState().state).toBe(RUNNING);
   });
 
   test('the last close ends the session and keeps the state', () => {

@@ -4,6 +4,7 @@ import { DMA } from './dma.ts';
 import { INTERRUPT } from './interrupt.ts';
 import { LIFECYCLE } from './lifecycle.ts';
 import { LINE } from './line.ts';
+import { LOAD } from './load.ts';
 import { LOGGING } from './logging.ts';
 import { MIGRATION_OPERATIONS } from './migration.ts';
 import type { Operation } from './operation.ts';
@@ -20,6 +21,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...LOGGING,
   ...SERIAL,
   ...LINE,
+  ...LOAD,
 ];
 
 /** By name, as counterexample files refer to them. */

@@ -49,18 +49,19 @@ const portRead: Operation = {
 const loop: Operation = {
   name: 'loop',
   needs: 'serial',
-  args: ['port', 'count', 'back', 'value'],
+  args: ['port', 'fresh', 'count', 'back', 'value'],
   weights: whileOpen(5),
   generate: (random, _tenant, world) => ({
     port: random.below(world.profile.serial!.ports),
+    fresh: random.below(2),
     count: 1 + random.below(MOST),
     back: random.below(MOST),
     value: random.below(256),
   }),
-  run(tenant, { port, count, back, value }, world) {
+  run(tenant, { port, fresh, count, back, value }, world) {
     const device = tenant.device!;
     const first = world.content(tenant, value!);
-    let result = device.write(port!, FIFO_CONTROL, 1, FRESH_FIFO);
+    let result = fresh ? device.write(port!, FIFO_CONTROL, 1, FRESH_FIFO) : 0;
     for (let i = 0; i < count! && result >= 0; i++) result = device.write(port!, DATA, 1, (first + i) & 0xff);
     for (let i = 0; i < back! && result >= 0; i++) {
       result = device.readRegion(port!, DATA, 1);

@@ -109,6 +109,14 @@ export const mttyProfile: DeviceProfile = {
   refusedFirst: SAFEGUARDS.FITS.errno,
   prepare,
 
+  // A byte in and a byte out: these go where head and tail point.
+  afterLoad({ device }) {
+    for (let port = 0; port < PORTS; port++) {
+      device!.write(port, REG.DATA, 1, 0);
+      device!.read(port, REG.DATA, 1);
+    }
+  },
+
   sample() {
     sample ??= savedSample(mtty, mttyProfile);
     return sample;

@@ -100,6 +100,8 @@ export interface DeviceProfile {
   readonly refusedFirst?: number;
   /** Makes the device ready to work; called after open and after a reset. */
   prepare(tenant: Tenant, world: World): void;
+  /** Uses the device right after a load, so that all that was loaded has an effect. */
+  afterLoad?(tenant: Tenant, world: World): void;
   /** A valid stream, made by a device of this kind. */
   sample(world: World): Uint8Array;
   /** What the administrator looks at: sysfs, the PF's registers and counters. `what` chooses. */

@@ -59,6 +59,11 @@ export const sampleProfile: DeviceProfile = {
   unreachable: new Set([ERRNO.EBUSY, ERRNO.EIO]),
   prepare,
 
+  // Counts on, from a count and towards a limit that may be any.
+  afterLoad({ device }) {
+    for (let tick = 0; tick < 3; tick++) device!.write(PCI_REGION.BAR0, TALLY.TICK, 4, 0);
+  },
+
   sample() {
     stream ??= savedSample(sample, sampleProfile);
     return stream;
