@@ -40,9 +40,10 @@ export const SAFEGUARDS = defineSafeguards('vfio-mtty', {
   },
   PLACE: { checks: 'a place in the FIFO', errno: 'EINVAL', holds: (place: number) => place < FIFO },
   COUNT: { checks: 'no more bytes than the FIFO holds', errno: 'EINVAL', holds: (count: number) => count <= FIFO },
+  SIZE: { checks: 'the whole FIFO or one byte', errno: 'EINVAL', holds: (size: number) => size === 1 || size === FIFO },
   OWN: { checks: 'any value: only its user gets it back', errno: 'EINVAL', holds: (_value: number) => true },
 });
-const { PLACE, COUNT, OWN } = SAFEGUARDS;
+const { PLACE, COUNT, SIZE, OWN } = SAFEGUARDS;
 
 type About = Partial<Pick<FieldDeclaration, 'otherwise' | 'values'>>;
 
@@ -106,7 +107,7 @@ export const FORMAT = layoutFormat({
       overrun: state(28, 'u8', 'a byte was lost', { values: [0, 1] }, OWN),
       divisor: state(30, 'u16', 'of the clock', { values: [0, 12] }, OWN),
       fcr: state(32, 'u8', 'FIFO control', { values: [0, 1] }, OWN),
-      max_fifo_size: state(33, 'u8', 'bytes the FIFO takes', { values: [1, FIFO] }),
+      max_fifo_size: state(33, 'u8', 'bytes the FIFO takes', { otherwise: 1, values: [1, FIFO] }, SIZE),
       intr_trigger_level: state(34, 'u8', 'bytes at which an interrupt is due', { values: [1] }, OWN),
     },
     blocks: {

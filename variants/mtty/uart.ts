@@ -16,8 +16,9 @@ export class Uart {
   overrun = false;
   divisor = 0;
   fcr = 0;
-  size = 1;
-  level = 1;
+  /** Bytes the FIFO takes; and how many are due an interrupt, which is none before FCR is written (mtty_init_dev). */
+  size = FIFO;
+  level = 0;
   /** The line to the interrupt of the card. */
   private readonly interrupt: () => void;
 
@@ -74,7 +75,7 @@ export class Uart {
     this.overrun = fields.overrun !== 0;
     this.divisor = fields.divisor;
     this.fcr = fields.fcr;
-    this.size = this.fcr & FCR.ENABLE ? FIFO : 1;
+    this.size = fields.max_fifo_size;
     this.level = fields.intr_trigger_level;
   }
 

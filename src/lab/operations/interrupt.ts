@@ -66,7 +66,7 @@ const oddIrqs: Operation = {
     world.cause = undefined;
     const types = flags! & IRQ_SET.DATA_TYPE_MASK;
     const bad = start! + count! > limit || (types & (types - 1)) !== 0 || types === 0 || (flags! & ~0x3f) !== 0;
-    if (bad && result >= 0 && !(world.profile.serial && namesNone(index!, flags!, count!)))
+    if (bad && result >= 0 && !(world.profile.serial && namesNone(flags!, count!)))
       world.violate('interrupt confinement', `SET_IRQS accepts start ${start} count ${count} flags ${flags}`, step);
     if (result >= 0 && world.profile.serial && disarms(flags!, count!)) tenant.armed.fill(-1);
     if (result >= 0 && index === world.profile.vectors?.index) world.forgetVectors(tenant, start!, count!, flags!);

@@ -30,15 +30,13 @@ const KINDS = [
 ] as const;
 
 /**
- * Which SET_IRQS names no vector, whatever its range says: one that disables the index, and those that the card takes and
- * does nothing about (none or several actions at once, masks of an MSI).
+ * Which SET_IRQS names no vector, whatever its range says: one that disables the index, and one with no action or
+ * several at once, which the card takes and does nothing about.
  */
-export function namesNone(index: number, flags: number, count: number): boolean {
-  if (count === 0) return true;
-  const action = flags & ACTION_TYPE_MASK;
-  const masks = action === ACTION_MASK || action === ACTION_UNMASK;
-  return action !== ACTION_TRIGGER && !(masks && index === PCI_IRQ.INTX);
+export function namesNone(flags: number, count: number): boolean {
+  return count === 0 || !ACTIONS.has(flags & ACTION_TYPE_MASK);
 }
+const ACTIONS = new Set<number>([ACTION_TRIGGER, ACTION_MASK, ACTION_UNMASK]);
 
 /** Whether a SET_IRQS that succeeded has taken the eventfd away, if its eventfds were all -1. */
 export function disarms(flags: number, count: number): boolean {
