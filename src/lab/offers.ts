@@ -2,8 +2,20 @@
 import type { DeclaredVariant } from '../variant/variant.ts';
 import type { DeviceProfile } from './profiles/profile.ts';
 
+/** See the head of this file. */
+export type Offer =
+  | 'function'
+  | 'vectors'
+  | 'registers'
+  | 'dma'
+  | 'logging'
+  | 'parent'
+  | 'failures'
+  | 'serial'
+  | 'afterLoad';
+
 /** Why what needs it does not apply to a subject without it. */
-const ABSENT = {
+const ABSENT: Readonly<Record<Offer, string>> = {
   function: 'the device is emulated: there is no PCI function',
   vectors: 'the device has no message interrupts',
   registers: 'the device has no registers of this kind',
@@ -13,10 +25,7 @@ const ABSENT = {
   failures: 'no command of the device can be made to fail',
   serial: 'the device has no serial ports',
   afterLoad: 'the lab has no use of the device that follows a load',
-} as const;
-
-/** See the head of this file. */
-export type Offer = keyof typeof ABSENT;
+};
 
 /** Whether a subject offers something. */
 export function offers({ variant, profile }: Offering, offer: Offer): boolean {

@@ -53,7 +53,13 @@ export {
   returns,
   type Scope,
 } from './interaction.ts';
-export type { BlockDeclaration, Blocks, CheckedSection, LayoutDefinition } from './layout-declaration.ts';
+export type {
+  BlockDeclaration,
+  Blocks,
+  CheckedSection,
+  LayoutDefinition,
+  SectionDeclaration,
+} from './layout-declaration.ts';
 export { LayoutFormat, layoutFormat } from './layout-format.ts';
 export { type ParentlessVariant, parentlessVariant } from './parentless.ts';
 export type {

@@ -165,4 +165,12 @@ export const MTTY_DEFECTS: readonly Defect[] = [
           },
       ),
   },
+  {
+    id: 'MTTY-11',
+    subject,
+    title: 'RESUMING is left with what has come so far',
+    reference: 'shape of a length that is not held against what the device needs',
+    properties: ['stream robustness'],
+    plant: () => patch(SAFEGUARDS.WHOLE, 'holds', () => () => true),
+  },
 ];

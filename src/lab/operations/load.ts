@@ -4,6 +4,8 @@ import { MIG_STATE } from '../../uapi/vfio.ts';
 import type { Operation } from './operation.ts';
 import { move, streamArgs, writeStream } from './stream.ts';
 
+const ROBUST = 'stream robustness';
+
 const load: Operation = {
   name: 'load',
   needs: 'afterLoad',
@@ -17,8 +19,11 @@ const load: Operation = {
     if (file === undefined) return -ERRNO.EBADF;
     const written = writeStream(tenant, file, args, world, step);
     const runs = move(tenant, world, step, MIG_STATE.RUNNING);
+    const { streamBytes = 0 } = world.profile;
+    if (written >= 0 && written < streamBytes && runs >= 0)
+      world.violate(ROBUST, `${written} bytes of a stream of ${streamBytes} are loaded`, step);
     if (runs < 0 && !args['mutate'] && !world.raced && !world.profile.unreachable?.has(-Math.min(written, runs)))
-      world.violate('stream robustness', `a valid stream is not loaded (${errnoName(runs)})`, step);
+      world.violate(ROBUST, `a valid stream is not loaded (${errnoName(runs)})`, step);
     if (runs < 0) return runs;
     world.profile.afterLoad?.(tenant, world);
     return written;

@@ -106,6 +106,7 @@ export const mttyProfile: DeviceProfile = {
   keepsState: true,
   guarded: { what: 'what is not the user’s to write', value: fixedConfig },
   streamErrnos: declaredErrnos(mtty.declaration),
+  streamBytes: FORMAT.size(PORTS),
   refusedFirst: SAFEGUARDS.FITS.errno,
   prepare,
 

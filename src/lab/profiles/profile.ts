@@ -94,6 +94,8 @@ export interface DeviceProfile {
   readonly guarded: Guarded;
   /** Errnos with which a stream may be refused. */
   readonly streamErrnos: ReadonlySet<number>;
+  /** Bytes of every whole stream, where all have the same length: less must not be loaded. */
+  readonly streamBytes?: number;
   /** Errnos of a driver that cannot reach its device: a reset is under way, or the user has switched memory off. */
   readonly unreachable?: ReadonlySet<number>;
   /** With which errno a write is refused even before its session is looked at. */
