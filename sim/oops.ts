@@ -8,3 +8,9 @@ export function deref<T>(object: T | undefined, pointer: string): T {
   if (object === undefined) throw new Oops(`${pointer} is followed and was never set`);
   return object;
 }
+
+/** An index that C would use unchecked: what lies outside of `array` is somebody else's memory. */
+export function inBounds(index: number, length: number, array: string): number {
+  if (index >= length) throw new Oops(`${array}[${index}] lies outside its ${length} elements`);
+  return index;
+}

@@ -2,6 +2,7 @@
 import type { Command } from 'commander';
 import { colours } from '../colours.ts';
 import type { CampaignCounts, CampaignResult, CaseCounts } from '../lab/campaign.ts';
+import { whyNot } from '../lab/offers.ts';
 import { PROPERTIES } from '../lab/properties/index.ts';
 import type { CaseResult } from '../lab/run-case.ts';
 import type { Subject } from '../lab/worlds.ts';
@@ -63,8 +64,8 @@ async function check(
   });
   if (live) process.stdout.write('\r\x1b[K');
   const found = result.failure === undefined ? undefined : await settleFailure(subject, result.failure, options, live);
-  if (options.json) process.stdout.write(`${JSON.stringify(jsonOf(name, seed, result, found))}\n`);
-  else printResult(name, seed, result, found);
+  if (options.json) process.stdout.write(`${JSON.stringify(jsonOf(subject, seed, result, found))}\n`);
+  else printResult(subject, seed, result, found);
   process.exitCode = result.fault ? EXIT.FAULT : found ? EXIT.VIOLATED : EXIT.HELD;
 }
 
@@ -124,11 +125,11 @@ function verdictOf(property: string, result: CampaignResult, found: Found | unde
   return result.fault ? 'fault' : 'held';
 }
 
-function jsonOf(variant: string, seed: number, result: CampaignResult, found: Found | undefined): unknown {
+function jsonOf(subject: Subject, seed: number, result: CampaignResult, found: Found | undefined): unknown {
   const { counts } = result;
   const seconds = counts.milliseconds / 1000;
   return {
-    variant,
+    variant: subject.variant.name,
     seed,
     seconds: round(seconds),
     cases: counts.cases,
@@ -136,7 +137,9 @@ function jsonOf(variant: string, seed: number, result: CampaignResult, found: Fo
     steps: counts.steps,
     errorShare: round(counts.steps ? counts.errors / counts.steps : 0),
     arcs: { covered: counts.arcs, legal: counts.legalArcs },
-    properties: PROPERTIES.map(({ name }) => {
+    properties: PROPERTIES.map(({ name, needs }) => {
+      const reason = whyNot(subject, needs);
+      if (reason !== undefined) return { name, verdict: 'does not apply', reason };
       const verdict = verdictOf(name, result, found);
       const { cases } = result.checked.get(name)!;
       return verdict === 'violated' ? { name, verdict, cases, counterexample: found!.path } : { name, verdict, cases };
@@ -147,9 +150,15 @@ function jsonOf(variant: string, seed: number, result: CampaignResult, found: Fo
 
 const round = (value: number): number => Math.round(value * 1000) / 1000;
 
-function printResult(name: string, seed: number, result: CampaignResult, found: Found | undefined): void {
+function printResult(subject: Subject, seed: number, result: CampaignResult, found: Found | undefined): void {
   const { counts } = result;
-  for (const { name: property } of PROPERTIES) {
+  const { name } = subject.variant;
+  for (const { name: property, needs } of PROPERTIES) {
+    const reason = whyNot(subject, needs);
+    if (reason !== undefined) {
+      process.stdout.write(`-        ${property.padEnd(26)} does not apply: ${reason}\n`);
+      continue;
+    }
     const verdict = verdictOf(property, result, found);
     const colour = verdict === 'held' ? colours.green : colours.red;
     const so = result.checked.get(property)!;

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { dossierOf } from '../variant/dossier.ts';
 import { dossierMarkdown, dossierText } from '../variant/dossier-render.ts';
-import type { VariantModule } from '../variant/variant.ts';
+import type { DeclaredVariant } from '../variant/variant.ts';
 import type { Terminal } from './terminal.ts';
 
 /** Exit code for a variant or a combination of options that does not exist, as in the other commands. */
@@ -10,7 +10,7 @@ const UNUSABLE_INPUT = 2;
 
 /** What the command is given. */
 export interface DescribeDependencies {
-  readonly variants: readonly VariantModule[];
+  readonly variants: readonly DeclaredVariant[];
   /** The standard streams unless a test says otherwise. */
   readonly terminal?: Pick<Terminal, 'out' | 'err' | 'exit'>;
 }

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { PROPERTIES } from '../lab/properties/index.ts';
 import { MACHINES } from '../machine/machines.ts';
-import { VARIANTS } from '../machine/variants.ts';
+import { DECLARED } from '../machine/variants.ts';
 import { wholeNumber } from './parse.ts';
 
 export function listCommand(program: Command): void {
@@ -13,7 +13,7 @@ export function listCommand(program: Command): void {
     .option('--json', 'print one JSON object')
     .action((options: { json?: boolean }) => {
       const lists = {
-        variants: VARIANTS.map(({ name, declaration }) => ({ name, summary: declaration.title })),
+        variants: DECLARED.map(({ name, declaration }) => ({ name, summary: declaration.title })),
         properties: PROPERTIES.map(({ name, promise }) => ({ name, summary: promise })),
         machines: MACHINES.map(({ description, summary }) => ({ name: description.name, summary })),
       };

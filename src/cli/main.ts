@@ -6,13 +6,11 @@ import { EXIT, report, UsageError } from './errors.ts';
 /** Commands by name: each registers itself when it is the one that was asked for, or when help lists them all. */
 const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = {
   check: async (program) => {
-    const [{ checkCommand }, { subjectNamed }, { VARIANTS }] = await Promise.all([
+    const [{ checkCommand }, { SUBJECTS, subjectNamed }] = await Promise.all([
       import('./check.ts'),
       import('../lab/subject.ts'),
-      import('../machine/variants.ts'),
     ]);
-    const variants = VARIANTS.map(({ name }) => name).filter((name) => subjectNamed(name) !== undefined);
-    checkCommand(program, { subject: subjectNamed, variants });
+    checkCommand(program, { subject: subjectNamed, variants: SUBJECTS.map(({ variant }) => variant.name) });
   },
   play: async (program) => {
     const [{ playCommand }, { machineForPlay }] = await Promise.all([
@@ -40,11 +38,11 @@ const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = 
     listCommand(program);
   },
   describe: async (program) => {
-    const [{ describeCommand }, { VARIANTS }] = await Promise.all([
+    const [{ describeCommand }, { DECLARED }] = await Promise.all([
       import('./describe.ts'),
       import('../machine/variants.ts'),
     ]);
-    describeCommand(program, { variants: VARIANTS });
+    describeCommand(program, { variants: DECLARED });
   },
 };
 

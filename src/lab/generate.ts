@@ -1,6 +1,8 @@
 /** Where steps come from: chosen from the state that was reached, or taken from a stored scenario. */
+import { type Offering, offers } from './offers.ts';
 import { OPERATIONS } from './operations/index.ts';
 import type { Operation } from './operations/operation.ts';
+import type { DeviceProfile } from './profiles/profile.ts';
 import { Random } from './random.ts';
 import type { Scenario, Step } from './scenario.ts';
 import type { Tenant } from './tenant.ts';
@@ -12,11 +14,28 @@ export interface Choices {
   turns(index: number): number;
 }
 
-/** Cumulative weights of the operations for each place a tenant can be in. */
-const TABLES = Array.from({ length: 8 }, (_, phase) => {
-  const weights = OPERATIONS.map((operation) => operation.weights[phase]!);
-  return { weights, total: weights.reduce((a, b) => a + b, 0) };
-});
+/** The operations that make sense for a subject, and their weights for each place a tenant can be in. */
+interface Menu {
+  readonly operations: readonly Operation[];
+  readonly tables: readonly { readonly weights: readonly number[]; readonly total: number }[];
+}
+
+const menus = new WeakMap<DeviceProfile, Menu>();
+
+function menuOf(world: World): Menu {
+  let menu = menus.get(world.profile);
+  if (menu === undefined) menus.set(world.profile, (menu = makeMenu(world)));
+  return menu;
+}
+
+function makeMenu(subject: Offering): Menu {
+  const operations = OPERATIONS.filter(({ needs }) => needs === undefined || offers(subject, needs));
+  const tables = Array.from({ length: 8 }, (_, phase) => {
+    const weights = operations.map((operation) => operation.weights[phase]!);
+    return { weights, total: weights.reduce((a, b) => a + b, 0) };
+  });
+  return { operations, tables };
+}
 
 /** Share of steps in percent: tenant A, tenant B; the rest is the administrator's. */
 const SHARE_A = 78;
@@ -43,8 +62,9 @@ function choose(random: Random, world: World): Step {
   const who = random.below(100);
   if (who >= SHARE_A + SHARE_B) return { by: 'H', op: 'look', args: { what: random.below(4) } };
   const tenant = who < SHARE_A ? world.a : world.b;
+  const menu = menuOf(world);
   for (;;) {
-    const operation = pick(random, tenant);
+    const operation = pick(random, menu, tenant);
     const args = operation.generate(random, tenant, world);
     if (args === undefined) continue;
     const spawn =
@@ -56,8 +76,8 @@ function choose(random: Random, world: World): Step {
   }
 }
 
-function pick(random: Random, tenant: Tenant): Operation {
+function pick(random: Random, { operations, tables }: Menu, tenant: Tenant): Operation {
   const phase = tenant.device === undefined ? 0 : (tenant.state ?? 2);
-  const { weights, total } = TABLES[phase]!;
-  return OPERATIONS[random.weighted(weights, total)]!;
+  const { weights, total } = tables[phase]!;
+  return operations[random.weighted(weights, total)]!;
 }

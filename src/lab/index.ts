@@ -14,8 +14,18 @@ export { describeStep } from './describe-step.ts';
 export { type Choices, generating, replaying } from './generate.ts';
 export type { Leftovers } from './leftovers.ts';
 export type { Monitor } from './monitor.ts';
+export { type Offer, type Offering, offers, whyNot } from './offers.ts';
 export type { Args, Operation, Weights } from './operations/operation.ts';
-export type { DeviceProfile, Inside } from './profiles/profile.ts';
+export type {
+  Assigned,
+  DeviceProfile,
+  DmaWork,
+  Failures,
+  Guarded,
+  Inside,
+  Site,
+  WordRegisters,
+} from './profiles/profile.ts';
 export { PROPERTIES, type Property } from './properties/index.ts';
 export { caseSeed, Random } from './random.ts';
 export type { Difference, Recorder } from './recorder.ts';
@@ -23,7 +33,7 @@ export { type CaseResult, looksAlike, rerun, runCase } from './run-case.ts';
 export type { Actor, Scenario, Step, Twin, Violation } from './scenario.ts';
 export { type Progress, shrink } from './shrink.ts';
 export { Snapshot } from './snapshot.ts';
-export { subjectNamed } from './subject.ts';
+export { SUBJECTS, subjectNamed } from './subject.ts';
 export { type DataFile, type ShadowMapping, Tenant } from './tenant.ts';
 export { type Variation, World } from './world.ts';
 export { keptWorlds, newWorlds, type Run, type Subject, type Worlds } from './worlds.ts';

@@ -1,8 +1,10 @@
 /** What a run leaves behind with the host: once the tenants are gone, as much memory and as many objects as before. */
 import type { Machine } from '../machine/machine.ts';
+import { offers } from './offers.ts';
 import type { World } from './world.ts';
 
 const SCOPE = 'parent-interaction scope';
+const LIFETIME = 'fd lifetime';
 
 /** What the host held before the first step. */
 export class Leftovers {
@@ -22,18 +24,21 @@ export class Leftovers {
     // Resetting a device beside a state change confuses that device, on real hardware too; nobody else is harmed.
     if (!world.raced)
       for (const reason of world.monitor.inside.illegal())
-        if (!world.failed || world.profile.neverRefused.has(reason))
+        if (!world.failed || world.profile.failures?.neverRefused.has(reason))
           world.violate(SCOPE, `the firmware had to refuse a command: ${reason}`);
     for (const tenant of world.tenants) tenant.device?.close();
     world.settle();
     for (const { name, openCount } of world.machine.vfio.openDevices())
-      world.violate('fd lifetime', `${name} counts ${openCount} openers when nobody has it open`);
+      world.violate(LIFETIME, `${name} counts ${openCount} openers when nobody has it open`);
+    const parent = offers(world, 'parent');
     const memory = kernelMemory(world.machine) - this.memory;
-    if (memory !== 0) world.violate(SCOPE, `${memory} bytes of kernel memory left behind`);
+    if (memory !== 0) world.violate(parent ? SCOPE : LIFETIME, `${memory} bytes of kernel memory left behind`);
     if (world.failed) return;
     for (const [name, count] of Object.entries(world.monitor.inside.resources())) {
       const more = count - this.resources[name]!;
-      if (more !== 0) world.violate(SCOPE, `${more} ${name} of the parent left behind`);
+      if (more === 0) continue;
+      if (parent) world.violate(SCOPE, `${more} ${name} of the parent left behind`);
+      else world.violate(LIFETIME, `${more} ${name} left behind when nobody has the device open`);
     }
   }
 }

@@ -23,9 +23,9 @@ export class Monitor {
   private readonly calls: { subject: string; interaction: string; digest: Uint8Array | undefined }[] = [];
   readonly inside: Inside;
 
-  constructor(world: World, watching: boolean) {
+  constructor(world: World, inside: Inside, watching: boolean) {
     this.world = world;
-    this.inside = world.profile.inside(world.machine);
+    this.inside = inside;
     const { events } = world.machine.hardware.fabric;
     events.on('reset', ({ target }) => this.resets.set(target, this.resetsOf(target) + 1));
     if (watching) this.watch();
@@ -128,27 +128,30 @@ export class Monitor {
     this.message = undefined;
     const say = (text: string): void =>
       this.world.violate('interrupt confinement', `eventfd ${index} of tenant ${tenant.name} is signalled ${text}`);
-    if (message === undefined) say('without an interrupt');
+    if (tenant.fn === undefined) {
+      // An emulated device interrupts inside the call of its own user.
+      if (this.world.actor !== tenant.name) say(`by what ${this.world.actor} does`);
+      else if (!tenant.armed.includes(index)) say('though nothing is armed with it');
+    } else if (message === undefined) say('without an interrupt');
     else if (message.fn !== tenant.fn) say(`by ${message.fn.name}`);
     else if (tenant.pending === 0 && !tenant.armed.includes(index)) say('though no vector is armed with it');
   }
 
   private onParent(event: ParentEvent): void {
     if (event.phase === 'enter') {
-      const fn = event.interaction === 'load' ? this.subject(event.subject) : undefined;
-      const digest = fn && this.inside.digest(fn);
+      const tenant = event.interaction === 'load' ? this.subject(event.subject) : undefined;
+      const digest = tenant && this.inside.digest(tenant);
       this.calls.push({ subject: event.subject, interaction: event.interaction, digest });
       return;
     }
     const call = this.take(event);
     if (call?.digest === undefined || typeof event.result !== 'number' || event.result >= 0) return;
-    const fn = this.subject(event.subject)!;
-    if (Buffer.compare(call.digest, this.inside.digest(fn)) !== 0)
+    if (Buffer.compare(call.digest, this.inside.digest(this.subject(event.subject)!)) !== 0)
       this.world.violate('stream robustness', 'a refused image has changed the device');
   }
 
-  private subject(bdf: string): PciFunction | undefined {
-    return this.world.tenants.find((tenant) => tenant.bdf === bdf)?.fn;
+  private subject(bdf: string): Tenant | undefined {
+    return this.world.tenants.find((tenant) => tenant.bdf === bdf);
   }
 
   /** The call that ends: mostly the one that began last. */
@@ -165,8 +168,8 @@ export class Monitor {
     // What a VF does by itself (its engine, its own registers, its reset) is no effect of a command.
     if (partition === 'pf' || this.calls.length === 0 || OWN_DOING.has(what)) return;
     for (const call of this.calls) {
-      const tenant = this.world.tenants.find((t) => t.bdf === call.subject);
-      if (tenant !== undefined && partition === `vf${tenant.fn.vf}`) return;
+      const tenant = this.subject(call.subject);
+      if (tenant !== undefined && partition === `vf${tenant.fn?.vf}`) return;
     }
     const call = this.calls.at(-1)!;
     this.world.violate(

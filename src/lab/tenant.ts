@@ -7,6 +7,7 @@ import { Scratch } from '../client/scratch.ts';
 import { EventFd } from '../kernel/eventfd.ts';
 import type { Process } from '../kernel/process.ts';
 import { MIG_STATE } from '../uapi/vfio.ts';
+import type { Assigned } from './profiles/profile.ts';
 
 /** What the tenant has mapped for DMA, by its own account. */
 export interface ShadowMapping extends Interval {
@@ -45,8 +46,12 @@ export class Tenant {
   readonly process: Process;
   readonly client: ContainerClient;
   readonly groupFd: number;
+  /** The device's name: a BDF or a UUID. */
   readonly bdf: string;
-  readonly fn: PciFunction;
+  /** The hardware; none behind an emulated device. */
+  readonly fn: PciFunction | undefined;
+  /** What the profile keeps with the tenant. */
+  readonly inner: unknown;
   readonly buffer: number;
   /** Memory for calls that are under way while others are made; made when first needed. */
   get spare(): Scratch {
@@ -59,6 +64,8 @@ export class Tenant {
   readonly files: DataFile[] = [];
   /** State by the tenant's own account; undefined: cannot be known (a call is under way, or one failed oddly). */
   state: number | undefined = MIG_STATE.RUNNING;
+  /** The device kept its migration state over a close, and lost the session that belongs to it. */
+  orphaned = false;
   /** An IOVA that was mapped once, and is not any more. */
   unmapped: number | undefined;
   flags = 0;
@@ -74,11 +81,12 @@ export class Tenant {
   pending = 0;
   mmapped = 0;
 
-  constructor(name: 'A' | 'B', process: Process, bdf: string, group: number, fn: PciFunction) {
+  constructor(name: 'A' | 'B', process: Process, { name: bdf, group, fn, inner }: Assigned) {
     this.name = name;
     this.process = process;
     this.bdf = bdf;
     this.fn = fn;
+    this.inner = inner;
     this.client = new ContainerClient(process, new Scratch(process, SCRATCH_BYTES));
     this.groupFd = this.client.addGroup(group);
     this.buffer = process.memory.allocate(BUFFER_BYTES);
@@ -93,7 +101,6 @@ export class Tenant {
     const device = this.client.openDevice(this.groupFd, this.bdf);
     if (typeof device === 'number') return device;
     this.device = device;
-    this.state = MIG_STATE.RUNNING;
     return device.fd;
   }
 

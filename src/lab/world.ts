@@ -7,7 +7,7 @@ import { DeviceClient } from '../client/device.ts';
 import type { Process } from '../kernel/process.ts';
 import { Machine } from '../machine/machine.ts';
 import { IRQ_SET, MIG_STATE } from '../uapi/vfio.ts';
-import type { VariantModule } from '../variant/variant.ts';
+import type { DeclaredVariant } from '../variant/variant.ts';
 import { Leftovers } from './leftovers.ts';
 import { Monitor } from './monitor.ts';
 import type { DeviceProfile } from './profiles/profile.ts';
@@ -33,9 +33,9 @@ export const DMA_ENTRY_LIMIT = 3;
 /** Pages go from machine to machine; each is filled before it is used again. */
 const PAGES = new PagePool();
 
-/** One run. Construction boots the machine, binds two VFs, and opens both devices. */
+/** One run. Construction boots the machine, has two devices assigned, and opens both. */
 export class World {
-  readonly variant: VariantModule;
+  readonly variant: DeclaredVariant;
   readonly profile: DeviceProfile;
   readonly machine: Machine;
   readonly host: Process;
@@ -67,31 +67,22 @@ export class World {
   failed = false;
 
   /** In a world that is not `watched` only the tenants and the host see what happens: enough for a twin, and faster. */
-  constructor(variant: VariantModule, profile: DeviceProfile, variation: Variation, watched = true) {
+  constructor(variant: DeclaredVariant, profile: DeviceProfile, variation: Variation, watched = true) {
     this.variant = variant;
     this.profile = profile;
     this.variation = variation;
     this.machine = new Machine(profile.machine, {
-      variants: [variant],
+      ...profile.load((opcode) => this.failNow(opcode)),
       fill: variation.fill,
       pool: PAGES,
-      models: profile.models((opcode) => this.failNow(opcode)),
       parameters: { dmaEntryLimit: DMA_ENTRY_LIMIT },
     });
     this.host = this.machine.process('host');
-    const { bus } = this.machine.kernel;
-    const physical = bus.devices.get(profile.physical)!;
-    const { driver } = physical;
-    physical.sriovDriversAutoprobe = false;
-    this.machine.kernel.run(asTask(driver!.sriovConfigure!(physical, 2)));
-    for (const vf of physical.virtfns) {
-      vf.driverOverride = profile.driver;
-      this.machine.kernel.run(bus.autoprobe(vf));
-    }
-    this.a = this.tenant('A', 0, physical.virtfns[0]!.name);
-    this.b = this.tenant('B', 1, physical.virtfns[1]!.name);
+    const { a, b, inside } = profile.assign(this.machine, this.host);
+    this.a = new Tenant('A', this.machine.process('tenant A'), a);
+    this.b = new Tenant('B', this.machine.process('tenant B'), b);
     this.tenants = [this.a, this.b];
-    this.monitor = new Monitor(this, watched);
+    this.monitor = new Monitor(this, inside, watched);
     for (const tenant of this.tenants) {
       const opened = tenant.openDevice();
       if (opened < 0) throw new Error(`tenant ${tenant.name} cannot open its device: ${opened}`);
@@ -101,12 +92,6 @@ export class World {
     this.leftovers = new Leftovers(this);
     this.machine.kernel.scheduler.locks.onCycle = (classes) =>
       this.violate('reset and liveness', `locks are taken in two orders: ${classes.join(' -> ')}`);
-  }
-
-  private tenant(name: 'A' | 'B', index: number, bdf: string): Tenant {
-    const device = this.machine.kernel.bus.devices.get(bdf)!;
-    if (device.driver === undefined) throw new Error(`${this.profile.driver} did not take VF ${index}`);
-    return new Tenant(name, this.machine.process(`tenant ${name}`), bdf, device.group!.id, device.function);
   }
 
   /** Adds to what a tenant has observed in this step. */
@@ -140,9 +125,10 @@ export class World {
 
   /** Fault injection: the firmware fails one command of tenant A. */
   private failNow(opcode: number): number | undefined {
-    if (this.failure === undefined || this.actor !== 'A' || !this.profile.failable.has(opcode)) return undefined;
+    if (this.failure === undefined || this.actor !== 'A' || !this.profile.failures?.commands.has(opcode))
+      return undefined;
     // Only a first save: one that fails later leaves the firmware tracking, which is no fault of the driver.
-    if (this.monitor.inside.sessions(this.a.fn) > 0) return undefined;
+    if (this.monitor.inside.sessions(this.a) > 0) return undefined;
     const status = this.failure;
     this.failure = undefined;
     this.failed = true;
@@ -169,6 +155,7 @@ export class World {
   /** A reset ended: RUNNING, no session, and the device is as new (uAPI: VFIO_DEVICE_RESET). */
   afterReset(tenant: Tenant, step: number): void {
     tenant.endSessions();
+    tenant.orphaned = false;
     if (tenant.pending > 0) {
       tenant.state = undefined;
       return;
@@ -199,10 +186,4 @@ export class World {
       return -4;
     }
   }
-}
-
-function asTask<T>(call: T | Task<T>): Task<T> {
-  return (function* () {
-    return typeof call === 'object' && call !== null && 'next' in call ? yield* call as Task<T> : (call as T);
-  })();
 }

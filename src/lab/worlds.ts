@@ -1,5 +1,5 @@
 /** Where runs get their machines: built anew for each, or built once and brought back. */
-import type { VariantModule } from '../variant/variant.ts';
+import type { DeclaredVariant } from '../variant/variant.ts';
 import type { DeviceProfile } from './profiles/profile.ts';
 import type { Twin } from './scenario.ts';
 import { Snapshot } from './snapshot.ts';
@@ -7,7 +7,7 @@ import { nothingSeen, type Seen, type Variation, World } from './world.ts';
 
 /** What a lab runs against. */
 export interface Subject {
-  readonly variant: VariantModule;
+  readonly variant: DeclaredVariant;
   readonly profile: DeviceProfile;
 }
 

@@ -4,5 +4,5 @@
  */
 export { type HostModule, Machine, type MachineOptions } from './machine.ts';
 export { MACHINES, machineNamed } from './machines.ts';
-export { MODULES, VARIANTS, variantNamed } from './variants.ts';
+export { DECLARED, EMULATED, MODULES, VARIANTS, variantNamed } from './variants.ts';
 export type { VfioParameters } from './vfio-modules.ts';

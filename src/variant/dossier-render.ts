@@ -15,7 +15,7 @@ function blocksOf(dossier: Dossier): Block[] {
   return [
     { heading: `${dossier.driver}: ${dossier.title}`, level: 1 },
     { text: dossier.summary },
-    { text: `Devices: ${dossier.ids.join(', ')}` },
+    { text: `Devices: ${dossier.ids.join(', ') || 'those it makes itself'}` },
     { heading: 'Callbacks that differ from vfio-pci', level: 2 },
     list(dossier.overrides.map(({ callback, why }) => `${callback}: ${why}`)),
     { heading: 'Interactions with the parent driver', level: 2 },

@@ -25,6 +25,7 @@ export {
   dossierOf,
 } from './dossier.ts';
 export { dossierMarkdown, dossierText } from './dossier-render.ts';
+export type { EmulatedVariant } from './emulated.ts';
 export {
   boundaryValues,
   type CheckedValues,
@@ -52,6 +53,14 @@ export {
   returns,
   type Scope,
 } from './interaction.ts';
+export type {
+  BlockDeclaration,
+  Blocks,
+  CheckedSection,
+  LayoutDefinition,
+  SectionDeclaration,
+} from './layout-declaration.ts';
+export { LayoutFormat, layoutFormat } from './layout-format.ts';
 export { type ParentlessVariant, parentlessVariant } from './parentless.ts';
 export type {
   FieldsHandler,
@@ -78,6 +87,7 @@ export { fromUser, passes, type Untrusted } from './untrusted.ts';
 export { type ByteSink, byteLength, cut, store } from './untrusted-bytes.ts';
 export { pieceFromUser, type UserPiece } from './user-memory.ts';
 export {
+  type DeclaredVariant,
   parentData,
   type RegionChange,
   type SriovControl,

@@ -65,11 +65,15 @@ export interface VariantDrivers {
   readonly parents: readonly PciDriver[];
 }
 
-/** A variant: the plug-in interface. */
-export interface VariantModule {
+/** What is known of a variant without loading it. */
+export interface DeclaredVariant {
   /** Short name, e.g. `mlx5`: the folder under variants/. */
   readonly name: string;
   readonly declaration: VariantDeclaration;
+}
+
+/** A variant: the plug-in interface. */
+export interface VariantModule extends DeclaredVariant {
   drivers(deps: VariantDependencies): VariantDrivers;
 }
 

@@ -58,6 +58,30 @@ describe('a campaign that finds nothing', () => {
   });
 });
 
+describe('a variant without DMA and without a parent', () => {
+  let json: Run;
+  let text: Run;
+  beforeAll(async () => {
+    const args = ['check', 'mtty', '--seed', '7', ...CASES];
+    [json, text] = await Promise.all([cli([...args, '--json']), cli(args)]);
+  }, 120_000);
+
+  test('is told with a reason which properties do not apply, and the others hold', () => {
+    expect({ code: json.code, err: json.err }).toEqual({ code: 0, err: '' });
+    const about = ['DMA confinement', 'parent-interaction scope', 'dirty-tracking soundness'];
+    for (const property of parsed(json).properties)
+      if (about.includes(property.name))
+        expect(property).toEqual({ name: property.name, verdict: 'does not apply', reason: expect.any(String) });
+      else expect(property).toEqual({ name: property.name, verdict: 'held', cases: expect.any(Number) });
+  });
+
+  test('in words too', () => {
+    expect(text.code).toBe(0);
+    expect(text.out).toMatch(/^- +DMA confinement +does not apply: the device does no DMA$/m);
+    expect(text.out).not.toMatch(/held +DMA confinement/);
+  });
+});
+
 describe('a campaign that finds a violation', () => {
   const folder = folderWith({})('found');
   let found: Run;

@@ -5,6 +5,8 @@ export interface Defect {
   /** Number of the historical defect whose shape it has. */
   readonly id: string;
   readonly title: string;
+  /** The variant whose campaign is to find it; mlx5 unless it says so. */
+  readonly subject?: 'mtty';
   /** Where it is documented: a CVE, a commit. */
   readonly reference: string;
   /** Properties that may find it. */

@@ -3,12 +3,12 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { runCampaign } from '../../src/lab/campaign.ts';
 import { rerun } from '../../src/lab/run-case.ts';
 import { shrink } from '../../src/lab/shrink.ts';
-import { subjectNamed } from '../../src/lab/subject.ts';
+import { SUBJECTS, subjectNamed } from '../../src/lab/subject.ts';
+import type { Subject } from '../../src/lab/worlds.ts';
 import { DEFECTS } from './index.ts';
 import type { Undo } from './patch.ts';
 
-const subject = subjectNamed('mlx5')!;
-const campaign = (seed: number, cases: number) =>
+const campaign = (subject: Subject, seed: number, cases: number) =>
   runCampaign(subject, { seed, cases, milliseconds: Number.POSITIVE_INFINITY, now: () => 0 });
 
 let undo: Undo | undefined;
@@ -18,9 +18,10 @@ afterEach(() => {
 });
 
 describe('a planted defect is found and explained in a few calls', () => {
-  it.each(DEFECTS)('$id: $title', ({ plant, properties }) => {
+  it.each(DEFECTS)('$id: $title', ({ plant, properties, ...defect }) => {
+    const subject = subjectNamed(defect.subject ?? 'mlx5')!;
     undo = plant();
-    const result = campaign(7, 20_000);
+    const result = campaign(subject, 7, 20_000);
     expect(result.fault).toBeUndefined();
     expect(result.failure).toBeDefined();
     const smallest = shrink(subject, result.failure!);
@@ -35,8 +36,8 @@ describe('a planted defect is found and explained in a few calls', () => {
 });
 
 describe('without a defect nothing is cried', () => {
-  it('the clean variant holds', () => {
-    const result = campaign(11, 1500);
+  it.each(SUBJECTS)('$variant.name, clean, holds', (subject) => {
+    const result = campaign(subject, 11, 1500);
     expect(result.fault).toBeUndefined();
     expect(result.failure?.violations).toBeUndefined();
   });

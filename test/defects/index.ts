@@ -5,7 +5,8 @@
  */
 import type { Defect } from './defect.ts';
 import { MLX5_DEFECTS } from './mlx5.ts';
+import { MTTY_DEFECTS } from './mtty.ts';
 import { PCI_DEFECTS } from './pci-core.ts';
 import { VFIO_DEFECTS } from './vfio.ts';
 
-export const DEFECTS: readonly Defect[] = [...VFIO_DEFECTS, ...PCI_DEFECTS, ...MLX5_DEFECTS];
+export const DEFECTS: readonly Defect[] = [...VFIO_DEFECTS, ...PCI_DEFECTS, ...MLX5_DEFECTS, ...MTTY_DEFECTS];

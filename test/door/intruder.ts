@@ -110,10 +110,11 @@ export class Intruder {
     const { random, process } = this;
     let request: number;
     let argument: number;
-    if (random.chance(8)) {
+    const how = random.below(100);
+    if (how < 8) {
       request = random.chance(50) ? random.bits() : 0x3b00 + random.below(256);
       argument = random.pick(this.surroundings.addresses);
-    } else if (kind === 'group' && random.chance(60)) {
+    } else if (kind === 'group' && how < 60) {
       request = random.pick([
         vfio.VFIO.GROUP_SET_CONTAINER,
         vfio.VFIO.GROUP_UNSET_CONTAINER,
@@ -124,7 +125,7 @@ export class Intruder {
       const fd = Uint32Array.of(random.pick(this.surroundings.descriptors));
       const bytes = request === vfio.VFIO.GROUP_GET_DEVICE_FD ? Buffer.from(`${name}\0`) : new Uint8Array(fd.buffer);
       process.memory.write(this.page, bytes);
-    } else if (random.chance(8)) {
+    } else if (how < 16) {
       request = random.pick(PLAIN);
       argument = Number(fieldValue(random, 'argument', 4, this.surroundings, 50));
     } else {
@@ -149,9 +150,12 @@ export class Intruder {
       else if (size === 2) view.setUint16(offset, Number(BigInt.asUintN(16, value)), true);
     }
     // The first field is the size in most: right more often than not.
-    if (random.chance(80)) view.setUint32(0, struct.size + (random.chance(20) ? random.below(64) : 0), true);
-    for (let at = struct.size; at < bytes.length && random.chance(60); at += 4)
-      view.setUint32(at, random.below(8), true);
+    if (!random.chance(wild)) view.setUint32(0, struct.size + (random.chance(50) ? random.below(64) : 0), true);
+    if (struct === vfio.device_feature && !random.chance(wild))
+      view.setUint32(4, (1 + random.below(7)) * 0x1_0000 + random.below(16), true);
+    if (!isExtensible(struct) || random.chance(wild))
+      for (let at = struct.size; at < bytes.length && random.chance(70); at += 4)
+        view.setUint32(at, random.below(8), true);
     this.process.memory.write(this.page, bytes);
     return this.page;
   }

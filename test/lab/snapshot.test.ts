@@ -6,7 +6,7 @@ import { generating } from '../../src/lab/generate.ts';
 import { caseSeed } from '../../src/lab/random.ts';
 import { looksAlike, runCase } from '../../src/lab/run-case.ts';
 import { Snapshot } from '../../src/lab/snapshot.ts';
-import { subjectNamed } from '../../src/lab/subject.ts';
+import { SUBJECTS, subjectNamed } from '../../src/lab/subject.ts';
 import { keptWorlds, newWorlds } from '../../src/lab/worlds.ts';
 
 class Part {
@@ -69,7 +69,7 @@ describe('a snapshot brings back', () => {
 describe('a machine that was used and brought back', () => {
   const subject = subjectNamed('mlx5')!;
 
-  test('answers like a new one, case after case', () => {
+  test.each(SUBJECTS)('answers like a new one, case after case: $variant.name', (subject) => {
     const kept = keptWorlds(subject);
     const fresh = newWorlds(subject);
     for (let number = 0; number < 150; number++) {
@@ -91,7 +91,7 @@ describe('a machine that was used and brought back', () => {
       subject,
       world: (run: 'base' | 'integrity' | 'confidentiality') => {
         const world = kept.world(run);
-        (world.a.fn.model as VfModel).state.scratch[0] = 0x77;
+        (world.a.fn!.model as VfModel).state.scratch[0] = 0x77;
         return world;
       },
     };

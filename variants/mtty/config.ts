@@ -1,6 +1,6 @@
 /** Configuration space of the emulated serial card: bytes, of which a user may write few. */
 import { viewOf, zeroedBytes } from '../../src/kernel/bytes.ts';
-import { PORT_BYTES } from './uart.ts';
+import { PORT_BYTES } from './registers.ts';
 
 /** What region info says, and what is really there: accesses are not held against the size. */
 export const CONFIG_SIZE = 0xff;

@@ -17,7 +17,8 @@ import { VfioDevice, type VfioDeviceOps } from '../../src/vfio/device.ts';
 import { CONFIG_SIZE, SerialConfig } from './config.ts';
 import { SerialIrqs } from './irqs.ts';
 import { MTTY_LOG, MTTY_MIGRATION, MTTY_MIGRATION_FLAGS, reset, Session } from './migration.ts';
-import { PORT_BYTES, Uart } from './uart.ts';
+import { PORT_BYTES } from './registers.ts';
+import { Uart } from './uart.ts';
 
 const REGION_SHIFT = 40;
 const REGION_BYTES = 2 ** REGION_SHIFT;
@@ -38,7 +39,7 @@ export class Mtty {
   resuming: Session | undefined;
 
   constructor(uuid: string, ports: number) {
-    this.ports = Array.from({ length: ports }, () => new Uart());
+    this.ports = Array.from({ length: ports }, () => new Uart(() => this.irqs.raise()));
     this.config = new SerialConfig(ports);
     this.vdev = new VfioDevice(uuid, OPS, this);
     this.vdev.migrationFlags = MTTY_MIGRATION_FLAGS;

@@ -2,13 +2,14 @@
  * mtty: serial ports as mediated devices (samples/vfio-mdev/mtty.c). It stands on the VFIO core alone, without
  * vfio-pci-core and without hardware: an administrator makes devices by writing UUIDs.
  */
-import type { Kernel } from '../../src/kernel/kernel.ts';
 import type { Task } from '../../src/kernel/sleep.ts';
 import { collection, type Directory, directory, type Node, value } from '../../src/kernel/sysfs/node.ts';
 import { ERRNO } from '../../src/uapi/errno.ts';
+import type { EmulatedVariant } from '../../src/variant/index.ts';
 import type { VfioCore } from '../../src/vfio/core.ts';
 import type { VfioDevice } from '../../src/vfio/device.ts';
 import { vfioDevEntries } from '../../src/vfio/sysfs.ts';
+import { DECLARATION } from './declaration.ts';
 import { Mtty } from './device.ts';
 
 /** Ports that all devices have together. */
@@ -98,9 +99,13 @@ class MttyParent {
   }
 }
 
-/** Loads the module. */
-export function loadMtty({ kernel, vfio }: { readonly kernel: Kernel; readonly vfio: VfioCore }): void {
-  const parent = new MttyParent(vfio);
-  kernel.buses.mdev = () => parent.bus;
-  kernel.virtualDevices.mtty = () => parent.parents;
-}
+/** The module as a variant that is loaded, described and checked like the others. */
+export const mtty: EmulatedVariant = {
+  name: 'mtty',
+  declaration: DECLARATION,
+  load({ kernel, vfio }) {
+    const parent = new MttyParent(vfio);
+    kernel.buses.mdev = () => parent.bus;
+    kernel.virtualDevices.mtty = () => parent.parents;
+  },
+};

@@ -20,7 +20,7 @@ export class SerialIrqs {
     if (set.index !== PCI_IRQ.INTX && set.index !== PCI_IRQ.MSI) return -ERRNO.ENOTTY;
     if (action === IRQ_SET.ACTION_TRIGGER) return this.setTrigger(caller, set);
     if (action !== IRQ_SET.ACTION_MASK && action !== IRQ_SET.ACTION_UNMASK) return 0;
-    return set.index === PCI_IRQ.INTX ? this.setMask(set, action === IRQ_SET.ACTION_MASK) : 0;
+    return set.index === PCI_IRQ.INTX ? this.setMask(set, action === IRQ_SET.ACTION_MASK) : -ERRNO.ENOTTY;
   }
 
   /** The device interrupts. A line is masked by that until the user unmasks it. */

@@ -2,26 +2,24 @@
  * Migration of the serial card: STOP_COPY, P2P and PRE_COPY. The stream is a header and, from STOP_COPY on, 36 bytes a
  * port. What the state machine asks for cannot fail, but for leaving RESUMING with less than a whole stream.
  */
-import { viewOf, zeroedBytes } from '../../src/kernel/bytes.ts';
+import { zeroedBytes } from '../../src/kernel/bytes.ts';
 import type { Process } from '../../src/kernel/process.ts';
 import { ended } from '../../src/kernel/sleep.ts';
 import { ERRNO } from '../../src/uapi/errno.ts';
 import { MIG_STATE, MIGRATION } from '../../src/uapi/vfio.ts';
+import { fromUser, passes } from '../../src/variant/index.ts';
 import { DataFile } from '../../src/vfio/migration/data-fd.ts';
 import type { SetStateResult, VfioLogOps, VfioMigrationOps } from '../../src/vfio/migration/ops.ts';
 import { vfio_check_precopy_ioctl, writePrecopyInfo } from '../../src/vfio/migration/precopy.ts';
 import { walkMigration } from '../../src/vfio/migration/walk.ts';
 import type { Mtty } from './device.ts';
-import { PORT_STATE } from './uart.ts';
+import { FORMAT, MAGIC, MAJOR, MINOR, SAFEGUARDS } from './format.ts';
 
 export const MTTY_MIGRATION_FLAGS = MIGRATION.STOP_COPY | MIGRATION.P2P | MIGRATION.PRE_COPY;
-const { STOP, STOP_COPY, RESUMING, PRE_COPY, PRE_COPY_P2P, RUNNING } = MIG_STATE;
-const HEADER = { MAGIC: 0, MAJOR: 8, MINOR: 12, PORTS: 16, FLAGS: 20, SIZE: 24 } as const;
-const MAGIC = 0x7e9d_0989_8c3e_2c4en;
-const MAJOR = 1;
+const { STOP_COPY, RESUMING, PRE_COPY, PRE_COPY_P2P, RUNNING, RUNNING_P2P } = MIG_STATE;
 
 /** Bytes of a whole stream. */
-export const streamSize = (device: Mtty): number => HEADER.SIZE + PORT_STATE * device.ports.length;
+export const streamSize = (device: Mtty): number => FORMAT.size(device.ports.length);
 
 /** One data file and what it holds. */
 export class Session {
@@ -50,26 +48,25 @@ export class Session {
   }
 
   header(): void {
-    const view = viewOf(this.bytes);
-    view.setBigUint64(HEADER.MAGIC, MAGIC, true);
-    view.setUint32(HEADER.MAJOR, MAJOR, true);
-    view.setUint32(HEADER.PORTS, this.device.ports.length, true);
-    this.filled = HEADER.SIZE;
+    const nr_ports = this.device.ports.length;
+    FORMAT.putHeader(this.bytes, { magic: MAGIC, major_ver: MAJOR, minor_ver: MINOR, nr_ports, flags: 0 });
+    this.filled = FORMAT.headerSize;
   }
 
   /** Behind the header, the ports as they are now. */
   appendPorts(): void {
-    for (const [i, port] of this.device.ports.entries()) port.save(this.part(i));
+    for (const [i, port] of this.device.ports.entries()) port.save(FORMAT.part(this.bytes, i));
     this.filled = this.bytes.length;
   }
 
-  takeOver(): void {
-    for (const [i, port] of this.device.ports.entries()) port.load(this.part(i));
-  }
-
-  private part(index: number): Uint8Array {
-    const at = HEADER.SIZE + PORT_STATE * index;
-    return this.bytes.subarray(at, at + PORT_STATE);
+  /** The ports become what was written; less than a whole stream is refused. */
+  takeOver(): number {
+    if (!passes(fromUser(this.filled), SAFEGUARDS.WHOLE, streamSize(this.device))) return -SAFEGUARDS.WHOLE.errno;
+    const sections = this.device.ports.map((_, i) => FORMAT.checkSection(FORMAT.part(this.bytes, i)));
+    for (const section of sections) if (typeof section === 'number') return section;
+    for (const [i, port] of this.device.ports.entries())
+      port.load(sections[i] as Exclude<(typeof sections)[0], number>);
+    return 0;
   }
 
   private read(caller: Process, address: number, length: number): number {
@@ -83,25 +80,20 @@ export class Session {
   /** Whatever fits is taken; what completes the header is held against it, and counts all the same. */
   private write(caller: Process, address: number, length: number): number {
     const end = this.position + length;
-    if (end > streamSize(this.device)) return -ERRNO.ENOMEM;
+    if (!passes(fromUser(end), SAFEGUARDS.FITS, streamSize(this.device))) return -SAFEGUARDS.FITS.errno;
     if (!this.alive) return -ERRNO.ENODEV;
     const part = caller.memory.copyIn(address, length);
     if (part === undefined) return -ERRNO.EFAULT;
-    const complete = this.position < HEADER.SIZE && end >= HEADER.SIZE;
+    const complete = this.position < FORMAT.headerSize && end >= FORMAT.headerSize;
     this.bytes.set(part, this.position);
     this.position = this.filled = end;
-    return complete && !this.headerFits() ? -ERRNO.EFAULT : length;
+    return (complete && this.checkHeader()) || length;
   }
 
-  private headerFits(): boolean {
-    const view = viewOf(this.bytes);
-    return (
-      view.getBigUint64(HEADER.MAGIC, true) === MAGIC &&
-      view.getUint32(HEADER.MAJOR, true) === MAJOR &&
-      view.getUint32(HEADER.MINOR, true) === 0 &&
-      view.getUint32(HEADER.PORTS, true) === this.device.ports.length &&
-      view.getUint32(HEADER.FLAGS, true) === 0
-    );
+  private checkHeader(): number {
+    const header = FORMAT.checkHeader(this.bytes);
+    if (typeof header === 'number') return header;
+    return passes(header.nr_ports, SAFEGUARDS.PORTS, this.device.ports.length) ? 0 : -SAFEGUARDS.PORTS.errno;
   }
 
   private precopyInfo(caller: Process, command: number, argument: number): number {
@@ -116,28 +108,36 @@ export class Session {
   }
 }
 
+/** mtty.c: mtty_step_state. Arcs between states that run, or that stop, need nothing: there is no DMA to hold back. */
 function arc(device: Mtty, from: number, to: number): SetStateResult {
-  if (to === STOP_COPY) {
-    const session = device.saving ?? device.begin('read');
-    if (session.filled === 0) session.header();
-    session.appendPorts();
-    return from === STOP ? session.file : undefined;
-  }
+  const running = from === RUNNING || from === RUNNING_P2P;
+  if (to === STOP_COPY || (running && (to === PRE_COPY || to === PRE_COPY_P2P))) return save(device, to);
   if (to === RESUMING) return device.begin('write').file;
-  if (from === RESUMING) {
-    const { resuming } = device;
-    if (resuming!.filled < streamSize(device)) return -ERRNO.EINVAL;
-    resuming!.takeOver();
-    device.endSessions();
-    return undefined;
-  }
-  if ((to === PRE_COPY || to === PRE_COPY_P2P) && device.saving === undefined) {
-    const session = device.begin('read');
-    session.header();
-    return session.file;
-  }
-  const stillSaves = to === PRE_COPY || to === PRE_COPY_P2P;
-  if (!stillSaves) device.endSessions();
+  if (from === RESUMING) return load(device);
+  const leaves = from === STOP_COPY || ((from === PRE_COPY || from === PRE_COPY_P2P) && RUNS.has(to));
+  if (leaves) device.endSessions();
+  return undefined;
+}
+
+const RUNS = new Set<number>([RUNNING, RUNNING_P2P]);
+
+/** The file, if the session begins with this arc. */
+function save(device: Mtty, to: number): SetStateResult {
+  const known = device.saving;
+  const session = known ?? device.begin('read');
+  if (known === undefined) session.header();
+  if (to === STOP_COPY) session.appendPorts();
+  return known === undefined ? session.file : undefined;
+}
+
+/**
+ * Who closed the device in RESUMING finds it there again, without a session. mtty.c: mtty_load_state follows the pointer
+ * to it all the same, and the kernel crashes; here that is a stream of which nothing was written.
+ */
+function load(device: Mtty): SetStateResult {
+  const result = device.resuming?.takeOver() ?? -SAFEGUARDS.WHOLE.errno;
+  if (result < 0) return result;
+  device.endSessions();
   return undefined;
 }
 

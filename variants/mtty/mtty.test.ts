@@ -7,7 +7,7 @@ import type { Process } from '../../src/kernel/process.ts';
 import { Machine } from '../../src/machine/machine.ts';
 import { ERRNO } from '../../src/uapi/errno.ts';
 import { IRQ_SET, MIG_STATE, PCI_IRQ, PCI_REGION } from '../../src/uapi/vfio.ts';
-import { loadMtty } from './index.ts';
+import { mtty } from './index.ts';
 
 const { STOP, RUNNING, STOP_COPY, RESUMING, PRE_COPY } = MIG_STATE;
 const UUID = '83b8f4f2-509f-382f-3c1e-e6bfe0fa1001';
@@ -43,7 +43,7 @@ function stream(): Uint8Array {
 }
 
 beforeEach(() => {
-  const machine = new Machine(mlx5Machine, { modules: [loadMtty] });
+  const machine = new Machine(mlx5Machine, { modules: [mtty.load] });
   process = machine.process('user');
   client = new ContainerClient(process);
   expect(create(UUID)).toBe(UUID.length);
@@ -98,8 +98,50 @@ describe('interrupts', () => {
     expect(device.setIrqs(PCI_IRQ.INTX, 0, [fd])).toBe(0);
     expect(device.setIrqs(PCI_IRQ.MSIX, 0, [fd])).toBe(-ERRNO.ENOTTY);
     expect(device.setIrqs(PCI_IRQ.MSI, 0, [fd])).toBe(-ERRNO.EINVAL);
+    const mask = IRQ_SET.DATA_NONE | IRQ_SET.ACTION_MASK;
+    expect(device.setIrqs(PCI_IRQ.MSI, 0, [], mask)).toBe(-ERRNO.ENOTTY);
     expect(trigger(PCI_IRQ.INTX)).toBe(0);
     expect(device.setIrqs(PCI_IRQ.MSI, 0, [fd])).toBe(0);
+  });
+});
+
+describe('a port interrupts', () => {
+  const IER = 1;
+  let event: EventFd;
+  beforeEach(() => {
+    event = new EventFd();
+    device.info();
+    expect(device.setIrqs(PCI_IRQ.MSI, 0, [process.install(event)])).toBe(0);
+    // One byte at a time, and due an interrupt.
+    device.write(0, 2, 1, 0);
+  });
+  const count = (): number => Number(event.drain());
+
+  test('for a byte received, if that was asked for', () => {
+    device.write(0, 0, 1, 0x42);
+    expect(count()).toBe(0);
+    device.read(0, 0, 1);
+    device.write(0, IER, 1, 1);
+    device.write(0, 0, 1, 0x42);
+    expect(count()).toBe(1);
+  });
+
+  test('for a byte lost, and for a FIFO read empty', () => {
+    device.write(0, IER, 1, 4);
+    device.write(0, 0, 1, 1);
+    device.write(0, 0, 1, 2);
+    expect(count()).toBe(1);
+    device.write(0, IER, 1, 2);
+    device.read(0, 0, 1);
+    expect(count()).toBe(1);
+  });
+
+  test('for modem lines that change, and not for its neighbour', () => {
+    device.write(0, IER, 1, 8);
+    device.write(1, 4, 1, 8);
+    expect(count()).toBe(0);
+    device.write(0, 4, 1, 8);
+    expect(count()).toBe(1);
   });
 });
 
@@ -159,6 +201,16 @@ describe('migration', () => {
     expect(write(dataFd, bad)).toBe(WHOLE);
     expect(device.setState(RUNNING).result).toBe(0);
     for (let n = 0; n < 40; n++) expect(device.read(0, 0, 1)).toBeLessThan(0x100);
+  });
+
+  test('closed in RESUMING, it is not left but by a reset', () => {
+    device.setState(RESUMING);
+    device.close();
+    device = client.openDevice(group, UUID) as DeviceClient;
+    expect(device.setState(RUNNING).result).toBe(-ERRNO.EINVAL);
+    expect(device.getState().state).toBe(RESUMING);
+    device.reset();
+    expect(device.getState().state).toBe(RUNNING);
   });
 
   test('the last close ends the session and keeps the state', () => {

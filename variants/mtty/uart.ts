@@ -1,18 +1,10 @@
-/** One 16550-like port. What is sent comes back: the line is looped. */
-import { viewOf } from '../../src/kernel/bytes.ts';
+/** One 16550-like port. What is sent comes back: the line is looped (mtty.c: handle_bar_write, handle_bar_read). */
+import { inBounds } from '../../src/kernel/oops.ts';
+import { type ByteSink, store } from '../../src/variant/index.ts';
+import { FORMAT } from './format.ts';
+import { FCR, FIFO, IER, IIR, LCR, LSR, MCR, PORT_BYTES, REG } from './registers.ts';
 
-/** Bytes of I/O space of a port. */
-export const PORT_BYTES = 8;
-/** Bytes of a port in a migration stream. */
-export const PORT_STATE = 36;
-const FIFO = 16;
-const REG = { DATA: 0, IER: 1, FCR: 2, LCR: 3, MCR: 4, LSR: 5, MSR: 6, SCRATCH: 7 } as const;
-const DLAB = 0x80;
-const LSR = { DATA_READY: 0x01, OVERRUN: 0x02, EMPTY: 0x60 } as const;
-const FCR = { ENABLE: 0x01, CLEAR: 0x06 } as const;
-const TRIGGER_LEVELS = [1, 4, 8, 14] as const;
-/** Nothing pending; both FIFO bits as long as it is enabled. */
-const IIR = { NONE: 0x01, FIFO: 0xc0 } as const;
+type PortSection = Exclude<ReturnType<typeof FORMAT.checkSection>, number>;
 
 /** The port's registers and its FIFO, as they migrate. */
 export class Uart {
@@ -24,11 +16,18 @@ export class Uart {
   overrun = false;
   divisor = 0;
   fcr = 0;
-  size = 1;
-  level: number = TRIGGER_LEVELS[0];
+  /** Bytes the FIFO takes; and how many are due an interrupt, which is none before FCR is written (mtty_init_dev). */
+  size = FIFO;
+  level = 0;
+  /** The line to the interrupt of the card. */
+  private readonly interrupt: () => void;
+
+  constructor(interrupt: () => void) {
+    this.interrupt = interrupt;
+  }
 
   private get divisorAccess(): boolean {
-    return (this.registers[REG.LCR]! & DLAB) !== 0;
+    return (this.registers[REG.LCR]! & LCR.DLAB) !== 0;
   }
 
   read(register: number): number {
@@ -54,55 +53,71 @@ export class Uart {
     else if (this.divisorAccess && register === REG.IER) this.divisor = (this.divisor & 0x00ff) | (value << 8);
     else if (register === REG.DATA) this.send(value);
     else if (register === REG.FCR) this.control(value);
-    else if (register !== REG.LSR && register !== REG.MSR) this.registers[register] = value;
+    else if (register !== REG.LSR && register !== REG.MSR) this.set(register, value);
   }
 
-  /** The port as 36 bytes. */
+  /** The port as it goes into a stream. */
   save(into: Uint8Array): void {
-    const view = viewOf(into);
-    into.set(this.registers, 0);
-    into.set(this.fifo, 8);
-    into.set([this.head, this.tail, this.count, this.divisorAccess ? 1 : 0, this.overrun ? 1 : 0], 24);
-    view.setUint16(30, this.divisor, true);
-    into.set([this.fcr, this.size, this.level], 32);
+    const { head, tail, count, divisor, fcr, registers, fifo } = this;
+    const [dlab, overrun] = [Number(this.divisorAccess), Number(this.overrun)];
+    const [max_fifo_size, intr_trigger_level] = [this.size, this.level];
+    const fields = { head, tail, count, dlab, overrun, divisor, fcr, max_fifo_size, intr_trigger_level };
+    FORMAT.putSection(into, fields, { registers, fifo });
   }
 
-  /** Takes the 36 bytes over. Places and counts are brought into the FIFO: a stream must not lead outside it. */
-  load(from: Uint8Array): void {
-    this.registers.set(from.subarray(0, 8));
-    this.fifo.set(from.subarray(8, 24));
-    [this.head, this.tail] = [from[24]! % FIFO, from[25]! % FIFO];
-    this.count = Math.min(from[26]!, FIFO);
-    this.overrun = from[28] !== 0;
-    this.divisor = viewOf(from).getUint16(30, true);
-    this.fcr = from[32]!;
-    this.size = this.fcr & FCR.ENABLE ? FIFO : 1;
-    this.level = from[34]!;
+  /** Becomes what a stream says. Places and counts that lead outside the FIFO count as 0. */
+  load({ fields, blocks }: PortSection): void {
+    store(blocks.registers, into(this.registers), 0);
+    store(blocks.fifo, into(this.fifo), 0);
+    this.head = fields.head;
+    this.tail = fields.tail;
+    this.count = fields.count;
+    this.overrun = fields.overrun !== 0;
+    this.divisor = fields.divisor;
+    this.fcr = fields.fcr;
+    this.size = fields.max_fifo_size;
+    this.level = fields.intr_trigger_level;
+  }
+
+  private asked(interrupt: number): boolean {
+    return (this.registers[REG.IER]! & interrupt) !== 0;
+  }
+
+  private set(register: number, value: number): void {
+    this.registers[register] = value;
+    if (register === REG.IER && this.asked(IER.THRI) && this.count === 0) this.interrupt();
+    if (register === REG.MCR && this.asked(IER.MSI) && value & (MCR.OUT2 | MCR.RTS | MCR.DTR)) this.interrupt();
   }
 
   private send(value: number): void {
     if (this.count >= this.size) {
       this.overrun = true;
+      if (this.asked(IER.RLSI)) this.interrupt();
       return;
     }
-    this.fifo[this.head] = value;
+    this.fifo[inBounds(this.head, FIFO, 'rxtx.fifo')] = value;
     this.head = (this.head + 1) % FIFO;
     this.count++;
+    if (this.asked(IER.RDI) && this.count === this.level) this.interrupt();
   }
 
   private receive(): number {
     if (this.count === 0) return 0;
-    const value = this.fifo[this.tail]!;
+    const value = this.fifo[inBounds(this.tail, FIFO, 'rxtx.fifo')]!;
     this.tail = (this.tail + 1) % FIFO;
     this.count--;
+    if (this.asked(IER.THRI) && this.count === 0) this.interrupt();
     return value;
   }
 
+  /** The trigger bits are without effect: mtty.c sets the level to 1 after it looked at them. */
   private control(value: number): void {
     this.fcr = value;
     this.size = value & FCR.ENABLE ? FIFO : 1;
-    this.level = TRIGGER_LEVELS[value >>> 6]!;
+    this.level = 1;
     if ((value & FCR.CLEAR) === 0) return;
     this.head = this.tail = this.count = 0;
   }
 }
+
+const into = (bytes: Uint8Array): ByteSink => ({ write: (offset, more) => bytes.set(more, offset) });

@@ -27,38 +27,43 @@ const configWrite: Operation = {
   name: 'config_write',
   args: ['offset', 'width', 'value'],
   weights: whileOpen(4),
-  generate: (random, tenant) => ({
-    offset: random.chance(50)
-      ? random.pick(tenant.fn.template.capabilities).at + random.below(12)
-      : random.pick(CONFIG_SPOTS) + random.below(4),
+  generate: (random, { fn }) => ({
+    offset:
+      fn !== undefined && random.chance(50)
+        ? random.pick(fn.template.capabilities).at + random.below(12)
+        : random.pick(CONFIG_SPOTS) + random.below(4),
     width: random.pick(WIDTHS),
     value: random.bits(),
   }),
   run(tenant, { offset, width, value }, world, step) {
     const calm = tenant.pending === 0;
-    const before = world.profile.messageControl(tenant.fn);
-    const resets = world.monitor.resetsOf(tenant.fn);
+    const { guarded } = world.profile;
+    const { fn } = tenant;
+    const before = guarded.value(tenant);
+    const resets = fn && world.monitor.resetsOf(fn);
     const result = tenant.device!.write(PCI_REGION.CONFIG, offset!, width as Width, value!);
     // FLR is a bit like any other.
-    if (world.monitor.resetsOf(tenant.fn) > resets) world.afterReset(tenant, step);
-    if (calm && world.profile.messageControl(tenant.fn) !== before)
-      world.violate('config-space confinement', 'a configuration write changes how the host programmed MSI-X', step);
+    const reset = fn !== undefined && world.monitor.resetsOf(fn) > resets!;
+    if (reset) world.afterReset(tenant, step);
+    if (calm && !(reset && guarded.lostInReset) && guarded.value(tenant) !== before)
+      world.violate('config-space confinement', `a configuration write changes ${guarded.what}`, step);
     return result;
   },
 };
 
 const barRead: Operation = {
   name: 'bar_read',
+  needs: 'registers',
   args: ['offset', 'length'],
   weights: whileOpen(6),
   generate(random, _tenant, world) {
-    const { registers, window } = world.profile;
-    const inWindow = random.chance(40);
-    const offset = inWindow ? window.offset + 4 * random.below(64) : random.pick(registers);
+    const { offsets, window } = world.profile.registers!;
+    const inWindow = window !== undefined && random.chance(40);
+    const offset = inWindow ? window.offset + 4 * random.below(64) : random.pick(offsets);
     return { offset, length: inWindow ? 4 << random.below(4) : 4 };
   },
   run(tenant, { offset, length }, world) {
-    const result = tenant.device!.readRegion(world.profile.bar, offset!, length!);
+    const result = tenant.device!.readRegion(world.profile.registers!.bar, offset!, length!);
     if (result > 0) world.observe(tenant, tenant.device!.bytes(result));
     return result;
   },
@@ -66,16 +71,17 @@ const barRead: Operation = {
 
 const barWrite: Operation = {
   name: 'bar_write',
+  needs: 'registers',
   args: ['offset', 'value'],
   weights: whileOpen(6),
   generate(random, _tenant, world) {
-    const { registers, window } = world.profile;
-    const inWindow = random.chance(60);
-    const offset = inWindow ? window.offset + 4 * random.below(64) : random.pick(registers);
+    const { offsets, window } = world.profile.registers!;
+    const inWindow = window !== undefined && random.chance(60);
+    const offset = inWindow ? window.offset + 4 * random.below(64) : random.pick(offsets);
     return { offset, value: inWindow ? random.bits() : random.pick(BOUNDARY) };
   },
   run: (tenant, { offset, value }, world) =>
-    tenant.device!.write(world.profile.bar, offset!, 4, world.content(tenant, value!)),
+    tenant.device!.write(world.profile.registers!.bar, offset!, 4, world.content(tenant, value!)),
 };
 
 /** Numbers at which arithmetic goes wrong. */

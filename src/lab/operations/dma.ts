@@ -29,6 +29,7 @@ function iovaOf(random: Random, tenant: Tenant, world: World): number {
 
 const map: Operation = {
   name: 'map',
+  needs: 'dma',
   args: ['page', 'pages', 'iova', 'flags'],
   weights: [2, 6, 6, 6, 6, 6, 6, 6],
   generate(random, tenant, world) {
@@ -53,6 +54,7 @@ const map: Operation = {
 
 const unmap: Operation = {
   name: 'unmap',
+  needs: 'dma',
   args: ['iova', 'size', 'all'],
   weights: [1, 4, 4, 4, 4, 4, 4, 4],
   generate(random, tenant, world): Args {
@@ -82,23 +84,24 @@ const unmap: Operation = {
 
 const job: Operation = {
   name: 'job',
+  needs: 'dma',
   args: ['kind', 'queue', 'source', 'target', 'length'],
   weights: whileOpen(10),
   generate: (random, tenant, world) => {
-    const { jobKinds, fill } = world.profile;
+    const { kinds, fill } = world.profile.dma!;
     // A small word written into the message window is what a forged interrupt looks like.
     // Only A forges: which vectors a tenant has is the host's business, and B must not depend on it.
     if (tenant === world.a && random.chance(4))
       return { kind: fill, queue: random.below(2), source: random.below(24), target: MSI_WINDOW.start, length: 4 };
     return {
-      kind: random.below(jobKinds),
+      kind: random.below(kinds),
       queue: random.below(2),
       source: iovaOf(random, tenant, world),
       target: iovaOf(random, tenant, world),
       length: random.chance(80) ? 1 + random.below(256) : random.pick([0, 4096, 4097, 65536, 0xffff_ffff]),
     };
   },
-  run: (tenant, args, world) => world.profile.submit(tenant, args),
+  run: (tenant, args, world) => world.profile.dma!.submit(tenant, args),
 };
 
 const settle: Operation = {

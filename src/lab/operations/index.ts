@@ -3,9 +3,12 @@ import { ACCESS } from './access.ts';
 import { DMA } from './dma.ts';
 import { INTERRUPT } from './interrupt.ts';
 import { LIFECYCLE } from './lifecycle.ts';
+import { LINE } from './line.ts';
+import { LOAD } from './load.ts';
 import { LOGGING } from './logging.ts';
 import { MIGRATION_OPERATIONS } from './migration.ts';
 import type { Operation } from './operation.ts';
+import { SERIAL } from './serial.ts';
 import { STREAM } from './stream.ts';
 
 export const OPERATIONS: readonly Operation[] = [
@@ -16,6 +19,9 @@ export const OPERATIONS: readonly Operation[] = [
   ...MIGRATION_OPERATIONS,
   ...STREAM,
   ...LOGGING,
+  ...SERIAL,
+  ...LINE,
+  ...LOAD,
 ];
 
 /** By name, as counterexample files refer to them. */

@@ -1,21 +1,24 @@
-/** Eventfds on MSI-X vectors. */
+/** Eventfds on message interrupts. */
 import { IRQ_SET, irq_set, PCI_IRQ, VFIO } from '../../uapi/vfio.ts';
 import { VECTORS } from '../tenant.ts';
+import { disarms, namesNone } from './line.ts';
 import { type Operation, whileOpen } from './operation.ts';
 
 const arm: Operation = {
   name: 'arm',
+  needs: 'vectors',
   args: ['start', 'count', 'event'],
   weights: whileOpen(4),
-  generate: (random) => {
-    const start = random.below(VECTORS);
-    return { start, count: 1 + random.below(VECTORS - start), event: random.below(VECTORS) };
+  generate: (random, _tenant, world) => {
+    const vectors = world.profile.vectors!.count;
+    const start = random.below(vectors);
+    return { start, count: 1 + random.below(vectors - start), event: random.below(VECTORS) };
   },
-  run(tenant, { start, count, event }) {
+  run(tenant, { start, count, event }, world) {
     const fds = Array.from({ length: count! }, (_, i) => tenant.events[(event! + i) % VECTORS]!.fd);
     // A pending message is delivered inside the call, when its vector is unmasked.
     for (let i = 0; i < count!; i++) tenant.armed[start! + i] = (event! + i) % VECTORS;
-    const result = tenant.device!.setIrqs(PCI_IRQ.MSIX, start!, fds);
+    const result = tenant.device!.setIrqs(world.profile.vectors!.index, start!, fds);
     if (result !== 0) for (let i = 0; i < count!; i++) tenant.armed[start! + i] = -1;
     return result;
   },
@@ -23,11 +26,12 @@ const arm: Operation = {
 
 const disarm: Operation = {
   name: 'disarm',
+  needs: 'vectors',
   args: [],
   weights: whileOpen(2),
   generate: () => ({}),
-  run(tenant) {
-    const result = tenant.device!.setIrqs(PCI_IRQ.MSIX, 0, []);
+  run(tenant, _args, world) {
+    const result = tenant.device!.setIrqs(world.profile.vectors!.index, 0, []);
     if (result === 0) tenant.armed.fill(-1);
     return result;
   },
@@ -62,9 +66,10 @@ const oddIrqs: Operation = {
     world.cause = undefined;
     const types = flags! & IRQ_SET.DATA_TYPE_MASK;
     const bad = start! + count! > limit || (types & (types - 1)) !== 0 || types === 0 || (flags! & ~0x3f) !== 0;
-    if (bad && result >= 0)
+    if (bad && result >= 0 && !(world.profile.serial && namesNone(flags!, count!)))
       world.violate('interrupt confinement', `SET_IRQS accepts start ${start} count ${count} flags ${flags}`, step);
-    if (result >= 0 && index === PCI_IRQ.MSIX) world.forgetVectors(tenant, start!, count!, flags!);
+    if (result >= 0 && world.profile.serial && disarms(flags!, count!)) tenant.armed.fill(-1);
+    if (result >= 0 && index === world.profile.vectors?.index) world.forgetVectors(tenant, start!, count!, flags!);
     return result;
   },
 };

@@ -20,11 +20,12 @@ const reset: Operation = {
 /** FLR through the device control register (a VF's only own way to it). */
 const flr: Operation = {
   name: 'flr',
+  needs: 'function',
   args: [],
   weights: whileOpen(2),
   generate: () => ({}),
   run(tenant, _args, world, step) {
-    const at = tenant.fn.capability(0x10) + 8;
+    const at = tenant.fn!.capability(0x10) + 8;
     const result = tenant.device!.write(PCI_REGION.CONFIG, at, 2, 0x8000);
     if (result > 0) world.afterReset(tenant, step);
     return result;
@@ -39,7 +40,8 @@ const close: Operation = {
   run(tenant, _args, world) {
     const result = tenant.device!.close();
     tenant.device = undefined;
-    tenant.state = MIG_STATE.RUNNING;
+    if (world.profile.keepsState) tenant.orphaned = true;
+    else tenant.state = MIG_STATE.RUNNING;
     tenant.endSessions();
     tenant.armed.fill(-1);
     tenant.logging = undefined;
@@ -94,6 +96,7 @@ const leaveContainer: Operation = {
 /** Calls whose order is odd but legal: leaving a container that is in use, leaving one that was never joined. */
 const unsetContainer: Operation = {
   name: 'unset_container',
+  needs: 'dma',
   args: [],
   weights: [0, 1, 1, 1, 1, 1, 1, 1],
   generate: () => ({}),

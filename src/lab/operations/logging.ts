@@ -4,6 +4,7 @@ import { type Operation, whileOpen } from './operation.ts';
 
 const start: Operation = {
   name: 'log_start',
+  needs: 'logging',
   args: ['iova', 'pages', 'pageSize'],
   weights: whileOpen(1),
   generate: (random, tenant) => ({
@@ -26,6 +27,7 @@ const start: Operation = {
 
 const stop: Operation = {
   name: 'log_stop',
+  needs: 'logging',
   args: [],
   weights: whileOpen(1),
   generate: () => ({}),
@@ -38,6 +40,7 @@ const stop: Operation = {
 
 const report: Operation = {
   name: 'log_report',
+  needs: 'logging',
   args: [],
   weights: whileOpen(6),
   generate: (_random, tenant) => (tenant.logging ? {} : undefined),

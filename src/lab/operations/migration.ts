@@ -40,7 +40,9 @@ export function follow(
     if (endsSession(a, b)) tenant.endSessions();
   }
   const opens = path.length > 0 && opensSession(visited.at(-2)!, target);
-  if (result === 0 && dataFd >= 0 !== opens) say(opens ? 'hands out no data file' : 'hands out a data file');
+  // Without its session a kept state may begin one on an arc that is to go on with it.
+  if (result === 0 && dataFd >= 0 !== opens && !tenant.orphaned)
+    say(opens ? 'hands out no data file' : 'hands out a data file');
   if (result !== 0 && dataFd !== -1) say(`fails with data_fd ${dataFd}`);
   if (result === 0 && dataFd >= 0) {
     const direction = target === MIG_STATE.RESUMING ? 'resume' : 'save';
@@ -57,7 +59,8 @@ export function follow(
     });
   }
   tenant.state = state;
-  const held = world.monitor.inside.sessions(tenant.fn);
+  if (dataFd >= 0 || SESSIONLESS.has(state)) tenant.orphaned = false;
+  const held = world.monitor.inside.sessions(tenant);
   if (held > 0 && SESSIONLESS.has(state) && !world.failed && !world.raced)
     world.violate('parent-interaction scope', `the parent still tracks for a session in ${STATE_NAMES[state]}`, step);
 }
@@ -220,12 +223,13 @@ const closeFile: Operation = {
 /** Hardware trouble: the next save fails. Only tenant A has it, so that a twin without A has none. */
 const failSave: Operation = {
   name: 'fail_save',
+  needs: 'failures',
   args: ['status'],
   weights: [0, 2, 3, 0, 0, 2, 1, 1],
   generate: (random, tenant, world) =>
-    tenant === world.a ? { status: random.pick(world.profile.failures) } : undefined,
+    tenant === world.a ? { status: random.pick(world.profile.failures!.statuses) } : undefined,
   run(_tenant, { status }, world) {
-    if (world.profile.failures.includes(status!)) world.failure = status!;
+    if (world.profile.failures?.statuses.includes(status!)) world.failure = status!;
     return 0;
   },
 };

@@ -1,5 +1,6 @@
 /** A kind of step: when it makes sense, which arguments it gets, what it does, and how it reads. */
 import type { Result } from '../../kernel/file.ts';
+import type { Offer } from '../offers.ts';
 import type { Random } from '../random.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
@@ -19,6 +20,8 @@ export interface Operation {
   /** Names of the arguments. */
   readonly args: readonly string[];
   readonly weights: Weights;
+  /** What the device must offer for this to make sense. */
+  readonly needs?: Offer;
   /** May be started and left under way while later steps run. */
   readonly spawnable?: boolean;
   /** Chooses arguments from the state reached; undefined: not possible now. */

@@ -5,7 +5,7 @@ import { Random } from '../random.ts';
 import type { DataFile, Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import { follow } from './migration.ts';
-import type { Operation } from './operation.ts';
+import type { Args, Operation } from './operation.ts';
 
 const ROBUST = 'stream robustness';
 
@@ -33,37 +33,47 @@ const write: Operation = {
   args: ['mutate', 'salt', 'chunk'],
   weights: [1, 1, 1, 1, 18, 1, 1, 1],
   generate(random, tenant) {
-    if (!tenant.files.some((file) => file.open && file.direction === 'resume')) return undefined;
-    return {
-      mutate: random.chance(65) ? 1 : 0,
-      salt: random.bits(),
-      chunk: random.chance(50) ? 65536 : 1 + random.below(48),
-    };
+    const possible = tenant.files.some((file) => file.open && file.direction === 'resume');
+    return possible ? streamArgs(random) : undefined;
   },
-  run(tenant, { mutate, salt, chunk }, world, step) {
+  run(tenant, args, world, step) {
     const file = tenant.file('resume') ?? tenant.file('resume', false);
-    if (file === undefined) return -ERRNO.EBADF;
-    const valid = tenant.stream ?? world.profile.sample(world);
-    const random = new Random(salt!);
-    const bytes = mutate
-      ? world.variant.declaration.formats[0]!.mutations(valid, (n: number) => random.below(n))
-      : valid;
-    const alive = file.alive;
-    const untouched = file.bytes.length === 0;
-    const result = feed(tenant, file, bytes, chunk!);
-    file.bytes.push(bytes.subarray(0, 0));
-    if (tenant.pending > 0) return result;
-    if (!alive && file.certain && bytes.length > 0 && result !== -ERRNO.ENODEV)
-      world.violate(ROBUST, `writing a data file after its session answers ${result}`, step);
-    if (alive && result < 0 && !world.profile.streamErrnos.has(-result))
-      world.violate(ROBUST, `a bad stream is refused with ${errnoName(result)}, which no safeguard declares`, step);
-    // After an injected failure, or calls beside a reset, the firmware may still hold on to a save.
-    const sound = !world.failed && !world.raced;
-    if (alive && sound && file.certain && untouched && !mutate && result < 0)
-      world.violate(ROBUST, `a valid stream is refused with ${errnoName(result)}`, step);
-    return result;
+    return file === undefined ? -ERRNO.EBADF : writeStream(tenant, file, args, world, step);
   },
 };
+
+/** Which stream goes in: `mutate` 0 or 1, by the choices of `salt`, in calls of `chunk` bytes. */
+export const streamArgs = (random: Random): Args => ({
+  mutate: random.chance(65) ? 1 : 0,
+  salt: random.bits(),
+  chunk: random.chance(50) ? 65536 : 1 + random.below(48),
+});
+
+/** Writes a valid stream or a changed one, and judges how it is taken. */
+export function writeStream(tenant: Tenant, file: DataFile, args: Args, world: World, step: number): number {
+  const { mutate, salt, chunk } = args;
+  const valid = tenant.stream ?? world.profile.sample(world);
+  const random = new Random(salt!);
+  const bytes = mutate ? world.variant.declaration.formats[0]!.mutations(valid, (n: number) => random.below(n)) : valid;
+  const alive = file.alive;
+  const untouched = file.bytes.length === 0;
+  const result = feed(tenant, file, bytes, chunk!);
+  file.bytes.push(bytes.subarray(0, 0));
+  if (tenant.pending > 0) return result;
+  const { refusedFirst = ERRNO.ENODEV } = world.profile;
+  if (!alive && file.certain && bytes.length > 0 && result !== -ERRNO.ENODEV && result !== -refusedFirst)
+    world.violate(ROBUST, `writing a data file after its session answers ${result}`, step);
+  if (world.profile.unreachable?.has(-result)) return result;
+  // A state change that ran beside may have ended the session.
+  const ended = result === -ERRNO.ENODEV && !file.certain;
+  if (alive && result < 0 && !ended && !world.profile.streamErrnos.has(-result))
+    world.violate(ROBUST, `a bad stream is refused with ${errnoName(result)}, which no safeguard declares`, step);
+  // After an injected failure, or calls beside a reset, the firmware may still hold on to a save.
+  const sound = !world.failed && !world.raced;
+  if (alive && sound && file.certain && untouched && !mutate && result < 0)
+    world.violate(ROBUST, `a valid stream is refused with ${errnoName(result)}`, step);
+  return result;
+}
 
 /** Saves, loads into the same device, saves again: both streams must be the same bytes, whatever the chunks. */
 const roundTrip: Operation = {
@@ -79,7 +89,7 @@ const roundTrip: Operation = {
     const file = tenant.file('resume')!;
     const loaded = feed(tenant, file, first, into!);
     if (loaded < 0) {
-      if (!world.failed && !world.raced)
+      if (!world.failed && !world.raced && !world.profile.unreachable?.has(-loaded))
         world.violate('save-load round trip', `the device's own stream is refused with ${errnoName(loaded)}`, step);
       return loaded;
     }
@@ -101,7 +111,7 @@ function differs(a: Uint8Array, b: Uint8Array): number {
 }
 
 /** set_state with its checks; 0 or the errno. */
-function move(tenant: Tenant, world: World, step: number, state: number): number {
+export function move(tenant: Tenant, world: World, step: number, state: number): number {
   const from = tenant.state;
   const answer = tenant.device!.setState(state);
   follow(tenant, world, step, from, state, answer.result, answer.dataFd);

@@ -8,21 +8,26 @@ import { CAP, COMMAND, MSIX, PCI } from '../../../sim/pci/registers.ts';
 import { mlx5 } from '../../../variants/mlx5/index.ts';
 import { setNumber64 } from '../../client/container.ts';
 import { bytesOf, zeroedView } from '../../kernel/bytes.ts';
-import { ERRNO } from '../../uapi/errno.ts';
-import { PCI_REGION } from '../../uapi/vfio.ts';
+import type { Machine } from '../../machine/machine.ts';
+import { PCI_IRQ, PCI_REGION } from '../../uapi/vfio.ts';
 import { join } from '../../variant/record-stream.ts';
-import { Random } from '../random.ts';
-import type { Tenant } from '../tenant.ts';
-import { World } from '../world.ts';
+import type { Args } from '../operations/operation.ts';
+import { type Tenant, VECTORS } from '../tenant.ts';
+import type { World } from '../world.ts';
+import { assigned, bindTo, twoVfs } from './assign-functions.ts';
 import type { DeviceProfile, Inside } from './profile.ts';
+import { savedSample } from './saved-sample.ts';
+import { secretBytes } from './secret.ts';
+import { declaredErrnos } from './stream-errnos.ts';
+
+const PHYSICAL = '0000:01:00.0';
+const DRIVER = 'mlx5-vfio-pci';
 
 /** Where rings live: IOVA and the tenant's first page. */
 const RING_IOVA = 0x10_0000;
 const ENTRIES = 16;
 const ringAt = (queue: number): number => queue * 512;
 const completionsAt = (queue: number): number => 1024 + queue * 256;
-/** Bytes of secret in each page, register and window. */
-const SECRET_BYTES = 128;
 
 function prepare(tenant: Tenant, world: World): void {
   const device = tenant.device!;
@@ -50,20 +55,7 @@ function prepare(tenant: Tenant, world: World): void {
   device.writeRegion(0, VF_REG.SCRATCH, bytes.subarray(0, 8));
 }
 
-const secrets = new Map<number, Uint8Array>();
-
-/** The bytes that stand for a secret. */
-function secretBytes(secret: number): Uint8Array {
-  let bytes = secrets.get(secret);
-  if (bytes === undefined) {
-    const random = new Random(secret);
-    bytes = Uint8Array.from({ length: SECRET_BYTES }, () => random.bits() & 0xff);
-    secrets.set(secret, bytes);
-  }
-  return bytes;
-}
-
-const registers = [
+const offsets = [
   VF_REG.ID,
   VF_REG.ICM_WINDOW,
   ...[0, 4, 8, 28].map((at) => VF_REG.SCRATCH + at),
@@ -78,79 +70,44 @@ const registers = [
   0x1_fffc,
 ];
 
-/** Errnos that the declarations allow for a refused stream: the format's safeguards, and what LOAD may answer. */
-const streamErrnos = new Set([
-  ...mlx5.declaration.formats.flatMap((format) => format.safeguards.map(({ errno }) => errno)),
-  ...mlx5.declaration.safeguards.map(({ errno }) => errno),
-  ...(mlx5.declaration.parent?.interactions['load']?.errors ?? []).map(({ errno }) => ERRNO[errno]),
-]);
-
 let sample: Uint8Array | undefined;
 
 export const mlx5Profile: DeviceProfile = {
   machine: mlx5Machine,
-  physical: '0000:01:00.0',
-  driver: 'mlx5-vfio-pci',
-  bar: PCI_REGION.BAR0,
-  registers,
-  window: { offset: ICM_WINDOW_AT, length: 0x1_0000 },
-  jobKinds: 7,
-  fill: 2,
-  models: (fail) => mlx5Models({ failNext: fail }),
-  failable: new Set([0x118]),
-  failures: [1],
-  // The driver knows that nothing is tracked.
-  neverRefused: new Set(['incremental without tracking']),
-  messageControl: (vf) => vf.config.read(vf.capability(CAP.MSIX) + MSIX.FLAGS, 2),
-  streamErrnos,
+  load: (fail) => ({ variants: [mlx5], models: mlx5Models({ failNext: fail }) }),
+  assign(machine) {
+    const [a, b] = twoVfs(machine, PHYSICAL);
+    bindTo(machine, DRIVER, [a, b]);
+    return { a: assigned(a), b: assigned(b), inside: inside(machine) };
+  },
+  kind: 'function',
+  vectors: { index: PCI_IRQ.MSIX, count: VECTORS },
+  registers: { bar: PCI_REGION.BAR0, offsets, window: { offset: ICM_WINDOW_AT, length: 0x1_0000 } },
+  dma: { kinds: 7, fill: 2, submit },
+  failures: {
+    commands: new Set([0x118]),
+    statuses: [1],
+    // The driver knows that nothing is tracked.
+    neverRefused: new Set(['incremental without tracking']),
+  },
+  guarded: {
+    what: 'how the host programmed MSI-X',
+    value: ({ fn }) => fn!.config.read(fn!.capability(CAP.MSIX) + MSIX.FLAGS, 2),
+  },
+  streamErrnos: declaredErrnos(mlx5.declaration),
   prepare,
 
-  submit(tenant, { kind, queue, source, target, length }) {
-    const counts = tenant.posted;
-    const slot = counts[queue!]! % ENTRIES;
-    const view = zeroedView(JOB.SIZE);
-    setNumber64(view, JOB.SRC, source!);
-    setNumber64(view, JOB.DST, target!);
-    view.setUint32(JOB.LENGTH, length!, true);
-    view.setUint32(JOB.OPCODE, kind!, true);
-    view.setUint32(JOB.COOKIE, counts[queue!]!, true);
-    tenant.process.memory.write(tenant.buffer + ringAt(queue!) + slot * JOB.SIZE, bytesOf(view));
-    counts[queue!]!++;
-    return tenant.device!.write(0, QUEUE_BASE + queue! * QUEUE_STRIDE + Q.PRODUCER, 4, counts[queue!]!);
-  },
-
   sample() {
-    sample ??= makeSample();
+    sample ??= savedSample(mlx5, mlx5Profile);
     return sample;
   },
 
-  inside(machine): Inside {
-    const physical = machine.kernel.bus.devices.get(mlx5Profile.physical)!.function;
-    const model = physical.model as PfModel;
-    return {
-      digest(vf) {
-        const { queues, scratch, counters, icmWindow, icm, sequence, key } = (vf.model as VfModel).state;
-        const parts: Uint8Array[] = [Uint8Array.of(icmWindow & 0xff, icmWindow >>> 8, icmWindow >>> 16)];
-        for (const words of [...queues, scratch, counters, sequence, key])
-          parts.push(new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
-        for (const index of icm.nonZero()) parts.push(Uint8Array.of(index), icm.saved(index).bytes!);
-        return join(parts);
-      },
-      resources: () => ({ ...model.resources() }),
-      sessions: (vf) => model.resourcesOf(vf.vf!).savesTracked,
-      illegal: () => model.illegal.map(({ reason }) => reason),
-      onTouch: (listener) => {
-        model.partitions.onTouch = listener;
-      },
-    };
-  },
-
   host(world, what) {
-    const physical = world.machine.kernel.bus.devices.get(mlx5Profile.physical)!;
+    const physical = world.machine.kernel.bus.devices.get(PHYSICAL)!;
     if (what === 0) return physical.function.config.bytes.subarray(0, 64);
-    if (what === 1) return world.b.fn.config.bytes.subarray(0, 256);
+    if (what === 1) return world.b.fn!.config.bytes.subarray(0, 256);
     if (what === 2) return Uint8Array.from([0, 4].map((at) => physical.bar(0).read(at, 4) & 0xff));
-    return Uint8Array.of(physical.numVfs, world.b.fn.present ? 1 : 0, physical.virtfns[1]!.group!.ownerCount);
+    return Uint8Array.of(physical.numVfs, world.b.fn!.present ? 1 : 0, physical.virtfns[1]!.group!.ownerCount);
   },
 
   lastLook(world) {
@@ -159,21 +116,43 @@ export const mlx5Profile: DeviceProfile = {
     for (const { file } of b.events) seen.B.number(Number(file.drain()));
     for (let page = 0; page < 3; page++) seen.B.data(b.process.memory.copyIn(b.buffer + page * 4096, 2048)!);
     if (b.device !== undefined) seen.B.number(b.device.getState().state);
-    seen.B.data(world.monitor.inside.digest(b.fn));
+    seen.B.data(world.monitor.inside.digest(b));
     seen.H.begin(-1);
     for (let what = 0; what < 4; what++) seen.H.data(mlx5Profile.host(world, what));
   },
 };
 
-/** What a device of this kind saves after a little work. */
-function makeSample(): Uint8Array {
-  const world = new World(mlx5, mlx5Profile, { secret: 0, fill: 0 });
-  const { a } = world;
-  const answer = a.device!.setState(3);
-  const parts: Uint8Array[] = [];
-  for (;;) {
-    const count = a.process.read(answer.dataFd, a.client.scratch.address, 65536);
-    if (count <= 0) return Buffer.concat(parts);
-    parts.push(a.process.memory.read(a.client.scratch.address, count)!);
-  }
+/** Posts a job and rings the doorbell. */
+function submit(tenant: Tenant, { kind, queue, source, target, length }: Args): number {
+  const counts = tenant.posted;
+  const slot = counts[queue!]! % ENTRIES;
+  const view = zeroedView(JOB.SIZE);
+  setNumber64(view, JOB.SRC, source!);
+  setNumber64(view, JOB.DST, target!);
+  view.setUint32(JOB.LENGTH, length!, true);
+  view.setUint32(JOB.OPCODE, kind!, true);
+  view.setUint32(JOB.COOKIE, counts[queue!]!, true);
+  tenant.process.memory.write(tenant.buffer + ringAt(queue!) + slot * JOB.SIZE, bytesOf(view));
+  counts[queue!]!++;
+  return tenant.device!.write(0, QUEUE_BASE + queue! * QUEUE_STRIDE + Q.PRODUCER, 4, counts[queue!]!);
+}
+
+function inside(machine: Machine): Inside {
+  const model = machine.kernel.bus.devices.get(PHYSICAL)!.function.model as PfModel;
+  return {
+    digest({ fn }) {
+      const { queues, scratch, counters, icmWindow, icm, sequence, key } = (fn!.model as VfModel).state;
+      const parts: Uint8Array[] = [Uint8Array.of(icmWindow & 0xff, icmWindow >>> 8, icmWindow >>> 16)];
+      for (const words of [...queues, scratch, counters, sequence, key])
+        parts.push(new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
+      for (const index of icm.nonZero()) parts.push(Uint8Array.of(index), icm.saved(index).bytes!);
+      return join(parts);
+    },
+    resources: () => ({ ...model.resources() }),
+    sessions: ({ fn }) => model.resourcesOf(fn!.vf!).savesTracked,
+    illegal: () => model.illegal.map(({ reason }) => reason),
+    onTouch: (listener) => {
+      model.partitions.onTouch = listener;
+    },
+  };
 }

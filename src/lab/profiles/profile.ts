@@ -1,58 +1,111 @@
-/** What the lab must know of a device to make it work and to look inside: one for each family of hardware. */
+/** What the lab must know of a device to make it work and to look inside: one for each family of devices. */
 
-import type { ModelTable } from '../../../sim/hardware.ts';
 import type { MachineDescription } from '../../../sim/pci/description.ts';
 import type { PciFunction } from '../../../sim/pci/function.ts';
-import type { Machine } from '../../machine/machine.ts';
+import type { Process } from '../../kernel/process.ts';
+import type { Machine, MachineOptions } from '../../machine/machine.ts';
 import type { Args } from '../operations/operation.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 
-/** The inside of a device, for checks only. */
+/** A device that waits for a tenant. */
+export interface Assigned {
+  /** Its name towards VFIO: a BDF or a UUID. */
+  readonly name: string;
+  readonly group: number;
+  /** The hardware; none behind an emulated device. */
+  readonly fn: PciFunction | undefined;
+  /** What the profile itself wants to find again. */
+  readonly inner?: unknown;
+}
+
+/** The inside of a machine's devices, for checks only. */
 export interface Inside {
-  /** Every bit of state of a VF, in a form that compares. */
-  digest(vf: PciFunction): Uint8Array;
-  /** What the parent holds on behalf of its VFs, by name; back to this when no session runs. */
+  /** Every bit of state of a tenant's device, in a form that compares. */
+  digest(tenant: Tenant): Uint8Array;
+  /** What the host holds on behalf of its tenants, by name; back to this when no session runs. */
   resources(): Readonly<Record<string, number>>;
-  /** Tracking contexts held for a VF's sessions; none while it has no session. */
-  sessions(vf: PciFunction): number;
+  /** Tracking contexts the parent holds for a tenant's sessions; none while it has no session. */
+  sessions(tenant: Tenant): number;
   /** Commands that the firmware refused because they come at the wrong time; none from a correct driver. */
   illegal(): readonly string[];
   /** Is told of every change of a partition (`pf`, `vf0` ...). */
   onTouch(listener: (partition: string, what: string) => void): void;
 }
 
+/** The machine made ready: one device for each tenant. */
+export interface Site {
+  readonly a: Assigned;
+  readonly b: Assigned;
+  readonly inside: Inside;
+}
+
+/** Registers of 4 bytes in a BAR that are worth touching, and a window on device memory. */
+export interface WordRegisters {
+  readonly bar: number;
+  readonly offsets: readonly number[];
+  readonly window?: { readonly offset: number; readonly length: number };
+}
+
+/** Work that makes the device use memory. */
+export interface DmaWork {
+  /** Number of job kinds, and which of them fills memory with the low word of its source. */
+  readonly kinds: number;
+  readonly fill: number;
+  submit(tenant: Tenant, args: Args): number;
+}
+
+/** Firmware that can be made to fail. */
+export interface Failures {
+  /** Commands worth failing, and the statuses worth failing them with. */
+  readonly commands: ReadonlySet<number>;
+  readonly statuses: readonly number[];
+  /** Refusals that are the driver's fault even after an injected failure. */
+  readonly neverRefused: ReadonlySet<string>;
+}
+
+/** Something in configuration space, as one number that compares, and its name. */
+export interface Guarded {
+  readonly what: string;
+  value(tenant: Tenant): number;
+  /** A write that resets the device may change it. */
+  readonly lostInReset?: boolean;
+}
+
 /** See the head of this file. One object serves all runs: what belongs to a run is kept with its tenants. */
 export interface DeviceProfile {
   readonly machine: MachineDescription;
-  /** `0000:bb:dd.f` of the PF, and the driver's name for its VFs. */
-  readonly physical: string;
-  readonly driver: string;
-  /** BAR with the registers, offsets worth touching, and a window on device memory. */
-  readonly bar: number;
-  readonly registers: readonly number[];
-  readonly window: { readonly offset: number; readonly length: number };
-  /** Number of job kinds, and which of them fills memory with the low word of its source. */
-  readonly jobKinds: number;
-  readonly fill: number;
-  /** Device models whose firmware asks `fail` before each command: a status instead of doing it, or undefined. */
-  models(fail: (opcode: number) => number | undefined): ModelTable;
-  /** Commands worth failing, and the statuses worth failing them with. */
-  readonly failable: ReadonlySet<number>;
-  readonly failures: readonly number[];
-  /** Refusals that are the driver's fault even after an injected failure. */
-  readonly neverRefused: ReadonlySet<string>;
-  /** How the host programmed the function's message interrupts: control and table, as one number that compares. */
-  messageControl(vf: PciFunction): number;
+  /** Drivers and models to load. A model whose firmware can fail asks `fail` first: a status, or undefined. */
+  load(fail: (opcode: number) => number | undefined): Pick<MachineOptions, 'variants' | 'modules' | 'models'>;
+  /** What an administrator does before the tenants come: makes the devices, and binds them. */
+  assign(machine: Machine, host: Process): Site;
+  /** A PCI function below, or a device that the driver makes up. */
+  readonly kind: 'function' | 'emulated';
+  /** The message interrupts that can be armed: an index of SET_IRQS and its vectors. */
+  readonly vectors?: { readonly index: number; readonly count: number };
+  readonly registers?: WordRegisters;
+  readonly dma?: DmaWork;
+  readonly failures?: Failures;
+  /** Serial ports, one a BAR from BAR 0 on, and one interrupt that is either INTx or MSI. */
+  readonly serial?: { readonly ports: number };
+  /** Closing the device leaves it in its migration state. */
+  readonly keepsState?: boolean;
+  /** What a user's configuration write must not change. */
+  readonly guarded: Guarded;
   /** Errnos with which a stream may be refused. */
   readonly streamErrnos: ReadonlySet<number>;
-  /** Prepares queues so that jobs can run; called after open. */
+  /** Bytes of every whole stream, where all have the same length: less must not be loaded. */
+  readonly streamBytes?: number;
+  /** Errnos of a driver that cannot reach its device: a reset is under way, or the user has switched memory off. */
+  readonly unreachable?: ReadonlySet<number>;
+  /** With which errno a write is refused even before its session is looked at. */
+  readonly refusedFirst?: number;
+  /** Makes the device ready to work; called after open and after a reset. */
   prepare(tenant: Tenant, world: World): void;
-  /** Makes the device do something with memory. */
-  submit(tenant: Tenant, args: Args): number;
+  /** Uses the device right after a load, so that all that was loaded has an effect. */
+  afterLoad?(tenant: Tenant, world: World): void;
   /** A valid stream, made by a device of this kind. */
   sample(world: World): Uint8Array;
-  inside(machine: Machine): Inside;
   /** What the administrator looks at: sysfs, the PF's registers and counters. `what` chooses. */
   host(world: World, what: number): Uint8Array;
   /** The end of a run: B and the host look once more, at all there is to see. */

@@ -1,4 +1,5 @@
 /** The properties of a campaign: what each promises, in words. The checks stand where the things happen. */
+import type { Offer } from '../offers.ts';
 import type { Twin } from '../scenario.ts';
 
 /** A promise. `twin`: needs the second run of that kind; otherwise it is checked in every run. */
@@ -6,6 +7,8 @@ export interface Property {
   readonly name: string;
   readonly promise: string;
   readonly twin?: Twin;
+  /** What a subject must offer for the promise to be about anything; the first that is missing is the reason. */
+  readonly needs?: readonly Offer[];
 }
 
 /** In the order in which reports list them. */
@@ -23,6 +26,7 @@ export const PROPERTIES: readonly Property[] = [
   {
     name: 'DMA confinement',
     promise: 'A device reaches exactly the memory its tenant has mapped at that moment, and no peer device.',
+    needs: ['dma'],
   },
   {
     name: 'interrupt confinement',
@@ -35,6 +39,7 @@ export const PROPERTIES: readonly Property[] = [
   {
     name: 'parent-interaction scope',
     promise: 'A call to the parent for one VF changes that VF and what the call declares; nothing is left behind.',
+    needs: ['parent'],
   },
   {
     name: 'FSM legality',
@@ -59,5 +64,6 @@ export const PROPERTIES: readonly Property[] = [
   {
     name: 'dirty-tracking soundness',
     promise: 'Every page the device wrote while logging was on is reported.',
+    needs: ['dma', 'logging'],
   },
 ];

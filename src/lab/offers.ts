@@ -1,0 +1,54 @@
+/** What there is to try at a subject: operations and properties name what they need of it. */
+import type { DeclaredVariant } from '../variant/variant.ts';
+import type { DeviceProfile } from './profiles/profile.ts';
+
+/** See the head of this file. */
+export type Offer =
+  | 'function'
+  | 'vectors'
+  | 'registers'
+  | 'dma'
+  | 'logging'
+  | 'parent'
+  | 'failures'
+  | 'serial'
+  | 'afterLoad';
+
+/** Why what needs it does not apply to a subject without it. */
+const ABSENT: Readonly<Record<Offer, string>> = {
+  function: 'the device is emulated: there is no PCI function',
+  vectors: 'the device has no message interrupts',
+  registers: 'the device has no registers of this kind',
+  dma: 'the device does no DMA',
+  logging: 'the driver does not log writes of the device',
+  parent: 'the driver has no parent that it calls',
+  failures: 'no command of the device can be made to fail',
+  serial: 'the device has no serial ports',
+  afterLoad: 'the lab has no use of the device that follows a load',
+};
+
+/** Whether a subject offers something. */
+export function offers({ variant, profile }: Offering, offer: Offer): boolean {
+  switch (offer) {
+    case 'function':
+      return profile.kind === 'function';
+    case 'logging':
+      return variant.declaration.dirtyLogging;
+    case 'parent':
+      return variant.declaration.parent !== undefined;
+    default:
+      return profile[offer] !== undefined;
+  }
+}
+
+/** A subject, or a world of it. */
+export interface Offering {
+  readonly variant: DeclaredVariant;
+  readonly profile: DeviceProfile;
+}
+
+/** Why something that needs all of `needs` does not apply; undefined: it does. */
+export function whyNot(subject: Offering, needs: readonly Offer[] | undefined): string | undefined {
+  const absent = needs?.find((offer) => !offers(subject, offer));
+  return absent && ABSENT[absent];
+}
