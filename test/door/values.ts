@@ -51,12 +51,13 @@ function sensibleValue(random: Random, name: string, size: number, around: Surro
   if (name.startsWith('__reserved') || name === 'pad') return 0n;
   if (name === 'flags') return random.chance(30) ? 0n : BigInt(random.below(2 ** random.below(7)));
   if (name.endsWith('fd') || name === 'fd') return BigInt(random.pick(around.descriptors));
-  if (name.endsWith('_id') || name === 'id') return BigInt(1 + random.below(6));
+  if (name === 'dev_id') return 1n;
+  if (name.endsWith('_id') || name === 'id') return BigInt(random.chance(60) ? 2 : 1 + random.below(8));
   if (/ptr|addr|data|bitmap|vaddr|user_va|allowed_iovas|ranges/.test(name) && size === 8)
     return BigInt(random.chance(90) ? around.addresses[0]! : random.pick(around.addresses));
-  if (/iova|start/.test(name)) return BigInt(random.below(16)) * 0x1000n;
-  if (/size|length/.test(name)) return BigInt(1 + random.below(4)) * 0x1000n;
-  return BigInt(random.below(8));
+  if (size === 8 && /iova|start/.test(name)) return BigInt(random.below(16)) * 0x1000n;
+  if (size === 8 && /size|length/.test(name)) return BigInt(1 + random.below(4)) * 0x1000n;
+  return BigInt(random.chance(40) ? 0 : random.below(8));
 }
 
 /** A length of a read, write or mapping: 2^31, 2^32 - 1 and 2^64 - 1 among them. */
