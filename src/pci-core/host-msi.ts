@@ -27,9 +27,10 @@ export class HostMsi implements HostVectors {
     this.maskAt = flags & MSI_FLAGS.MASKBIT ? this.at + (this.wide ? MSI.MASK_64 : MSI.MASK_32) : 0;
     this.setMask(0xffff_ffff);
     this.writeMessage(vectors[0]!.address, vectors[0]!.data);
-    const messages = Math.log2(vectors.length) << 4;
+    const multiple = Math.log2(vectors.length);
     pci_intx(pdev, false);
-    pdev.writeConfig(this.at + MSI.FLAGS, 2, (flags & ~MSI_FLAGS.QSIZE) | messages | MSI_FLAGS.ENABLE);
+    pdev.writeConfig(this.at + MSI.FLAGS, 2, (flags & ~MSI_FLAGS.QSIZE) | (multiple << 4) | MSI_FLAGS.ENABLE);
+    pdev.msi = { multiple };
   }
 
   has(index: number): boolean {
@@ -54,6 +55,7 @@ export class HostMsi implements HostVectors {
   shutdown(): void {
     const flags = this.pdev.readConfig(this.at + MSI.FLAGS, 2);
     this.pdev.writeConfig(this.at + MSI.FLAGS, 2, flags & ~MSI_FLAGS.ENABLE);
+    this.pdev.msi = undefined;
     pci_intx(this.pdev, true);
     this.setMask(0);
     this.writeMessage(0, 0);

@@ -29,6 +29,7 @@ export class HostMsix implements HostVectors {
     pci_intx(pdev, false);
     for (let index = 0; index < this.size; index++) this.mask(index, true);
     this.control(0, MSIX_FLAGS.MASKALL);
+    pdev.msixEnabled = true;
   }
 
   has(index: number): boolean {
@@ -60,6 +61,7 @@ export class HostMsix implements HostVectors {
   shutdown(): void {
     for (const index of this.vectors.keys()) this.mask(index, true);
     this.control(0, MSIX_FLAGS.ENABLE);
+    this.pdev.msixEnabled = false;
     pci_intx(this.pdev, true);
     for (const [index, vector] of this.vectors) {
       this.writeMessage(index, 0, 0);

@@ -87,6 +87,7 @@ describe('around a reset', () => {
     rig.bare.master(fn);
     fn.configWrite(CARD.EXP + EXP.DEVCTL, 2, 0x2010);
     fn.configWrite(CARD.MSIX + MSIX.FLAGS, 2, 0x8000);
+    rig.device(PF).msixEnabled = true;
     fn.write(0, CARD.TABLE, 4, 0xfee0_0000);
     fn.write(0, 0x100, 4, 7);
     const before = fn.config.bytes.slice(0, 0x100);

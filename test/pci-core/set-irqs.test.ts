@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { CAP } from '../../sim/pci/registers.ts';
 import { VFIO } from '../../src/uapi/vfio.ts';
 import { Bench, DOORBELL, E, type Opened, region } from './bench.ts';
 
@@ -271,6 +272,20 @@ describe('MSI', () => {
     device.setIrqs(NONE_TRIGGER, MSI, 0, 0);
     expect(device.raw(0x60, 4)).toBe(0);
     expect(device.raw(0x54, 4)).toBe(0);
+  });
+
+  // covers: IR15 RS11
+  it('is on after a reset whatever the user wrote to its enable bit: the kernel goes by what it enabled itself', () => {
+    const bench = new Bench();
+    const device = bench.open('0000:01:00.0');
+    device.setIrqs(EVENTFD_TRIGGER, MSI, 0, 1, [bench.eventfd().fd]);
+    const at = device.core.pdev.capability(CAP.MSI);
+    const message = [device.raw(at + 4, 4), device.raw(at + 2, 1) & 1];
+    device.setConfig(at + 2, 2, 0);
+    expect(device.raw(at + 2, 1) & 1).toBe(0);
+    expect(device.ioctl(VFIO.DEVICE_RESET, [])).toBe(0);
+    expect([device.raw(at + 4, 4), device.raw(at + 2, 1) & 1]).toEqual(message);
+    expect(message[1]).toBe(1);
   });
 });
 

@@ -82,6 +82,10 @@ export class PciDevice {
   /** A user's reset holds the translation of ATS functions: attach answers EBUSY. */
   resetting = false;
   enableCount = 0;
+  /** pci_dev.msi_enabled, with the logarithm of the vectors: the kernel's view, which a reset goes by. */
+  msi: { readonly multiple: number } | undefined;
+  /** pci_dev.msix_enabled. */
+  msixEnabled = false;
   /** Names of the reset methods that the administrator chose; undefined: the kernel's order. */
   resetOrder: readonly string[] | undefined;
   /** The bus it was found on. */

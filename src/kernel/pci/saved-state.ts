@@ -35,17 +35,23 @@ export function saveState(device: PciDevice): SavedState {
   const pcix = device.capability(CAP.PCIX);
   if (pcix) keep(pcix + PCIX_CMD, 2);
   const msi = device.capability(CAP.MSI);
-  if (msi && config.read(msi + MSI.FLAGS, 2) & MSI_FLAGS.ENABLE) {
-    const wide = (config.read(msi + MSI.FLAGS, 2) & MSI_FLAGS.X64BIT) !== 0;
+  // The kernel goes by what it has enabled itself: a user who took the enable bit back gets it again (pci_restore_msi_state).
+  if (msi && device.msi !== undefined) {
+    const flags = config.read(msi + MSI.FLAGS, 2);
+    const wide = (flags & MSI_FLAGS.X64BIT) !== 0;
     keep(msi + MSI.ADDRESS_LO, 4);
     if (wide) keep(msi + MSI.ADDRESS_HI, 4);
     keep(msi + (wide ? MSI.DATA_64 : MSI.DATA_32), 2);
-    if (config.read(msi + MSI.FLAGS, 2) & MSI_FLAGS.MASKBIT) keep(msi + (wide ? MSI.MASK_64 : MSI.MASK_32), 4);
-    keep(msi + MSI.FLAGS, 2);
+    if (flags & MSI_FLAGS.MASKBIT) keep(msi + (wide ? MSI.MASK_64 : MSI.MASK_32), 4);
+    const restored = (flags & ~MSI_FLAGS.QSIZE) | (device.msi.multiple << 4) | MSI_FLAGS.ENABLE;
+    registers.push([msi + MSI.FLAGS, 2, restored]);
   }
   const msix = device.capability(CAP.MSIX);
-  const on = msix !== 0 && (config.read(msix + MSIX.FLAGS, 2) & MSIX_FLAGS.ENABLE) !== 0;
-  if (on) keep(msix + MSIX.FLAGS, 2);
+  const on = msix !== 0 && device.msixEnabled;
+  if (on) {
+    const flags = config.read(msix + MSIX.FLAGS, 2);
+    registers.push([msix + MSIX.FLAGS, 2, (flags & ~MSIX_FLAGS.MASKALL) | MSIX_FLAGS.ENABLE]);
+  }
   return {
     header: config.bytes.slice(0, PCI.STD_HEADER_SIZEOF),
     registers,

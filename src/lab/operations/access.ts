@@ -45,7 +45,7 @@ const configWrite: Operation = {
     // FLR is a bit like any other.
     const reset = fn !== undefined && world.monitor.resetsOf(fn) > resets!;
     if (reset) world.afterReset(tenant, step);
-    if (calm && !(reset && guarded.lostInReset) && guarded.value(tenant) !== before)
+    if (calm && guarded.value(tenant) !== before)
       world.violate('config-space confinement', `a configuration write changes ${guarded.what}`, step);
     return result;
   },

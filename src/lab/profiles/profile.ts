@@ -68,8 +68,6 @@ export interface Failures {
 export interface Guarded {
   readonly what: string;
   value(tenant: Tenant): number;
-  /** A write that resets the device may change it. */
-  readonly lostInReset?: boolean;
 }
 
 /** See the head of this file. One object serves all runs: what belongs to a run is kept with its tenants. */

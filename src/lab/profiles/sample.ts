@@ -48,8 +48,6 @@ export const sampleProfile: DeviceProfile = {
   guarded: {
     // Not its enable bit: that one is the user's too (vfio_pci_config.c: vfio_msi_config_write).
     what: 'where the host sends its MSI',
-    // A message is restored after a reset if MSI is on, and the user may have taken the enable bit back before.
-    lostInReset: true,
     value({ fn }) {
       const at = fn!.capability(CAP.MSI);
       return fn!.config.read(at + MSI.ADDRESS_LO, 4) * 0x1_0000 + fn!.config.read(at + MSI.DATA_64, 2);

@@ -30,9 +30,11 @@ export function enableMsix(device: PciDevice, handlers: readonly (() => void)[])
   }
   const control = device.readConfig(at + MSIX.CONTROL, 2);
   device.writeConfig(at + MSIX.CONTROL, 2, (control & ~MSIX.FUNCTION_MASK) | MSIX.ENABLE);
+  device.msixEnabled = true;
   return {
     free() {
       device.writeConfig(at + MSIX.CONTROL, 2, control);
+      device.msixEnabled = false;
       for (const vector of vectors) device.freeVector(vector);
     },
   };
