@@ -11,10 +11,12 @@ import type { BusReset } from './registry.ts';
 /** Virtual nanoseconds until a link is up again. */
 const LINK_UP = 100_000_000;
 
-/** The devices a reset of the bus would touch, in the order in which they were found. */
+/** The devices a reset of the bus would touch: on it, and behind the bridges on it (pci_walk_bus). */
 export function affectedDevices(pdev: PciDevice): PciDevice[] {
   const number = pdev.function.id >> 8;
-  return [...pdev.bus.devices.values()].filter((other) => other.function.id >> 8 === number);
+  return [...pdev.bus.devices.values()].filter(
+    (other) => other.function.id >> 8 === number || pdev.bus.isBehindBus(other, number),
+  );
 }
 
 /** A secondary bus reset as the library sees it where the kernel below does not provide one. */

@@ -5,7 +5,7 @@ import type { IommuGroup } from '../../src/kernel/iommu-group.ts';
 import type { VfioRegistry } from '../../src/pci-core/registry.ts';
 import { VFIO } from '../../src/uapi/vfio.ts';
 import { Bench, E, region } from './bench.ts';
-import { machine } from './machines.ts';
+import { legacy, machine, nic } from './machines.ts';
 
 /** Stands for a group's file. */
 class GroupFile implements OpenFile {
@@ -71,6 +71,22 @@ describe('GET_PCI_HOT_RESET_INFO', () => {
     const { device } = twins(bench);
     bench.pdev('0000:02:00.1').group = undefined;
     expect(device.ioctl(VFIO.DEVICE_GET_PCI_HOT_RESET_INFO, [100, 0, 0])).toBe(E.EPERM);
+  });
+
+  // covers: RS04
+  it('lists what is behind a bridge on the bus too', () => {
+    const bridge = { kind: 'pcie-to-pci', devfn: '01.0', below: [{ devfn: '03.0', function: legacy }] } as const;
+    const port = {
+      kind: 'root-port',
+      devfn: '08.0',
+      acs: 0x1d,
+      below: [{ devfn: '00.0', function: nic }, bridge],
+    } as const;
+    const bench = new Bench({ ...machine, root: [port] });
+    const device = bench.openBound(bench.bind(bench.pdev('0000:01:00.0'), {}, registry));
+    expect(device.ioctl(VFIO.DEVICE_GET_PCI_HOT_RESET_INFO, [100, 0, 0, ...Array(8).fill(0)])).toBe(0);
+    expect(device.words(3)[2]).toBe(2);
+    expect(device.words(7)[6]! >>> 16, 'bus 2, 03.0').toBe(0x1802);
   });
 
   // covers: RS04

@@ -122,6 +122,14 @@ export class PciBus {
     return 0;
   }
 
+  /** Is `device` below a bridge that sits on the bus of that number? */
+  isBehindBus(device: PciDevice, number: number): boolean {
+    const { topology } = this.hardware;
+    for (let bridge = topology.bridgeAbove(device.function); bridge !== undefined; bridge = bridge.parent)
+      if (bridge.id >> 8 === number) return true;
+    return false;
+  }
+
   private fits(driver: PciDriver, device: PciDevice): boolean {
     return matches(driver, device, this.addedIds(driver));
   }
