@@ -37,13 +37,11 @@ export function matchesId(id: PciId, found: Identity): boolean {
   );
 }
 
-/** An override names the one driver that may bind; tables marked so match only through it. Added ids always count. */
+/** An override names the one driver that may bind, whatever its table says; tables marked so match in no other way. */
 export function matches(driver: PciDriver, device: PciDevice, added: readonly PciId[]): boolean {
   const override = device.driverOverride;
-  if (override !== undefined && override !== driver.name) return false;
+  if (override !== undefined) return override === driver.name;
   const found = identityOf(device);
   if (added.some((id) => matchesId(id, found))) return true;
-  const listed = driver.ids.some((id) => matchesId(id, found));
-  if (override === undefined) return listed && !driver.overrideOnly;
-  return listed || !driver.overrideOnly;
+  return driver.overrideOnly !== true && driver.ids.some((id) => matchesId(id, found));
 }
