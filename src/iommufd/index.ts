@@ -2,7 +2,7 @@
  * iommufd: /dev/iommu, its objects and ioctls, and what a driver binds devices with.
  * @module
  */
-export { Access } from './access.ts';
+export { Access, type UnmapCallback } from './access.ts';
 export { Context, type IommufdParameters } from './context.ts';
 export { IommufdDevice } from './device.ts';
 export { type FaultGroup, FaultQueue, type PageRequest } from './fault-queue.ts';
