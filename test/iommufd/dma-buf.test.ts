@@ -127,7 +127,10 @@ describe.each(REVOCATIONS)('when %s', (_how, revoke) => {
     iommu.mapFile(ioas, fd, 0, PAGE, 0x10000);
     revoke(exporter);
     const third = program.device(2);
-    iommu.attach(third.fd, ioas);
+    iommu.call('HWPT_ALLOC', { dev_id: third.id, pt_id: ioas });
+    expect(iommu.attach(third.fd, iommu.field('HWPT_ALLOC', 'out_hwpt_id')), 'a page table of its own').toBeGreaterThan(
+      0,
+    );
     expect(iommu.copy(ioas, ioas, 0x10000, PAGE, 0x20000)).toBe(0x20000);
     iommu.detach(device.fd);
     expect(iommu.attach(device.fd, ioas)).toBeGreaterThan(0);
