@@ -4,4 +4,5 @@
  */
 export { ContainerClient, number64, setNumber64 } from './container.ts';
 export { DeviceClient, type RegionClientInfo, regionOffset, type StateAnswer } from './device.ts';
+export { IommufdClient, type IovaRange } from './iommufd.ts';
 export { Scratch } from './scratch.ts';

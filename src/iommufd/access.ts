@@ -8,7 +8,8 @@ import type { Area } from './area.ts';
 import type { Context } from './context.ts';
 import type { Ioas } from './ioas.ts';
 import type { IommufdObject } from './object.ts';
-import { lastOf, PAGE } from './u64.ts';
+import type { Hold } from './pages.ts';
+import { lastOf, U64_MAX } from './u64.ts';
 
 /** Asks for all pins that touch the range back; called before the mapping goes. */
 export type UnmapCallback = (iova: bigint, length: bigint) => void;
@@ -18,7 +19,10 @@ export class Access implements IommufdObject {
   id = 0;
   /** The number, and the driver that made it. */
   users = 2;
+  /** Undefined also while it changes. */
   ioas: Ioas | undefined;
+  /** Where pins are given back: the old one until the driver had its chance to (access->ioas_unpin). */
+  private holder: Ioas | undefined;
   private readonly context: Context;
   private readonly callback: UnmapCallback | undefined;
 
@@ -44,22 +48,17 @@ export class Access implements IommufdObject {
 
   /** iommufd_access_attach: 0, EINVAL if it is attached, ENOENT if that is no IOAS, EADDRINUSE. */
   attach(ioasId: number): number {
-    return this.ioas === undefined ? this.change(ioasId) : -ERRNO.EINVAL;
+    return this.ioas === undefined ? this.changeTo(ioasId) : -ERRNO.EINVAL;
   }
 
-  /** iommufd_access_replace. */
+  /** iommufd_access_replace: ENOENT if there is nothing to replace. */
   replace(ioasId: number): number {
-    return this.ioas === undefined ? -ERRNO.ENOENT : this.change(ioasId);
+    return this.ioas === undefined ? -ERRNO.ENOENT : this.changeTo(ioasId);
   }
 
   /** iommufd_access_detach: the driver gives back all it has pinned. */
   detach(): void {
-    const { ioas } = this;
-    if (ioas === undefined) return;
-    this.callback?.(0n, 0xffff_ffff_ffff_ffffn);
-    ioas.table.removeAccess(this);
-    ioas.users--;
-    this.ioas = undefined;
+    this.change(undefined);
   }
 
   unmap(iova: bigint, length: bigint): void {
@@ -68,83 +67,109 @@ export class Access implements IommufdObject {
 
   /** iommufd_access_pin_pages: physical addresses, page by page, or a negated errno and nothing pinned. */
   pin(iova: bigint, length: bigint, write: boolean): number[] | number {
-    const areas = this.areas(iova, length);
-    if (typeof areas === 'number') return areas;
     const physical: number[] = [];
-    for (const { area, first, last } of areas) {
-      const error = this.pinArea(area, first, last, write, physical);
-      if (error === 0) continue;
-      this.unpin(iova, length);
-      return error;
-    }
-    return physical;
+    const pinned: { readonly area: Area; readonly hold: Hold }[] = [];
+    const error = this.walk(this.ioas, iova, length, (area, first, last) => {
+      if (area.preventAccess || startByte(area, first) % PAGE_SIZE !== 0) return -ERRNO.EINVAL;
+      const refused = check(area, write);
+      if (refused !== 0) return refused;
+      const hold = area.pages.pin(area.pageAt(first), area.pageAt(last));
+      if (typeof hold === 'number') return hold;
+      area.accesses.push({ access: this, hold });
+      pinned.push({ area, hold });
+      for (const run of hold.runs) for (let at = 0; at < run.length; at += PAGE_SIZE) physical.push(run.physical + at);
+      return 0;
+    });
+    if (error === 0) return physical;
+    for (const { area, hold } of pinned) this.giveBack(area, (own) => own === hold);
+    return error;
   }
 
   /** iommufd_access_unpin_pages: of the same range as {@link pin}. */
   unpin(iova: bigint, length: bigint): void {
-    const areas = this.areas(iova, length);
-    if (typeof areas === 'number') return;
-    for (const { area, first } of areas) {
-      const index = area.accesses.findIndex(({ access, start }) => access === this && start === first);
-      if (index < 0) continue;
-      area.pages.unpin(area.accesses[index]!.hold);
-      area.accesses.splice(index, 1);
-    }
+    this.walk(this.holder, iova, length, (area, start, end) => {
+      const [first, last] = [area.pageAt(start), area.pageAt(end)];
+      this.giveBack(area, (hold) => hold.first === first && hold.last === last);
+      return 0;
+    });
   }
 
   /** iommufd_access_rw: copies between `bytes` and the mapped memory; what was copied before an error stays. */
   copy(iova: bigint, bytes: Uint8Array, write: boolean): number {
-    const areas = this.areas(iova, BigInt(bytes.length));
-    if (typeof areas === 'number') return areas;
     let done = 0;
-    for (const { area, first, last } of areas) {
-      if (write ? !area.write : !area.read) return -ERRNO.EPERM;
-      if (area.pages.source.kind === 'dma-buf') return -ERRNO.EINVAL;
-      const count = Number(last - first) + 1;
-      const offset = area.offset + Number(first - area.start);
-      if (!area.pages.source.copy(offset, bytes.subarray(done, done + count), write)) return -ERRNO.EFAULT;
-      done += count;
-    }
-    return 0;
+    return this.walk(this.ioas, iova, BigInt(bytes.length), (area, first, last) => {
+      const refused = area.preventAccess ? -ERRNO.EINVAL : check(area, write);
+      if (refused !== 0) return refused;
+      const part = bytes.subarray(done, done + Number(last - first) + 1);
+      done += part.length;
+      return area.pages.source.copy(startByte(area, first), part, write) ? 0 : -ERRNO.EFAULT;
+    });
   }
 
-  private change(ioasId: number): number {
+  private changeTo(ioasId: number): number {
     const ioas = this.context.objects.get(ioasId, 'ioas') as Ioas | undefined;
-    if (ioas === undefined) return -ERRNO.ENOENT;
-    if (ioas === this.ioas) return 0;
-    const error = ioas.table.addAccess(this);
-    if (error !== 0) return error;
-    this.detach();
-    this.ioas = ioas;
-    ioas.users++;
+    return ioas === undefined ? -ERRNO.ENOENT : this.change(ioas);
+  }
+
+  /** iommufd_access_change_ioas: EBUSY from within the driver's callback of another change. */
+  private change(next: Ioas | undefined): number {
+    const current = this.ioas;
+    if (current !== this.holder) return -ERRNO.EBUSY;
+    if (current === next) return 0;
+    // From here on nothing can be pinned, and what is pinned can be given back.
+    this.ioas = undefined;
+    const error = next?.table.addAccess(this) ?? 0;
+    if (error !== 0) {
+      this.ioas = current;
+      return error;
+    }
+    if (next !== undefined) next.users++;
+    if (current !== undefined) {
+      this.callback?.(0n, U64_MAX);
+      current.table.removeAccess(this);
+      current.users--;
+    }
+    this.ioas = next;
+    this.holder = next;
     return 0;
   }
 
-  private pinArea(area: Area, first: bigint, last: bigint, write: boolean, into: number[]): number {
-    if (write ? !area.write : !area.read) return -ERRNO.EPERM;
-    if (area.pages.source.kind === 'dma-buf') return -ERRNO.EINVAL;
-    if (first % PAGE !== BigInt((area.offset + Number(first - area.start)) % PAGE_SIZE)) return -ERRNO.EINVAL;
-    const hold = area.pages.pin(area.pageAt(first), area.pageAt(last));
-    if (typeof hold === 'number') return hold;
-    area.accesses.push({ access: this, hold, start: first });
-    for (const { physical, length } of hold.runs)
-      for (let at = 0; at < length; at += PAGE_SIZE) into.push(physical + at);
-    return 0;
+  private giveBack(area: Area, which: (hold: Hold) => boolean): void {
+    const index = area.accesses.findIndex(({ access, hold }) => access === this && which(hold));
+    if (index < 0) return;
+    area.pages.unpin(area.accesses[index]!.hold);
+    area.accesses.splice(index, 1);
   }
 
-  /** The areas of a range, which must be mapped without a gap, and the part of each. */
-  private areas(iova: bigint, length: bigint): { area: Area; first: bigint; last: bigint }[] | number {
+  /** Shows `use` each area of a range and the part of it, until there is an error, or a gap: ENOENT. */
+  private walk(
+    ioas: Ioas | undefined,
+    iova: bigint,
+    length: bigint,
+    use: (area: Area, first: bigint, last: bigint) => number,
+  ): number {
     if (length === 0n) return -ERRNO.EINVAL;
     const last = lastOf(iova, length);
     if (last === undefined) return -ERRNO.EOVERFLOW;
-    const parts: { area: Area; first: bigint; last: bigint }[] = [];
     let next = iova;
-    for (const area of this.ioas?.table.areas.within(iova, last) ?? []) {
-      if (area.start > next) return -ERRNO.ENOENT;
+    for (const area of ioas?.table.areas.within(iova, last) ?? []) {
+      if (area.start > next) break;
       const end = area.last < last ? area.last : last;
-      parts.push({ area, first: next, last: end });
+      const error = use(area, next, end);
+      if (error !== 0) return error;
       next = end + 1n;
     }
-    return next > last ? parts : -ERRNO.ENOENT;
+    return next > last ? 0 : -ERRNO.ENOENT;
   }
+}
+
+/** iopt_area_start_byte: where an IOVA of the area lies in its pages. */
+function startByte(area: Area, iova: bigint): number {
+  return area.offset + Number(iova - area.start);
+}
+
+/** EPERM for what the mapping does not allow, EINVAL for memory that the CPU must not touch. */
+function check(area: Area, write: boolean): number {
+  if (write ? !area.write : !area.read) return -ERRNO.EPERM;
+  return area.pages.source.kind === 'dma-buf' ? -ERRNO.EINVAL : 0;
 }

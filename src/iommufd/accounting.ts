@@ -9,20 +9,27 @@ import { ERRNO } from '../uapi/errno.ts';
 /** IOMMU_OPTION_RLIMIT_MODE: per user (0) or per process (1). */
 export type AccountMode = 'user' | 'mm';
 
-/** One payer: charges pages of one mapping source. */
+type ChargedMode = AccountMode | 'none';
+
+/** Charges pages of one mapping source to whoever pays for them. */
 export class Account {
-  private readonly mode: AccountMode | 'none';
-  process: Process;
+  private readonly mode: ChargedMode;
+  private process: Process;
   private pages = 0;
 
-  /** A process that may lock any amount of memory is charged nothing. */
-  constructor(process: Process, mode: AccountMode) {
+  private constructor(process: Process, mode: ChargedMode) {
     this.process = process;
-    this.mode = process.capabilities.has('CAP_IPC_LOCK') ? 'none' : mode;
+    this.mode = mode;
+  }
+
+  /** A process that may lock any amount of memory is charged nothing. */
+  static of(process: Process, mode: AccountMode): Account {
+    return new Account(process, process.capabilities.has('CAP_IPC_LOCK') ? 'none' : mode);
   }
 
   /** 0, or ENOMEM where RLIMIT_MEMLOCK does not allow so many more. */
   charge(pages: number): number {
+    if (pages === 0) return 0;
     const payer = this.payer(this.process);
     if (payer !== undefined) {
       if (payer.lockedPages + pages > limit(this.process)) return -ERRNO.ENOMEM;
@@ -40,20 +47,32 @@ export class Account {
     this.pages -= pages;
   }
 
-  /** IOMMU_IOAS_CHANGE_PROCESS: what is charged becomes `heir`'s; ENOMEM leaves it. */
-  handOver(heir: Process): number {
-    if (heir === this.process) return 0;
-    const { pages, process } = this;
-    const payer = this.payer(heir);
-    if (payer !== undefined && payer !== this.payer(process)) {
-      if (payer.lockedPages + pages > limit(heir)) return -ERRNO.ENOMEM;
-      payer.lockedPages += pages;
-      this.payer(process)!.lockedPages -= pages;
+  /**
+   * IOMMU_IOAS_CHANGE_PROCESS: what is charged becomes `heir`'s; ENOMEM leaves everything as it is. The new payer is
+   * charged before the old one is relieved, so that one user needs room for both (ioas.c: charge_current).
+   */
+  static handOver(accounts: readonly Account[], heir: Process): number {
+    const moving = accounts.filter(({ mode, process }) => mode !== 'none' && process !== heir);
+    const charged: Account[] = [];
+    for (const mode of ['user', 'mm'] as const) {
+      const total = new Account(heir, mode);
+      const error = total.charge(moving.reduce((sum, account) => sum + (account.mode === mode ? account.pages : 0), 0));
+      if (error !== 0) {
+        for (const undone of charged) undone.uncharge(undone.pages);
+        return error;
+      }
+      charged.push(total);
     }
-    process.pinnedPages -= pages;
-    heir.pinnedPages += pages;
-    this.process = heir;
+    for (const account of moving) account.inherit(heir);
     return 0;
+  }
+
+  /** `heir` has been charged: the old payer is relieved. */
+  private inherit(heir: Process): void {
+    const { pages } = this;
+    this.uncharge(pages);
+    this.process = heir;
+    this.pages = pages;
   }
 
   private payer(process: Process): { lockedPages: number } | undefined {

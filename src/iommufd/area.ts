@@ -15,7 +15,9 @@ export class Area implements Range {
   /** Held for page tables; present as long as the I/O page table has a domain. */
   hold: Hold | undefined;
   /** What kernel users have pinned, with whom to ask for it back. */
-  readonly accesses: { readonly access: Access; readonly hold: Hold; readonly start: bigint }[] = [];
+  readonly accesses: { readonly access: Access; readonly hold: Hold }[] = [];
+  /** Its unmapping has begun: kernel users get nothing of it any more. */
+  preventAccess = false;
   /** Hardware queues that live in this memory: it cannot go. */
   locks = 0;
 

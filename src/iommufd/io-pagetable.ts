@@ -45,21 +45,20 @@ export class IoPagetable {
     if (typeof start === 'number') return start;
     const areas: Area[] = [];
     let next = start;
+    let error = 0;
     for (const { pages, offset, length: bytes } of pieces) {
-      const error = this.checkPiece(pages, offset, prot);
+      error = this.checkPiece(pages, offset, prot);
+      if (error !== 0) break;
       const area = new Area({ start: next, last: next + bytes - 1n }, pages, offset, prot);
-      if (error === 0) {
-        this.areas.insert(area);
-        areas.push(area);
-      }
-      const filled = error === 0 ? this.fillAll(area) : error;
-      if (filled !== 0) {
-        for (const undone of areas) this.removeArea(undone);
-        return filled;
-      }
+      this.insertArea(area);
+      areas.push(area);
       next += bytes;
     }
-    return start;
+    // All places are taken before any page is pinned.
+    for (const area of areas) error ||= this.fillAll(area);
+    if (error === 0) return start;
+    for (const undone of areas) this.removeArea(undone);
+    return error;
   }
 
   /** iopt_get_pages: what lies behind [start, last] without a gap, piece by piece; else ENOENT. */
@@ -82,31 +81,41 @@ export class IoPagetable {
   unmap(start: bigint, last: bigint): { readonly error: number; readonly bytes: bigint } {
     let bytes = 0n;
     let tries = 0;
-    for (let area = this.areas.first(start, last); area !== undefined; area = this.areas.first(start, last)) {
-      if (area.start < start || area.last > last) return { error: -ERRNO.ENOENT, bytes };
+    let next = start;
+    for (let area = this.areas.first(next, last); area !== undefined; area = this.areas.first(next, last)) {
       if (area.locks > 0) return { error: -ERRNO.EBUSY, bytes };
+      if (area.start < next || area.last > last) return { error: -ERRNO.ENOENT, bytes };
+      if (area.start !== next) tries = 0;
+      next = area.start;
       if (area.accesses.length > 0) {
+        area.preventAccess = true;
+        for (const access of [...this.accesses]) access.unmap(area.start, area.length);
         if (++tries > UNMAP_TRIES) return { error: -ERRNO.EDEADLK, bytes };
-        for (const access of this.accesses) access.unmap(area.start, area.length);
         continue;
       }
-      tries = 0;
       bytes += area.length;
       this.removeArea(area);
+      if (area.last >= last) break;
+      // What a kernel user has meanwhile mapped behind it stays.
+      next = area.last + 1n;
     }
     return { error: 0, bytes };
   }
 
-  /** iopt_cut_iova: makes `last` the last byte of the area it is in; EINVAL where that cannot be. */
+  /**
+   * iopt_cut_iova: makes `last` the last byte of the area it is in. That its first byte cannot become one is no error:
+   * the unmap that follows finds the range too short.
+   */
   cut(last: bigint): number {
     const area = this.areas.first(last, last);
-    if (area === undefined || area.last === last) return 0;
+    if (area === undefined || area.last === last || area.start === last) return 0;
+    if (area.preventAccess) return -ERRNO.EBUSY;
+    if (area.pages.source.kind === 'dma-buf') return -ERRNO.EOPNOTSUPP;
     const at = last + 1n;
     const offset = area.offset + Number(at - area.start);
     if (misaligned(at, this.alignment) || misaligned(BigInt(offset), this.alignment)) return -ERRNO.EINVAL;
-    if (area.locks > 0) return -ERRNO.EBUSY;
-    if (area.accesses.length > 0 || (area.hold !== undefined && !this.hugePagesOff)) return -ERRNO.EINVAL;
-    if (area.pages.source.kind === 'dma-buf') return -ERRNO.EINVAL;
+    if (area.locks > 0 || area.accesses.length > 0) return -ERRNO.EINVAL;
+    if (area.hold !== undefined && !this.hugePagesOff) return -ERRNO.EINVAL;
     this.split(area, at, offset);
     return 0;
   }
@@ -223,10 +232,16 @@ export class IoPagetable {
     return 0;
   }
 
+  private insertArea(area: Area): void {
+    this.areas.insert(area);
+    area.pages.join(area, this);
+  }
+
   private removeArea(area: Area): void {
     if (area.hold !== undefined) for (const table of this.tables) unfill(table, area);
     this.letGo(area);
     this.areas.remove(area);
+    area.pages.leave(area);
   }
 
   private letGo(area: Area): void {
@@ -238,7 +253,7 @@ export class IoPagetable {
   private split(area: Area, at: bigint, offset: number): void {
     const upper = new Area({ start: at, last: area.last }, area.pages, offset, area);
     area.last = at - 1n;
-    this.areas.insert(upper);
+    this.insertArea(upper);
     if (area.hold === undefined) return;
     [area.hold, upper.hold] = area.pages.split(area.hold, area.lastPage);
     for (const table of this.tables) table.domain.split(Number(at));

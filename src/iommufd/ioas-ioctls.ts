@@ -91,6 +91,8 @@ export function protectionOf(flags: number): Protection | undefined {
   return prot.read || prot.write ? prot : undefined;
 }
 
+/** iopt_alloc_pages: what still leaves room for rounding up to pages. */
+export const MAX_LENGTH = U64_MAX - PAGE;
 export const MAP_FLAGS = FIXED_IOVA | WRITEABLE | READABLE;
 
 /** IOMMU_IOAS_MAP. */
@@ -122,11 +124,11 @@ export function mapUser(
   prot: Protection,
 ): bigint | number {
   if (address + length > U64_MAX) return -ERRNO.EOVERFLOW;
-  if (length === 0n) return -ERRNO.EINVAL;
+  if (length === 0n || length > MAX_LENGTH) return -ERRNO.EINVAL;
   const first = address - (address % PAGE);
   // An address beyond user memory is as unmapped as any; as a number it must only stay beyond.
   const source = userPages(caller, first < BigInt(TASK_SIZE) ? Number(first) : TASK_SIZE);
-  const pages = new Pages(source, first, prot.write, new Account(caller, context.accountMode));
+  const pages = new Pages(source, first, prot.write, Account.of(caller, context.accountMode));
   return ioas.table.map([{ pages, offset: Number(address % BigInt(PAGE_SIZE)), length }], iova, prot);
 }
 

@@ -1,6 +1,7 @@
 /** Where the memory behind a mapping comes from (struct iopt_pages: type): a process, a memory file, or a dma-buf. */
 import type { PinnedRun } from '../kernel/address-space.ts';
 import type { DmaBufExport } from '../kernel/dma-buf.ts';
+import type { FileReference } from '../kernel/file.ts';
 import type { MemFile } from '../kernel/memfd.ts';
 import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
@@ -14,6 +15,10 @@ export interface PageSource {
   release(run: PinnedRun): void;
   /** CPU access for kernel users of the mapping; false: EFAULT. */
   copy(offset: number, bytes: Uint8Array, write: boolean): boolean;
+  /** Somebody maps it; `revoked` is called if an exporter takes the memory away. */
+  open?(revoked: () => void): void;
+  /** Nobody maps it any more. */
+  close?(): void;
 }
 
 /** Memory of a process. Mapped device memory has no pages to pin here (GUP refuses VM_PFNMAP): a dma-buf is the way. */
@@ -32,28 +37,64 @@ export function userPages(process: Process, address: number): PageSource {
   };
 }
 
-/** A memory file. `start` is the offset of its first mapped page. */
-export function filePages(file: MemFile, start: number): PageSource {
+/** A memory file, held open. `start` is the offset of its first mapped page. */
+export function filePages(reference: FileReference, file: MemFile, start: number): PageSource {
   return {
     kind: 'file',
     pin: (offset, length) => file.pin(start + offset, length) ?? -ERRNO.EINVAL,
     keep: (run) => file.keep(run),
     release: (run) => file.unkeep(run),
     copy: (offset, bytes, write) => file.copy(start + offset, bytes, write),
+    open: () => reference.get(),
+    close: () => reference.put(),
   };
 }
 
-/** Memory of a device. There is nothing to pin and nothing the CPU may read. */
-export function dmaBufPages(buffer: DmaBufExport, start: number): PageSource {
-  return {
-    kind: 'dma-buf',
-    pin(offset, length) {
-      const physical = buffer.physical();
-      if (physical === undefined) return -ERRNO.ENODEV;
-      return [{ physical: physical + start + offset, length, charged: false }];
-    },
-    keep: () => {},
-    release: () => {},
-    copy: () => false,
-  };
+/** A file that is no memory: it is found out when pages are wanted (memfd_pin_folios). */
+export const NO_PAGES: PageSource = {
+  kind: 'file',
+  pin: () => -ERRNO.EINVAL,
+  keep: () => {},
+  release: () => {},
+  copy: () => false,
+};
+
+/** Memory of a device, its dma-buf held open. There is nothing to pin and nothing the CPU may read. */
+export class DmaBufPages implements PageSource {
+  readonly kind = 'dma-buf';
+  private readonly reference: FileReference;
+  private readonly buffer: DmaBufExport;
+  private readonly start: number;
+  private forget: (() => void) | undefined;
+
+  /** `start` is the offset of the first mapped page. */
+  constructor(reference: FileReference, buffer: DmaBufExport, start: number) {
+    this.reference = reference;
+    this.buffer = buffer;
+    this.start = start;
+  }
+
+  pin(offset: number, length: number): PinnedRun[] | number {
+    const physical = this.buffer.physical();
+    if (physical === undefined) return -ERRNO.ENODEV;
+    return [{ physical: physical + this.start + offset, length, charged: false }];
+  }
+
+  keep(): void {}
+
+  release(): void {}
+
+  copy(): boolean {
+    return false;
+  }
+
+  open(revoked: () => void): void {
+    this.reference.get();
+    this.forget = this.buffer.onRevoke(revoked);
+  }
+
+  close(): void {
+    this.forget?.();
+    this.reference.put();
+  }
 }

@@ -6,13 +6,20 @@
 import { PAGE_SIZE } from '../../sim/memory.ts';
 import type { PinnedRun } from '../kernel/address-space.ts';
 import type { Account } from './accounting.ts';
+import type { Area } from './area.ts';
 import type { PageSource } from './page-source.ts';
 
 /** Pages `first` to `last`, held by a page table or a kernel user. */
 export interface Hold {
   readonly first: number;
   readonly last: number;
-  readonly runs: readonly PinnedRun[];
+  /** Nothing, if the memory was taken away. */
+  runs: readonly PinnedRun[];
+}
+
+/** An I/O page table, as far as its areas' pages know it. */
+interface AreaTable {
+  revoke(area: Area): void;
 }
 
 export class Pages {
@@ -22,6 +29,9 @@ export class Pages {
   readonly origin: bigint;
   readonly account: Account;
   private readonly holds = new Set<Hold>();
+  /** Who maps them, in which I/O page table. */
+  private readonly areas = new Map<Area, AreaTable>();
+  private revoked = false;
 
   constructor(source: PageSource, origin: bigint, writable: boolean, account: Account) {
     this.source = source;
@@ -30,9 +40,21 @@ export class Pages {
     this.account = account;
   }
 
+  /** `area` maps them from now on. */
+  join(area: Area, table: AreaTable): void {
+    if (this.areas.size === 0) this.source.open?.(() => this.revoke());
+    this.areas.set(area, table);
+  }
+
+  /** `area` maps them no more; with the last area the source is let go (iopt_release_pages). */
+  leave(area: Area): void {
+    if (this.areas.delete(area) && this.areas.size === 0) this.source.close?.();
+  }
+
   /** Pins pages `first` to `last`; a negated errno leaves nothing pinned. */
   pin(first: number, last: number): Hold | number {
     const runs: PinnedRun[] = [];
+    if (this.revoked) return this.held({ first, last, runs });
     let fresh = 0;
     for (let page = first; page <= last; ) {
       const known = this.holding(page);
@@ -49,9 +71,7 @@ export class Pages {
     const error = this.source.kind === 'dma-buf' ? 0 : this.account.charge(fresh);
     if (error !== 0) return error;
     for (const run of runs) this.source.keep(run);
-    const hold = { first, last, runs };
-    this.holds.add(hold);
-    return hold;
+    return this.held({ first, last, runs });
   }
 
   unpin(hold: Hold): void {
@@ -79,6 +99,21 @@ export class Pages {
     for (const run of hold.runs) this.source.release(run);
     this.holds.delete(hold);
     return [lower, upper];
+  }
+
+  private held(hold: Hold): Hold {
+    this.holds.add(hold);
+    return hold;
+  }
+
+  /**
+   * The exporter takes the memory away: it goes from every page table, and does not come back to these mappings even if
+   * the exporter has it again (iopt_revoke_notify).
+   */
+  private revoke(): void {
+    this.revoked = true;
+    for (const hold of this.holds) hold.runs = [];
+    for (const [area, table] of this.areas) table.revoke(area);
   }
 
   private holding(page: number): Hold | undefined {

@@ -14,7 +14,7 @@ export interface Space {
   readonly areas: Ranges<Range>;
   /** In order of start; regions of several owners may overlap. */
   readonly reserved: readonly Range[];
-  /** IOAS_ALLOW_IOVAS; empty: everything. */
+  /** IOAS_ALLOW_IOVAS, disjoint and in order; empty: everything. */
   readonly allowed: readonly Range[];
   readonly alignment: bigint;
 }
@@ -27,7 +27,7 @@ export function chooseIova(space: Space, address: bigint, length: bigint): bigin
   alignment = min(alignment, HUGE_PAGE);
   if (alignment < space.alignment) return -ERRNO.EINVAL;
   const fits = (hole: Range): bigint | undefined => placeIn(hole, length, alignment, address % PAGE);
-  const allowed = space.allowed.length === 0 ? [{ start: FIRST, last: LAST }] : clipped(space.allowed);
+  const allowed = space.allowed.length === 0 ? [{ start: FIRST, last: LAST }] : windows(space.allowed);
   for (const window of allowed) {
     if (fits(window) === undefined) continue;
     for (const hole of holes(space.areas.within(window.start, window.last), window.start, window.last)) {
@@ -43,15 +43,21 @@ export function chooseIova(space: Space, address: bigint, length: bigint): bigin
 
 /** __alloc_iova_check_range: the aligned start, with the offset of the memory within its page kept. */
 function placeIn({ start, last }: Range, length: bigint, alignment: bigint, pageOffset: bigint): bigint | undefined {
-  if (last - start < length - 1n) return undefined;
   const aligned = ((start + alignment - 1n) & -alignment) | pageOffset;
   return aligned >= last || last - aligned < length - 1n ? undefined : aligned;
 }
 
-function clipped(ranges: readonly Range[]): Range[] {
-  return ranges
-    .map(({ start, last }) => ({ start: start < FIRST ? FIRST : start, last: last > LAST ? LAST : last }))
-    .filter(({ start, last }) => start <= last);
+/** What is both allowed and tried; ranges that touch are one window (interval_tree_span_iter). */
+function windows(allowed: readonly Range[]): Range[] {
+  const list: { readonly start: bigint; last: bigint }[] = [];
+  for (const { start, last } of allowed) {
+    const window = { start: start < FIRST ? FIRST : start, last: last > LAST ? LAST : last };
+    const before = list.at(-1);
+    if (window.start > window.last) continue;
+    if (before !== undefined && before.last + 1n === window.start) before.last = window.last;
+    else list.push(window);
+  }
+  return list;
 }
 
 function min(a: bigint, b: bigint): bigint {

@@ -55,9 +55,9 @@ export class MemFile implements OpenFile {
     this.memory.free(this.extent);
   }
 
-  /** Physical runs of [offset, offset + length); undefined beyond the end. */
+  /** Physical runs of whole pages from `offset` on; undefined if the last ends beyond the file (memfd_pin_folios). */
   pin(offset: number, length: number): PinnedRun[] | undefined {
-    if (offset + length > this.extent.length) return undefined;
+    if (offset + length > this.length) return undefined;
     return [{ physical: this.extent.start + offset, length, charged: true }];
   }
 

@@ -1,5 +1,6 @@
-/** Export of BAR ranges as dma-bufs (vfio_pci_dmabuf.c: vfio_pci_core_feature_dma_buf). Importers are yet to come. */
+/** Export of BAR ranges as dma-bufs (vfio_pci_dmabuf.c: vfio_pci_core_feature_dma_buf). */
 import { PAGE_SIZE } from '../../sim/memory.ts';
+import type { DmaBufExport, DmaBufFile } from '../kernel/dma-buf.ts';
 import type { OpenFile } from '../kernel/file.ts';
 import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
@@ -19,19 +20,48 @@ export interface BarRange {
 }
 
 /** One exported buffer. It outlives the device's close, revoked. */
-export class DmaBuf implements OpenFile {
+export class DmaBuf implements OpenFile, DmaBufFile {
   readonly name = 'anon_inode:dmabuf';
   readonly bar: number;
   readonly ranges: readonly BarRange[];
-  revoked: boolean;
+  readonly dmaBuf: DmaBufExport;
+  private taken: boolean;
   private readonly owner: DmaBufs;
+  private readonly listeners = new Set<() => void>();
 
-  constructor(owner: DmaBufs, bar: number, ranges: readonly BarRange[], revoked: boolean) {
+  /** `base` is the address of the BAR. */
+  constructor(owner: DmaBufs, bar: number, base: number, ranges: readonly BarRange[], revoked: boolean) {
     this.owner = owner;
     this.bar = bar;
     this.ranges = ranges;
-    this.revoked = revoked;
+    this.taken = revoked;
+    this.dmaBuf = {
+      size: ranges.reduce((sum, { length }) => sum + length, 0),
+      contiguous: ranges.length === 1,
+      physical: () => (this.taken ? undefined : base + ranges[0]!.offset),
+      onRevoke: (listener) => {
+        this.listeners.add(listener);
+        return () => this.listeners.delete(listener);
+      },
+    };
   }
+
+  get revoked(): boolean {
+    return this.taken;
+  }
+
+  /** Takes the memory away from importers, or has it for new ones. */
+  move(revoked: boolean): void {
+    if (this.taken === revoked) return;
+    this.taken = revoked;
+    if (revoked) for (const listener of this.listeners) listener();
+  }
+
+  /** How many importers are to be told. */
+  get importers(): number {
+    return this.listeners.size;
+  }
+
   release(): void {
     this.owner.forget(this);
   }
@@ -43,7 +73,7 @@ export class DmaBufs {
 
   /** vfio_pci_dma_buf_move. */
   move(revoked: boolean): void {
-    for (const buffer of this.all) buffer.revoked = revoked;
+    for (const buffer of this.all) buffer.move(revoked);
   }
 
   /** vfio_pci_dma_buf_cleanup: at close the buffers become shells. */
@@ -84,7 +114,7 @@ export function vfio_pci_core_feature_dma_buf(
   if (bar > PCI_REGION.BAR5 || core.bars.map[bar]! < 0) return -ERRNO.ENODEV;
   const ranges = readRanges(core, caller, argument + device_feature_dma_buf.size, count, bar);
   if (typeof ranges === 'number') return ranges;
-  const buffer = new DmaBuf(dmaBufs, bar, ranges, !__vfio_pci_memory_enabled(core));
+  const buffer = new DmaBuf(dmaBufs, bar, core.pdev.resources[bar]!.start, ranges, !__vfio_pci_memory_enabled(core));
   const fd = caller.install(buffer);
   if (fd >= 0) dmaBufs.add(buffer);
   return fd;

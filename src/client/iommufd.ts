@@ -1,0 +1,171 @@
+/** /dev/iommu and the devices bound to it, for programs: a thin, typed layer over the door. Errors stay negated errnos. */
+import { bytesOf } from '../kernel/bytes.ts';
+import type { Process } from '../kernel/process.ts';
+import { IOAS_MAP_FLAG, IOMMU, IOMMUFD_STRUCTS, iommu_iova_range } from '../uapi/iommufd.ts';
+import type { Layout } from '../uapi/layout.ts';
+import { device_attach_iommufd_pt, device_bind_iommufd, device_detach_iommufd_pt, VFIO } from '../uapi/vfio.ts';
+import { DeviceClient } from './device.ts';
+import { Scratch } from './scratch.ts';
+
+/** A number of up to 64 bits. */
+export type Value = number | bigint;
+export type IommufdCall = keyof typeof IOMMU;
+/** First and last IOVA. */
+export type IovaRange = readonly [start: bigint, last: bigint];
+
+const { FIXED_IOVA, READABLE, WRITEABLE } = IOAS_MAP_FLAG;
+const ALL = 0xffff_ffff_ffff_ffffn;
+/** Where lists that an argument points to are in the scratch memory. */
+const LIST_AT = 1024;
+const LIST_ROOM = 512;
+
+/** An open /dev/iommu. */
+export class IommufdClient {
+  readonly process: Process;
+  readonly scratch: Scratch;
+  readonly fd: number;
+  private answer: DataView;
+
+  /** `path` can be /dev/vfio/vfio where that is an iommufd. */
+  constructor(process: Process, path = '/dev/iommu', scratch = new Scratch(process)) {
+    this.process = process;
+    this.scratch = scratch;
+    this.fd = process.open(path);
+    this.answer = new DataView(new ArrayBuffer(0));
+  }
+
+  /**
+   * Any ioctl, by the names of its fields; those not named are 0, and `size` is the whole struct's unless given. What
+   * comes back is read with {@link field}.
+   */
+  call(name: IommufdCall, fields: Readonly<Record<string, Value>>, size?: number): number {
+    const struct = IOMMUFD_STRUCTS[name];
+    const view = this.scratch.begin(struct.size);
+    for (const [field, value] of Object.entries({ size: size ?? struct.size, ...fields }))
+      put(view, struct, field, value);
+    const result = this.process.ioctl(this.fd, IOMMU[name], this.scratch.put(struct.size));
+    this.answer = this.scratch.take(struct.size);
+    return result;
+  }
+
+  /** A field of the struct as the last {@link call}, which was of the same name, left it. */
+  field(name: IommufdCall, field: string): number {
+    const { offset, size } = fieldOf(IOMMUFD_STRUCTS[name], field);
+    return size === 8 ? Number(this.answer.getBigUint64(offset, true)) : this.answer.getUint32(offset, true);
+  }
+
+  destroy(id: number): number {
+    return this.call('DESTROY', { id });
+  }
+
+  /** The new address space's id. */
+  allocIoas(): number {
+    return this.call('IOAS_ALLOC', {}) || this.field('IOAS_ALLOC', 'out_ioas_id');
+  }
+
+  /** Maps memory of the process at `iova`, or where the kernel likes; the IOVA. */
+  map(ioas: number, address: Value, length: Value, iova?: Value, flags = READABLE | WRITEABLE): number {
+    const where = iova === undefined ? { flags } : { flags: flags | FIXED_IOVA, iova };
+    return (
+      this.call('IOAS_MAP', { ioas_id: ioas, user_va: address, length, ...where }) || this.field('IOAS_MAP', 'iova')
+    );
+  }
+
+  /** As {@link map}, of a memory file or a dma-buf. */
+  mapFile(ioas: number, fd: number, start: Value, length: Value, iova?: Value, flags = READABLE | WRITEABLE): number {
+    const where = iova === undefined ? { flags } : { flags: flags | FIXED_IOVA, iova };
+    return (
+      this.call('IOAS_MAP_FILE', { ioas_id: ioas, fd, start, length, ...where }) || this.field('IOAS_MAP_FILE', 'iova')
+    );
+  }
+
+  /** Maps in `to` what `from` has at `source`; the IOVA in `to`. */
+  copy(to: number, from: number, source: Value, length: Value, iova?: Value, flags = READABLE | WRITEABLE): number {
+    const where = iova === undefined ? { flags } : { flags: flags | FIXED_IOVA, dst_iova: iova };
+    const fields = { dst_ioas_id: to, src_ioas_id: from, src_iova: source, length, ...where };
+    return this.call('IOAS_COPY', fields) || this.field('IOAS_COPY', 'dst_iova');
+  }
+
+  /** The bytes that were unmapped. */
+  unmap(ioas: number, iova: Value, length: Value): number {
+    return this.call('IOAS_UNMAP', { ioas_id: ioas, iova, length }) || this.field('IOAS_UNMAP', 'length');
+  }
+
+  unmapAll(ioas: number): number {
+    return this.unmap(ioas, 0, ALL);
+  }
+
+  /** Where mappings may lie, in units of how many bytes. */
+  ranges(ioas: number, room = 16): { readonly ranges: readonly IovaRange[]; readonly alignment: number } | number {
+    const list = this.scratch.address + LIST_AT;
+    const error = this.call('IOAS_IOVA_RANGES', { ioas_id: ioas, num_iovas: room, allowed_iovas: list });
+    if (error !== 0) return error;
+    const count = this.field('IOAS_IOVA_RANGES', 'num_iovas');
+    const bytes = this.process.memory.read(list, count * iommu_iova_range.size)!;
+    const view = new DataView(bytes.buffer);
+    const ranges = Array.from({ length: count }, (_, i): IovaRange => {
+      const at = i * iommu_iova_range.size;
+      return [view.getBigUint64(at, true), view.getBigUint64(at + 8, true)];
+    });
+    return { ranges, alignment: this.field('IOAS_IOVA_RANGES', 'out_iova_alignment') };
+  }
+
+  /** Replaces the list of ranges for automatic placement; at most 512. */
+  allow(ioas: number, ranges: readonly IovaRange[]): number {
+    if (ranges.length > LIST_ROOM) throw new Error(`there is room for ${LIST_ROOM} ranges`);
+    const list = this.scratch.address + LIST_AT;
+    this.process.memory.write(list, new Uint8Array(new BigUint64Array(ranges.flat()).buffer));
+    return this.call('IOAS_ALLOW_IOVAS', { ioas_id: ioas, num_iovas: ranges.length, allowed_iovas: list });
+  }
+
+  /** Opens and binds the device vfioN; the device, and its id here. */
+  open(vfioN: string): { readonly device: DeviceClient; readonly id: number } | number {
+    const fd = this.process.open(`/dev/vfio/devices/${vfioN}`);
+    if (fd < 0) return fd;
+    const id = this.bind(fd);
+    if (id >= 0) return { device: new DeviceClient(this.process, fd, this.scratch), id };
+    this.process.close(fd);
+    return id;
+  }
+
+  /** VFIO_DEVICE_BIND_IOMMUFD: the device's id. */
+  bind(device: number): number {
+    return this.deviceCall(device, VFIO.DEVICE_BIND_IOMMUFD, device_bind_iommufd, { iommufd: this.fd }, 'out_devid');
+  }
+
+  /** VFIO_DEVICE_ATTACH_IOMMUFD_PT: the id of the page table. */
+  attach(device: number, ptId: number): number {
+    return this.deviceCall(device, VFIO.DEVICE_ATTACH_IOMMUFD_PT, device_attach_iommufd_pt, { pt_id: ptId }, 'pt_id');
+  }
+
+  /** VFIO_DEVICE_DETACH_IOMMUFD_PT. */
+  detach(device: number): number {
+    return this.deviceCall(device, VFIO.DEVICE_DETACH_IOMMUFD_PT, device_detach_iommufd_pt, {});
+  }
+
+  private deviceCall(
+    device: number,
+    command: number,
+    struct: Layout,
+    fields: Readonly<Record<string, Value>>,
+    out?: string,
+  ): number {
+    const view = this.scratch.begin(struct.size);
+    for (const [field, value] of Object.entries({ argsz: struct.size, ...fields })) put(view, struct, field, value);
+    const result = this.process.ioctl(device, command, this.scratch.put(struct.size));
+    if (result < 0 || out === undefined) return result;
+    return this.scratch.take(struct.size).getUint32(fieldOf(struct, out).offset, true);
+  }
+}
+
+function fieldOf(struct: Layout, name: string): { readonly offset: number; readonly size: number } {
+  const field = struct.fields.find((candidate) => candidate.name === name);
+  if (field === undefined) throw new Error(`struct ${struct.name} has no ${name}`);
+  return field;
+}
+
+function put(view: DataView, struct: Layout, name: string, value: Value): void {
+  const { offset, size } = fieldOf(struct, name);
+  const bits = BigInt.asUintN(8 * size, BigInt(value));
+  for (let i = 0; i < size; i++) bytesOf(view)[offset + i] = Number((bits >> BigInt(8 * i)) & 0xffn);
+}
