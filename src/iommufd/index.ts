@@ -5,7 +5,7 @@
 export { Access } from './access.ts';
 export { Context, type IommufdParameters } from './context.ts';
 export { IommufdDevice } from './device.ts';
-export { type FaultGroup, FaultQueue, type PageRequest } from './fault-queue.ts';
+export { type FaultGroup, FaultQueue } from './fault-queue.ts';
 export { IommufdFile } from './file.ts';
 export { Ioas } from './ioas.ts';
 export { createCompatIoas, setNoIommu } from './vfio-compat.ts';
