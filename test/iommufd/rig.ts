@@ -2,6 +2,7 @@
 import type { FunctionDescription, IommuDescription, MachineDescription } from '../../sim/pci/description.ts';
 import type { DevicePorts } from '../../sim/pci/model.ts';
 import { COMMAND, PCI } from '../../sim/pci/registers.ts';
+import { enableSriov } from '../../src/kernel/pci/sriov.ts';
 import type { Process } from '../../src/kernel/process.ts';
 import { Machine } from '../../src/machine/machine.ts';
 import { HWPT_ALLOC_FLAG, IOMMU, IOMMUFD_STRUCTS, iommu_hwpt_pgfault } from '../../src/uapi/iommufd.ts';
@@ -35,7 +36,7 @@ const accelerator = plain(0x10, {
   sriov: { totalVfs: 2, offset: 0x10, stride: 1, vf: plain(0x11, { bars: [] }) },
 });
 
-/** Reads a tag from its registers: what the accelerator has, and a driver binds to. */
+/** The one with PASIDs and page requests. */
 export const ACCELERATOR = '0000:01:00.0';
 /** Its first VF, once made. */
 export const VF = '0000:01:02.0';
@@ -298,11 +299,12 @@ export class Rig extends User {
     return new Device(user, fd, (device.function.model as Probe).ports);
   }
 
-  /** The first VF of the accelerator, which the host's administrator makes. */
+  /** The first VF of the accelerator, made by a host driver that keeps the PF. */
   vf(): string {
-    this.echo('vfio-pci', `/sys/bus/pci/devices/${ACCELERATOR}/driver_override`);
-    this.echo(ACCELERATOR, '/sys/bus/pci/drivers_probe');
-    this.echo('1', `/sys/bus/pci/devices/${ACCELERATOR}/sriov_numvfs`);
+    const { kernel } = this.machine;
+    const pf = kernel.bus.devices.get(ACCELERATOR)!;
+    pf.sriovDriversAutoprobe = false;
+    kernel.run(enableSriov(pf, 1));
     return VF;
   }
 
