@@ -231,8 +231,10 @@ describe('requests whose attachment goes', () => {
   test.each([
     ['detached', ({ device }: ReturnType<typeof rigged>) => device.detach()],
     ['attached elsewhere', ({ device, ioas }: ReturnType<typeof rigged>) => device.attach(ioas)],
-    ['attached to another page table of the queue', ({ device, table }: ReturnType<typeof rigged>) =>
-      device.attach(table())],
+    [
+      'attached to another page table of the queue',
+      ({ device, table }: ReturnType<typeof rigged>) => device.attach(table()),
+    ],
   ])('are answered "invalid" when the device is %s, read or not', (_, leave) => {
     const rig = rigged();
     rig.ask(1);

@@ -168,10 +168,7 @@ export class User {
   }
 
   put(address: number, ...values: (number | bigint)[]): void {
-    this.process.memory.write(
-      address,
-      new Uint8Array(BigUint64Array.from(values, (value) => BigInt(value)).buffer),
-    );
+    this.process.memory.write(address, new Uint8Array(BigUint64Array.from(values, (value) => BigInt(value)).buffer));
   }
 
   /** What GET_DIRTY_BITMAP sets in a bitmap that was zero, as the numbers of its bits; or a negated errno. */

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ERRNO } from '../../src/uapi/errno.ts';
-import { HWPT_ALLOC_FLAG, HWPT_DATA, HWPT_INVALIDATE_DATA, VIOMMU_TYPE } from '../../src/uapi/iommufd.ts';
+import { HWPT_ALLOC_FLAG, HWPT_DATA, HWPT_INVALIDATE_DATA, IOMMU, VIOMMU_TYPE } from '../../src/uapi/iommufd.ts';
 import { ACCELERATOR, type Fields, PLAIN, Rig, UNMAPPED } from './rig.ts';
 
 const { ARM_SMMUV3, TEGRA241_CMDQV } = VIOMMU_TYPE;
@@ -135,7 +135,8 @@ describe('VDEVICE_ALLOC', () => {
     const { rig, device, viommu, vdevice } = rigged();
     const id = vdevice(1);
     expect(rig.destroy(viommu)).toBe(-ERRNO.EBUSY);
-    const make = (fields: Fields): number => rig.call('VDEVICE_ALLOC', { viommu_id: viommu, dev_id: device.id, ...fields });
+    const make = (fields: Fields): number =>
+      rig.call('VDEVICE_ALLOC', { viommu_id: viommu, dev_id: device.id, ...fields });
     expect([make({ viommu_id: 99 }), make({ dev_id: 99 }), make({ viommu_id: device.id })]).toEqual(
       new Array(3).fill(-ERRNO.ENOENT),
     );
@@ -228,12 +229,14 @@ describe('INVALIDATE', () => {
   // covers: IF22
   test('is EFAULT where the count cannot be written back, though the entries were handled', () => {
     const { rig, hwpt } = nestedOnVtd();
-    const address = rig.process.memory.allocate(0x1000);
-    const readOnly = rig.process.memory.allocate(0x1000, { read: true, write: false });
-    expect(rig.process.memory.write(readOnly, Uint8Array.of(1))).toBe(false);
-    expect(rig.process.ioctl(rig.fd, 0x3b8d, readOnly)).toBe(-ERRNO.EINVAL);
-    rig.put(address, 32n | (BigInt(hwpt) << 32n));
-    expect(rig.process.ioctl(rig.fd, 0x3b8d, address)).toBe(0);
+    const { process } = rig;
+    const file = process.memfd(0x1000);
+    const [writable, readOnly] = [true, false].map((write) =>
+      process.mmap(file, 0, 0x1000, { read: true, write, shared: true }),
+    ) as [number, number];
+    rig.put(writable, 32n | (BigInt(hwpt) << 32n));
+    const answers = [readOnly, writable].map((address) => process.ioctl(rig.fd, IOMMU.HWPT_INVALIDATE, address));
+    expect(answers).toEqual([-ERRNO.EFAULT, 0]);
   });
 
   // covers: IF22
