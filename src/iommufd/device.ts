@@ -1,18 +1,15 @@
 /** Devices bound to an iommufd (device.c): the right to their DMA, and what it is translated by. */
 import type { Iommu } from '../../sim/iommu/iommu.ts';
-import { EXT_CAP, PASID } from '../../sim/pci/registers.ts';
 import type { IommuGroup, ReservedRegion } from '../kernel/iommu-group.ts';
-import type { PageFaultHandler } from '../kernel/page-faults.ts';
 import type { PciDevice } from '../kernel/pci/device.ts';
-import { pageRequestsEnabled } from '../kernel/pci/translation-services.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import type { Context } from './context.ts';
-import type { FaultQueue, FaultSource } from './fault-queue.ts';
-import { type GroupAttachments, NO_PASID } from './group-attachments.ts';
+import type { GroupAttachments } from './group-attachments.ts';
 import type { AnyHwpt } from './hwpt.ts';
 import { allocateHwpt } from './hwpt-alloc.ts';
 import type { Ioas } from './ioas.ts';
 import type { IommufdObject } from './object.ts';
+import { NO_PASID, pasidsOf } from './translation.ts';
 import type { Vdevice } from './vdevice.ts';
 
 type Attach = (hwpt: AnyHwpt) => { readonly left: AnyHwpt | undefined } | number;
@@ -90,60 +87,9 @@ export class IommufdDevice implements IommufdObject {
     if (hwpt !== undefined) this.put(hwpt);
   }
 
-  /** iommufd_hwpt_attach_device: points the group's translation at the page table, and its page requests. */
-  program(pasid: number, hwpt: AnyHwpt, handle: FaultSource): number {
-    const { group } = this;
-    if (group.devices.some((member) => member.resetting)) return -ERRNO.EBUSY;
-    if (hwpt.iommu !== this.iommu) return -ERRNO.EINVAL;
-    if (hwpt.fault !== undefined) {
-      const error = this.checkPageRequests();
-      if (error !== 0) return error;
-    }
-    if (hwpt.refused !== 0) return hwpt.refused;
-    if (pasid === NO_PASID) group.attach(hwpt.domain);
-    else {
-      const users = this.pasidUsers(pasid);
-      if (typeof users === 'number') return users;
-      for (const { function: fn } of users) this.iommu.attachPasid(fn.aliasId, pasid, hwpt.domain);
-    }
-    this.routeFaults(pasid, hwpt.fault, handle);
-    return 0;
-  }
-
-  unprogram(pasid: number): void {
-    if (pasid === NO_PASID) this.group.detach();
-    else for (const { function: fn } of this.group.devices) this.iommu.attachPasid(fn.aliasId, pasid, undefined);
-    this.routeFaults(pasid, undefined, undefined);
-  }
-
   /** dev->iommu->max_pasids: 0 unless the device and its IOMMU have PASIDs. */
   get maxPasids(): number {
     return this.pci === undefined || !this.iommu.features.pasid ? 0 : pasidsOf(this.pci);
-  }
-
-  /**
-   * iommu_attach_device_pasid: all devices of the group that have PASIDs, and are thus programmed. One without any only
-   * has the attachment recorded.
-   */
-  private pasidUsers(pasid: number): readonly PciDevice[] | number {
-    if (!this.iommu.features.pasid) return [];
-    const able = this.group.devices.filter((member) => pasidsOf(member) > 0);
-    return able.some((member) => pasid >= pasidsOf(member)) ? -ERRNO.EINVAL : able;
-  }
-
-  /** A VF's page requests come to its PF, which this kernel does not route to a user; intel_iommu_enable_iopf. */
-  private checkPageRequests(): number {
-    const { pci } = this;
-    if (pci?.physfn !== undefined && pci.physfn.extendedCapability(EXT_CAP.PRI) !== 0) return -ERRNO.EINVAL;
-    return pci !== undefined && pageRequestsEnabled(pci) ? 0 : -ERRNO.ENODEV;
-  }
-
-  private routeFaults(pasid: number, queue: FaultQueue | undefined, source: FaultSource | undefined): void {
-    const { devices, pageFaults } = this.group;
-    const handler: PageFaultHandler | undefined =
-      queue && source && ((requests, respond) => queue.report({ source, requests, respond }));
-    for (const { function: fn } of devices)
-      pageFaults.handle(fn.aliasId, pasid === NO_PASID ? undefined : pasid, handler);
   }
 
   /** iommufd_device_change_pt. */
@@ -187,10 +133,3 @@ export class IommufdDevice implements IommufdObject {
 }
 
 const AUTOMATIC = { automatic: true, nestParent: false, dirtyTracking: false, pasid: false } as const;
-
-/** pci_max_pasids: by the width in the PASID capability, which a VF shares with its PF (PCIe 7.8.9.2). */
-function pasidsOf(pci: PciDevice): number {
-  const owner = pci.physfn ?? pci;
-  const at = owner.extendedCapability(EXT_CAP.PASID);
-  return at === 0 ? 0 : 2 ** ((owner.readConfig(at + PASID.CAP, 2) >>> 8) & 0x1f);
-}

@@ -9,9 +9,7 @@ import type { Context } from './context.ts';
 import type { IommufdDevice } from './device.ts';
 import type { FaultSource } from './fault-queue.ts';
 import type { AnyHwpt } from './hwpt.ts';
-
-/** IOMMU_NO_PASID: the requests of the function itself. */
-export const NO_PASID = 0;
+import { NO_PASID, program, unprogram } from './translation.ts';
 
 interface Attachment {
   hwpt: AnyHwpt;
@@ -53,7 +51,7 @@ export class GroupAttachments {
     if (reserved !== 0) return reserved;
     if (known === undefined) {
       const handle = { deviceId: device.id };
-      const error = this.checkPasid(pasid, hwpt) || device.program(pasid, hwpt, handle);
+      const error = this.checkPasid(pasid, hwpt) || program(this.group, device.pci, pasid, hwpt, handle);
       if (error !== 0) {
         if (pasid === NO_PASID) unreserve(device, hwpt);
         return error;
@@ -74,7 +72,7 @@ export class GroupAttachments {
     const reserved = moves ? this.reserveAll(known, hwpt) : 0;
     if (reserved !== 0) return reserved;
     const handle = { deviceId: device.id };
-    const error = this.checkPasid(pasid, hwpt) || device.program(pasid, hwpt, handle);
+    const error = this.checkPasid(pasid, hwpt) || program(this.group, device.pci, pasid, hwpt, handle);
     if (error !== 0) {
       if (moves) for (const member of known.devices) unreserve(member, hwpt);
       return error;
@@ -95,7 +93,7 @@ export class GroupAttachments {
     if (known === undefined || !known.devices.delete(device)) return undefined;
     if (known.devices.size === 0) {
       this.attachments.delete(pasid);
-      device.unprogram(pasid);
+      unprogram(this.group, pasid);
       known.hwpt.fault?.cancel(known.handle);
     }
     if (pasid === NO_PASID) unreserve(device, known.hwpt);

@@ -6,7 +6,7 @@
 import type { Task } from '../../sim/scheduler.ts';
 import { IommufdFile } from '../iommufd/file.ts';
 import { viewOf } from '../kernel/bytes.ts';
-import type { OpenFile, Result } from '../kernel/file.ts';
+import type { OpenFile } from '../kernel/file.ts';
 import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { ATTACH_FLAG, device_attach_iommufd_pt, device_bind_iommufd, device_detach_iommufd_pt } from '../uapi/vfio.ts';

@@ -151,15 +151,15 @@ describe('GET_DIRTY_BITMAP', () => {
   // covers: IF21
   test('a bit can stand for less than a page, more, or by the lowest bit of a size that is no power of two', () => {
     const { rig, device, hwpt, track } = rigged();
-    const after = (pageSize: number): number[] | number => {
+    const shown = (pageSize: number): number[] | number => {
       track();
       device.writes(M + 0x3000);
       return rig.dirty(hwpt, M, 0x1_0000, pageSize);
     };
-    expect(after(0x400)).toEqual([12, 13, 14, 15]);
-    expect(after(0x2000)).toEqual([1]);
-    expect(after(0x3000)).toEqual([3]);
-    expect(after(0x1_0000)).toEqual([0]);
+    expect(shown(0x400)).toEqual([12, 13, 14, 15]);
+    expect(shown(0x2000)).toEqual([1]);
+    expect(shown(0x3000)).toEqual([3]);
+    expect(shown(0x1_0000)).toEqual([0]);
   });
 
   // covers: IF21

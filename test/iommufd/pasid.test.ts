@@ -9,7 +9,7 @@ const { PASID } = HWPT_ALLOC_FLAG;
 function rigged(name: string = ACCELERATOR) {
   const rig = new Rig();
   const device = rig.device(name);
-  const table = (flags = PASID) => {
+  const table = (flags: number = PASID) => {
     const ioas = rig.ioas();
     const memory = rig.allocate(0x1000);
     rig.map(ioas, 0x1_0000, memory, 0x1000);
