@@ -21,14 +21,15 @@ export function program(
 ): number {
   if (group.devices.some((member) => member.resetting)) return -ERRNO.EBUSY;
   if (hwpt.iommu !== group.iommu) return -ERRNO.EINVAL;
-  const refused = hwpt.fault === undefined ? 0 : checkPageRequests(pci);
-  if (refused !== 0 || hwpt.refused !== 0) return refused || hwpt.refused;
+  // A VF's page requests come to its PF, which this kernel does not route to a user.
+  if (hwpt.fault !== undefined && pci?.physfn?.extendedCapability(EXT_CAP.PRI)) return -ERRNO.EINVAL;
+  const users = pasid === NO_PASID ? group.devices : pasidUsers(group, pasid);
+  if (typeof users === 'number') return users;
+  // intel_iommu_enable_iopf.
+  if (hwpt.fault !== undefined && !users.every(pageRequestsEnabled)) return -ERRNO.ENODEV;
+  if (hwpt.refused !== 0 && users.length > 0) return hwpt.refused;
   if (pasid === NO_PASID) group.attach(hwpt.domain);
-  else {
-    const users = pasidUsers(group, pasid);
-    if (typeof users === 'number') return users;
-    for (const { function: fn } of users) group.iommu.attachPasid(fn.aliasId, pasid, hwpt.domain);
-  }
+  else for (const { function: fn } of users) group.iommu.attachPasid(fn.aliasId, pasid, hwpt.domain);
   routeFaults(group, pasid, hwpt.fault, source);
   return 0;
 }
@@ -55,12 +56,6 @@ function pasidUsers(group: IommuGroup, pasid: number): readonly PciDevice[] | nu
   if (!group.iommu.features.pasid) return [];
   const able = group.devices.filter((member) => pasidsOf(member) > 0);
   return able.some((member) => pasid >= pasidsOf(member)) ? -ERRNO.EINVAL : able;
-}
-
-/** A VF's page requests come to its PF, which this kernel does not route to a user; intel_iommu_enable_iopf. */
-function checkPageRequests(pci: PciDevice | undefined): number {
-  if (pci?.physfn !== undefined && pci.physfn.extendedCapability(EXT_CAP.PRI) !== 0) return -ERRNO.EINVAL;
-  return pci !== undefined && pageRequestsEnabled(pci) ? 0 : -ERRNO.ENODEV;
 }
 
 function routeFaults(

@@ -284,8 +284,10 @@ describe('FAULT_QUEUE_ALLOC', () => {
     const device = rig.device(PLAIN);
     const ioas = rig.ioas();
     const queue = rig.make('FAULT_QUEUE_ALLOC');
-    const hwpt = rig.hwpt(device, ioas, FAULT_ID_VALID, { fault_id: queue });
+    const hwpt = rig.hwpt(device, ioas, FAULT_ID_VALID | PASID, { fault_id: queue });
     expect(device.attach(hwpt)).toBe(-ERRNO.ENODEV);
+    // One without PASIDs has that attachment only recorded, and no IOMMU is asked.
+    expect(device.attach(hwpt, 5)).toBe(hwpt);
     const vf = rig.device(rig.vf());
     expect(vf.attach(hwpt)).toBe(-ERRNO.EINVAL);
     expect(vf.attach(ioas)).toBeGreaterThan(0);
