@@ -129,8 +129,7 @@ export class Fabric {
       const offset = address - mapping.start;
       physical = mapping.physical + offset;
       count = Math.min(count, mapping.length - offset);
-      if (write && mapping.dirty !== undefined)
-        for (let page = offset >>> 12; page <= (offset + count - 1) >>> 12; page++) mapping.dirty[page] = 1;
+      if (write && mapping.dirty !== undefined) mapping.dirty.mark(offset, count);
     }
     const window = this.topology.decode(physical);
     if (window !== undefined) return this.peer(requester, window, Math.min(count, window.length), write, bytes);

@@ -1,5 +1,6 @@
 import { type Interval, Intervals } from '../intervals.ts';
 import { PAGE_SIZE, type PhysicalMemory } from '../memory.ts';
+import { DirtyLeaves } from './dirty-leaves.ts';
 import { type Stage1, walk } from './stage1.ts';
 
 /** A mapping of I/O virtual to physical addresses, in bytes. */
@@ -7,8 +8,8 @@ export interface IovaMapping extends Interval {
   readonly physical: number;
   readonly read: boolean;
   readonly write: boolean;
-  /** Dirty bits, one byte a page, while the domain tracks; set by writes. */
-  dirty?: Uint8Array;
+  /** Dirty bits, while the domain tracks; set by writes. */
+  dirty?: DirtyLeaves;
 }
 
 /**
@@ -24,6 +25,8 @@ export class Domain {
   coherent = false;
   /** Nothing walks it: a record of where memory lies, for devices without an IOMMU. */
   software = false;
+  /** Sizes of the pages it is made of; large ones have a dirty bit each. */
+  leafSizes: readonly number[] = [PAGE_SIZE];
   private tracking = false;
   private nesting: { readonly second: Domain; readonly stage1: Stage1 } | undefined;
 
@@ -37,23 +40,23 @@ export class Domain {
     this.nesting = { second, stage1 };
   }
 
-  /** Both stages for one request: a mapping of the rest of the page it starts in; undefined: a fault. */
+  /** Both stages for one request: a mapping of the page it starts in; undefined: a fault. */
   translateNested(memory: PhysicalMemory, iova: number, write: boolean): IovaMapping | undefined {
     if (this.nesting === undefined) return undefined;
     const { second, stage1 } = this.nesting;
     const address = walk(stage1, second, memory, iova, write);
     const mapping = address === undefined ? undefined : second.translate(address, write);
     if (address === undefined || mapping === undefined) return undefined;
-    const page = address - mapping.start;
-    if (write && mapping.dirty !== undefined) mapping.dirty[Math.floor(page / PAGE_SIZE)] = 1;
-    const start = iova - (iova % PAGE_SIZE);
-    const physical = mapping.physical + page - (iova % PAGE_SIZE);
-    return { start, length: PAGE_SIZE, physical, read: mapping.read, write: mapping.write };
+    const offset = address - mapping.start;
+    if (write) mapping.dirty?.mark(offset, 1);
+    const within = iova % PAGE_SIZE;
+    const { read, write: writable, physical } = mapping;
+    return { start: iova - within, length: PAGE_SIZE, physical: physical + offset - within, read, write: writable };
   }
 
   /** Adds a mapping; false if it touches another. */
   map(mapping: IovaMapping): boolean {
-    if (this.tracking) mapping.dirty = new Uint8Array(Math.ceil(mapping.length / PAGE_SIZE));
+    if (this.tracking) mapping.dirty = new DirtyLeaves(mapping, this.leafSizes);
     return this.mappings.insert(mapping);
   }
 
@@ -68,18 +71,15 @@ export class Domain {
     if (mapping === undefined || mapping.start === position) return;
     const { start, length, physical, read, write, dirty } = mapping;
     const lower = position - start;
-    const page = Math.ceil(lower / PAGE_SIZE);
     this.mappings.remove(mapping);
-    this.mappings.insert({
-      start,
-      length: lower,
-      physical,
-      read,
-      write,
-      ...(dirty && { dirty: dirty.slice(0, page) }),
-    });
-    const upper = { start: position, length: length - lower, physical: physical + lower, read, write };
-    this.mappings.insert({ ...upper, ...(dirty && { dirty: dirty.slice(page) }) });
+    const parts = [
+      { start, length: lower, physical, read, write },
+      { start: position, length: length - lower, physical: physical + lower, read, write },
+    ];
+    for (const part of parts) {
+      const bits = dirty && new DirtyLeaves(part, this.leafSizes).inherit(dirty, part.start - start);
+      this.mappings.insert(bits === undefined ? part : { ...part, dirty: bits });
+    }
   }
 
   /** The mapping that lets a request at `iova` through; undefined: a fault. */
@@ -93,21 +93,16 @@ export class Domain {
   setTracking(on: boolean): void {
     this.tracking = on;
     for (const mapping of this.mappings.items)
-      if (on) mapping.dirty = new Uint8Array(Math.ceil(mapping.length / PAGE_SIZE));
+      if (on) mapping.dirty = new DirtyLeaves(mapping, this.leafSizes);
       else delete mapping.dirty;
   }
 
   /** Shows `visit` the dirty pages of [start, start + length), and forgets them if `clear`. */
   visitDirty(start: number, length: number, clear: boolean, visit: (start: number, length: number) => void): void {
     for (const mapping of this.mappings.within(start, length)) {
-      const { dirty } = mapping;
-      if (dirty === undefined) continue;
-      const from = Math.max(0, Math.floor((start - mapping.start) / PAGE_SIZE));
-      const to = Math.min(dirty.length, Math.ceil((start + length - mapping.start) / PAGE_SIZE));
-      for (let page = dirty.indexOf(1, from); page >= 0 && page < to; page = dirty.indexOf(1, page + 1)) {
-        visit(mapping.start + page * PAGE_SIZE, PAGE_SIZE);
-        if (clear) dirty[page] = 0;
-      }
+      const from = Math.max(0, start - mapping.start);
+      const to = Math.min(mapping.length, start + length - mapping.start);
+      mapping.dirty?.visit(from, to, clear, (offset, bytes) => visit(mapping.start + offset, bytes));
     }
   }
 }

@@ -1,5 +1,6 @@
 import type { IommuDescription } from '../pci/description.ts';
 import { Domain } from './domain.ts';
+import { PageRequests } from './page-requests.ts';
 
 /** Where x86 interrupt messages go; writes there never are DMA (Intel VT-d specification, 3.14). */
 export const MSI_WINDOW = { start: 0xfee0_0000, length: 0x10_0000 } as const;
@@ -8,6 +9,7 @@ export const MSI_WINDOW = { start: 0xfee0_0000, length: 0x10_0000 } as const;
 export class Iommu {
   readonly features: IommuDescription;
   readonly blocked = new Domain('blocked', 'blocked');
+  readonly pageRequests = new PageRequests();
   private readonly contexts = new Map<number, Domain>();
   private readonly pasids = new Map<number, Map<number, Domain>>();
 
@@ -25,6 +27,7 @@ export class Iommu {
     this.contexts.delete(requesterId);
   }
 
+  /** Points requests of the requester with that PASID at a domain; undefined: they are blocked. */
   attachPasid(requesterId: number, pasid: number, domain: Domain | undefined): void {
     let table = this.pasids.get(requesterId);
     if (table === undefined) this.pasids.set(requesterId, (table = new Map()));

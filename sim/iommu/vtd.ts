@@ -7,13 +7,23 @@ const CAP = 0x80d2_008c_222f_0686n;
 const ECAP = 0x0000_0000_00f0_0f4en;
 
 /** Bits of ECAP_REG that go with what the unit can do. */
-const ECAP_BIT = { NEST: 1n << 26n, PRS: 1n << 29n, PASID: 1n << 40n, SMTS: 1n << 43n, SLADS: 1n << 45n } as const;
+const ECAP_BIT = {
+  DT: 1n << 2n,
+  NEST: 1n << 26n,
+  PRS: 1n << 29n,
+  PASID: 1n << 40n,
+  SMTS: 1n << 43n,
+  SLADS: 1n << 45n,
+  SLTS: 1n << 46n,
+  FLTS: 1n << 47n,
+} as const;
 
 /** Both registers, as the features of the machine's IOMMU make them. */
 export function vtdRegisters(features: IommuDescription): { readonly cap: bigint; readonly ecap: bigint } {
   let ecap = ECAP;
-  if (features.nesting) ecap |= ECAP_BIT.NEST | ECAP_BIT.SMTS;
-  if (features.dirtyTracking) ecap |= ECAP_BIT.SLADS | ECAP_BIT.SMTS;
+  if (features.nesting) ecap |= ECAP_BIT.NEST | ECAP_BIT.SMTS | ECAP_BIT.SLTS | ECAP_BIT.FLTS;
+  if (features.dirtyTracking) ecap |= ECAP_BIT.SLADS | ECAP_BIT.SMTS | ECAP_BIT.SLTS;
   if (features.pasid) ecap |= ECAP_BIT.PASID | ECAP_BIT.SMTS;
+  if (features.pageRequests) ecap |= ECAP_BIT.PRS | ECAP_BIT.DT;
   return { cap: CAP, ecap };
 }

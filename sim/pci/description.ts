@@ -108,11 +108,16 @@ export interface IommuDescription {
   readonly aperture: readonly [number, number];
   /** Supported page sizes in bytes. */
   readonly pageSizes: readonly number[];
+  /** Leaf entries have dirty bits. */
   readonly dirtyTracking?: boolean;
+  /** Page tables of the user's making can be nested on others. */
   readonly nesting?: boolean;
   /** Virtual IOMMUs can be made for guests: of Arm's SMMUv3, with or without NVIDIA's command queues. */
   readonly virtual?: 'arm-smmuv3' | 'tegra241-cmdqv';
+  /** Functions with a PASID capability have an address space for each PASID. */
   readonly pasid?: boolean;
+  /** Functions with ATS and PRI capabilities can ask for pages. */
+  readonly pageRequests?: boolean;
   /** Interrupt remapping: without it a device can forge interrupts. */
   readonly interruptRemapping?: boolean;
   /** No hardware at all: page tables are a record for software. Not for machines. */

@@ -8,7 +8,23 @@ import type { DeviceModel, ModelFactory, Quad, ResetKind } from './model.ts';
 import type { MsixTable } from './msix-table.ts';
 import { bdf, type Place, type RequesterId } from './place.ts';
 import { portsOf } from './ports.ts';
-import { AF, CAP, COMMAND, DEVCTL, EXP, EXT_CAP, MSIX, PCI, PM, PM_CTRL, SRIOV, SRIOV_CTRL, VPD } from './registers.ts';
+import {
+  AF,
+  CAP,
+  COMMAND,
+  DEVCTL,
+  EXP,
+  EXT_CAP,
+  MSIX,
+  PCI,
+  PM,
+  PM_CTRL,
+  PRI,
+  PRI_CTRL,
+  SRIOV,
+  SRIOV_CTRL,
+  VPD,
+} from './registers.ts';
 import type { FunctionTemplate, PlacedCapability } from './template.ts';
 import { VectorWindow } from './vector-window.ts';
 import { VpdStorage } from './vpd.ts';
@@ -109,6 +125,13 @@ export class PciFunction {
   /** Bus mastering on and in D0: requests and messages may leave (PCIe 7.5.1.1.3, 5.3.1). */
   get mayRequest(): boolean {
     return (this.config.bytes[PCI.COMMAND]! & COMMAND.MASTER) !== 0 && this.powerState === 0;
+  }
+
+  /** Page requests are enabled, which for a VF its PF decides (PCIe 9.3.7.11). */
+  get mayRequestPages(): boolean {
+    const owner = this.physical ?? this;
+    const at = owner.capability(EXT_CAP.PRI, true);
+    return at !== 0 && (owner.config.read(at + PRI.CTRL, 2) & PRI_CTRL.ENABLE) !== 0;
   }
 
   get interruptMode(): InterruptMode {

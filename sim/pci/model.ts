@@ -1,4 +1,5 @@
 /** What a device model is to the function around it. A model gets the ports it needs, never the machine. */
+import type { PageRequest, Respond } from '../iommu/page-requests.ts';
 import type { ConfigSpace } from './config-space.ts';
 import type { InterruptMode } from './messages.ts';
 
@@ -28,6 +29,8 @@ export interface DeviceModel {
 export interface DmaPort {
   read(iova: number, into: Uint8Array, pasid?: number): boolean;
   write(iova: number, bytes: Uint8Array, pasid?: number): boolean;
+  /** Asks for a page; false unless page requests are enabled. `respond` is called when the group is answered. */
+  pageRequest(request: PageRequest, respond: Respond): boolean;
 }
 
 /** Interrupts of the function: a message (MSI or MSI-X vector), and the level of its INTx pin. */

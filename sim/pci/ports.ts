@@ -16,6 +16,15 @@ export function portsOf(fn: PciFunction, fabric: Fabric, scheduler: Scheduler): 
         return false;
       },
       write: (iova, bytes, pasid) => fn.mayRequest && fabric.write(fn, iova, bytes, pasid),
+      pageRequest(request, respond) {
+        if (!fn.mayRequest || !fn.mayRequestPages) return false;
+        const before = fn.resets;
+        fabric.iommu.pageRequests.request(fn.aliasId, request, (response) => {
+          // An answer to what a reset made it forget is not expected any more, and dropped.
+          if (before === fn.resets) respond(response);
+        });
+        return true;
+      },
     },
     interrupts: {
       message: (vector) => fn.raise(vector),

@@ -220,6 +220,15 @@ export const SRIOV = {
 export const SRIOV_CAP_VFM = 0x1;
 export const SRIOV_CTRL = { VFE: 0x1, VFM: 0x2, MSE: 0x8, ARI: 0x10 } as const;
 
+/** Address translation services (10.5.1), page requests (10.5.2) and PASID (7.8.9): extended capabilities. */
+export const ATS = { CAP: 4, CTRL: 6 } as const;
+export const ATS_CTRL = { ENABLE: 0x8000 } as const;
+export const PRI = { CTRL: 4, STATUS: 6, MAX_REQ: 8, ALLOC_REQ: 0xc } as const;
+export const PRI_CTRL = { ENABLE: 1, RESET: 2 } as const;
+export const PASID = { CAP: 4, CTRL: 6 } as const;
+/** Bits 1 and 2 mean the same in the capability register. */
+export const PASID_CTRL = { ENABLE: 1, EXEC: 2, PRIV: 4 } as const;
+
 /** ACS extended capability (7.7.11). */
 export const ACS = { CAP: 4, CTRL: 6 } as const;
 export const ACS_BITS = { SV: 0x1, TB: 0x2, RR: 0x4, CR: 0x8, UF: 0x10, EC: 0x20, DT: 0x40 } as const;

@@ -6,6 +6,7 @@ import { MACHINES, machineNamed } from '../machine/machines.ts';
 import { MODULES, VARIANTS } from '../machine/variants.ts';
 import { InputError } from '../trace/index.ts';
 import { withDumps } from './dumped-functions.ts';
+import { iommuFault } from './iommu-check.ts';
 
 /** A freshly booted machine with every driver loaded. */
 export function machineForPlay(name: string): Machine {
@@ -32,8 +33,11 @@ function describedIn(path: string): MachineDescription {
   }
   try {
     const value = JSON.parse(text) as Partial<MachineDescription> | null;
-    if (value && typeof value.name === 'string' && value.iommu && Array.isArray(value.root))
+    if (value && typeof value.name === 'string' && value.iommu && Array.isArray(value.root)) {
+      const fault = iommuFault(value.iommu);
+      if (fault !== undefined) throw new InputError(`${path} does not describe a machine: ${fault}.`);
       return { ...(value as MachineDescription), root: withDumps(value.root, path) };
+    }
   } catch (error) {
     if (error instanceof InputError) throw error;
     throw new InputError(`${path} is not valid JSON.`);

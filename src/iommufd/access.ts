@@ -26,14 +26,22 @@ export class Access implements IommufdObject {
   private readonly context: Context;
   private readonly callback: UnmapCallback | undefined;
 
-  private constructor(context: Context, callback: UnmapCallback | undefined) {
+  /** Made by an object of the same iommufd, which must not keep it open (iommufd_access_create_internal). */
+  private readonly internal: boolean;
+
+  private constructor(context: Context, callback: UnmapCallback | undefined, internal: boolean) {
     this.context = context;
     this.callback = callback;
+    this.internal = internal;
   }
 
   /** iommufd_access_create. Without a callback nothing can be pinned. */
   static create(context: Context, callback?: UnmapCallback): Access {
-    return context.get().objects.add(new Access(context, callback));
+    return context.get().objects.add(new Access(context, callback, false));
+  }
+
+  static createInternal(context: Context): Access {
+    return context.objects.add(new Access(context, undefined, true));
   }
 
   /** iommufd_access_destroy. */
@@ -41,7 +49,7 @@ export class Access implements IommufdObject {
     this.detach();
     this.users--;
     this.context.objects.remove(this);
-    this.context.put();
+    if (!this.internal) this.context.put();
   }
 
   destroy(): void {}

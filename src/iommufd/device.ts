@@ -1,15 +1,15 @@
 /** Devices bound to an iommufd (device.c): the right to their DMA, and what it is translated by. */
 import type { Iommu } from '../../sim/iommu/iommu.ts';
-import { EXT_CAP } from '../../sim/pci/registers.ts';
 import type { IommuGroup, ReservedRegion } from '../kernel/iommu-group.ts';
 import type { PciDevice } from '../kernel/pci/device.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import type { Context } from './context.ts';
-import { type GroupAttachments, NO_PASID } from './group-attachments.ts';
+import type { GroupAttachments } from './group-attachments.ts';
 import type { AnyHwpt } from './hwpt.ts';
 import { allocateHwpt } from './hwpt-alloc.ts';
 import type { Ioas } from './ioas.ts';
 import type { IommufdObject } from './object.ts';
+import { NO_PASID, pasidsOf } from './translation.ts';
 import type { Vdevice } from './vdevice.ts';
 
 type Attach = (hwpt: AnyHwpt) => { readonly left: AnyHwpt | undefined } | number;
@@ -87,35 +87,9 @@ export class IommufdDevice implements IommufdObject {
     if (hwpt !== undefined) this.put(hwpt);
   }
 
-  /** iommufd_hwpt_attach_device: points the group's translation at the page table. */
-  program(pasid: number, hwpt: AnyHwpt): number {
-    if (this.group.devices.some((member) => member.resetting)) return -ERRNO.EBUSY;
-    if (hwpt.iommu !== this.iommu) return -ERRNO.EINVAL;
-    // A VF's page requests come to its PF, which this kernel does not route to a user.
-    if (hwpt.fault !== undefined && this.pci?.isVirtfn && hasPageRequests(this.pci.physfn)) return -ERRNO.EINVAL;
-    if (pasid === NO_PASID) this.group.attach(hwpt.domain);
-    else return this.programPasid(pasid, hwpt);
-    return 0;
-  }
-
-  unprogram(pasid: number): void {
-    if (pasid === NO_PASID) this.group.detach();
-    else if (this.maxPasids > 0) this.iommu.attachPasid(this.pci!.function.aliasId, pasid, undefined);
-  }
-
   /** dev->iommu->max_pasids: 0 unless the device and its IOMMU have PASIDs. */
   get maxPasids(): number {
-    const owner = this.pci?.physfn ?? this.pci;
-    return this.iommu.features.pasid && owner !== undefined ? pasidsOf(owner) : 0;
-  }
-
-  /** iommu_attach_device_pasid: without PASIDs of its own the device only has the attachment recorded. */
-  private programPasid(pasid: number, hwpt: AnyHwpt): number {
-    const { maxPasids } = this;
-    if (maxPasids === 0) return 0;
-    if (pasid >= maxPasids) return -ERRNO.EINVAL;
-    this.iommu.attachPasid(this.pci!.function.aliasId, pasid, hwpt.domain);
-    return 0;
+    return this.pci === undefined || !this.iommu.features.pasid ? 0 : pasidsOf(this.pci);
   }
 
   /** iommufd_device_change_pt. */
@@ -158,14 +132,4 @@ export class IommufdDevice implements IommufdObject {
   }
 }
 
-const AUTOMATIC = { automatic: true, nestParent: false, dirtyTracking: false, pasid: false, fault: undefined } as const;
-
-/** PCI_PASID_CAP.WIDTH of the PASID capability, which a VF shares with its PF (PCIe 7.8.9.2). */
-function pasidsOf(pci: PciDevice): number {
-  const at = pci.extendedCapability(EXT_CAP.PASID);
-  return at === 0 ? 0 : 2 ** ((pci.readConfig(at + 4, 2) >>> 8) & 0x1f);
-}
-
-function hasPageRequests(pf: PciDevice | undefined): boolean {
-  return pf !== undefined && pf.extendedCapability(EXT_CAP.PRI) !== 0;
-}
+const AUTOMATIC = { automatic: true, nestParent: false, dirtyTracking: false, pasid: false } as const;

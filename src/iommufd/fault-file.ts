@@ -5,7 +5,7 @@ import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { iommu_fault_alloc, iommu_hwpt_page_response, iommu_hwpt_pgfault } from '../uapi/iommufd.ts';
 import type { Context } from './context.ts';
-import { type FaultGroup, FaultQueue, flagsOf } from './fault-queue.ts';
+import { type FaultGroup, FaultQueue, flagsOf, permOf } from './fault-queue.ts';
 import type { Ucmd } from './ucmd.ts';
 
 const RECORD = iommu_hwpt_pgfault;
@@ -69,10 +69,10 @@ function encode(group: FaultGroup, cookie: number): Uint8Array {
   for (const [index, request] of group.requests.entries()) {
     const base = index * RECORD.size;
     view.setUint32(base + RECORD.at.flags, flagsOf(request), true);
-    view.setUint32(base + RECORD.at.dev_id, group.deviceId, true);
+    view.setUint32(base + RECORD.at.dev_id, group.source.deviceId, true);
     view.setUint32(base + RECORD.at.pasid, request.pasid ?? 0, true);
     view.setUint32(base + RECORD.at.grpid, request.group, true);
-    view.setUint32(base + RECORD.at.perm, request.perm, true);
+    view.setUint32(base + RECORD.at.perm, permOf(request), true);
     view.setBigUint64(base + RECORD.at.addr, request.address, true);
     view.setUint32(base + RECORD.at.cookie, cookie, true);
   }

@@ -1,29 +1,23 @@
 /**
- * Page requests of devices on their way to the user, and the answers (eventq.c: struct iommufd_fault). Requests of one
- * group come together with the last of them; a group is answered as a whole, by its cookie.
+ * Page requests of devices on their way to the user, and the answers (eventq.c: struct iommufd_fault). A group of
+ * requests is read and answered as a whole, by its cookie.
  */
+import type { PageRequest, Respond } from '../../sim/iommu/page-requests.ts';
 import { ERRNO } from '../uapi/errno.ts';
-import { PAGE_RESP, PGFAULT_FLAG } from '../uapi/iommufd.ts';
+import { PAGE_RESP, PGFAULT_FLAG, PGFAULT_PERM } from '../uapi/iommufd.ts';
 import type { IommufdObject } from './object.ts';
 
-/** One page request (struct iommu_fault_page_request). */
-export interface PageRequest {
-  readonly pasid: number | undefined;
-  readonly group: number;
-  /** PGFAULT_PERM. */
-  readonly perm: number;
-  readonly address: bigint;
-  readonly last: boolean;
+/** What requests come through (struct iommufd_attach_handle): when it goes, so do they. */
+export interface FaultSource {
+  /** Number of the device that attached its group; records of all its devices bear it. */
+  readonly deviceId: number;
 }
 
 /** Requests that wait for one answer. */
 export interface FaultGroup {
-  readonly deviceId: number;
-  /** The attachment they came through: 0 for the function itself. */
-  readonly pasid: number;
+  readonly source: FaultSource;
   readonly requests: readonly PageRequest[];
-  /** PAGE_RESP: what the device is told. */
-  readonly respond: (code: number) => void;
+  readonly respond: Respond;
 }
 
 export class FaultQueue implements IommufdObject {
@@ -35,35 +29,22 @@ export class FaultQueue implements IommufdObject {
   readonly waiting: FaultGroup[] = [];
   /** Read and not answered, by cookie. */
   private readonly delivered = new Map<number, FaultGroup>();
-  private readonly partial = new Map<string, PageRequest[]>();
 
-  /** A request of a device; all but the last of a group wait for it. */
-  report(deviceId: number, request: PageRequest, respond: (code: number) => void): void {
-    const pasid = request.pasid ?? 0;
-    const key = `${deviceId}/${pasid}/${request.group}`;
-    const earlier = this.partial.get(key) ?? [];
-    if (!request.last) {
-      this.partial.set(key, [...earlier, request]);
-      return;
-    }
-    this.partial.delete(key);
-    this.waiting.push({ deviceId, pasid, requests: [...earlier, request], respond });
+  /** iommufd_fault_iopf_handler. */
+  report(group: FaultGroup): void {
+    this.waiting.push(group);
   }
 
-  /** Marks the oldest group as read; the cookie to answer it with. */
-  deliver(): number {
-    const group = this.waiting.shift()!;
-    let cookie = 1;
-    while (this.delivered.has(cookie)) cookie++;
-    this.delivered.set(cookie, group);
-    return cookie;
-  }
-
-  /** The cookie that {@link deliver} will give. */
+  /** The cookie that {@link deliver} will give: the lowest free one. */
   get nextCookie(): number {
     let cookie = 1;
     while (this.delivered.has(cookie)) cookie++;
     return cookie;
+  }
+
+  /** The oldest group was read, and now waits for its answer. */
+  deliver(): void {
+    this.delivered.set(this.nextCookie, this.waiting.shift()!);
   }
 
   /** 0, or EINVAL for an answer there is not, or a group that does not wait. */
@@ -72,29 +53,35 @@ export class FaultQueue implements IommufdObject {
     const group = this.delivered.get(cookie);
     if (group === undefined) return -ERRNO.EINVAL;
     this.delivered.delete(cookie);
-    group.respond(code);
+    group.respond(code === PAGE_RESP.SUCCESS ? 'success' : 'invalid');
     return 0;
   }
 
-  /** iommufd_auto_response_faults: an attachment goes, and its requests with it. */
-  cancel(deviceId: number, pasid: number): void {
-    const mine = (group: FaultGroup): boolean => group.deviceId === deviceId && group.pasid === pasid;
-    for (const key of [...this.partial.keys()]) if (key.startsWith(`${deviceId}/${pasid}/`)) this.partial.delete(key);
-    for (const group of this.waiting.filter(mine)) {
-      this.waiting.splice(this.waiting.indexOf(group), 1);
-      group.respond(PAGE_RESP.INVALID);
-    }
-    for (const [cookie, group] of this.delivered) if (mine(group)) this.answer(cookie, PAGE_RESP.INVALID);
+  /** iommufd_auto_response_faults: an attachment goes, and its requests with it, read or not. */
+  cancel(source: FaultSource): void {
+    const waiting = this.waiting.splice(0);
+    for (const group of waiting)
+      if (group.source === source) group.respond('invalid');
+      else this.waiting.push(group);
+    for (const [cookie, group] of [...this.delivered])
+      if (group.source === source) this.answer(cookie, PAGE_RESP.INVALID);
   }
 
-  destroy(): void {
-    for (const { respond } of [...this.waiting, ...this.delivered.values()]) respond(PAGE_RESP.INVALID);
-    this.waiting.length = 0;
-    this.delivered.clear();
-  }
+  /** Every attachment has gone before, and answered what came through it. */
+  destroy(): void {}
 }
 
 /** Flags of a record as the user reads it. */
 export function flagsOf(request: PageRequest): number {
   return (request.pasid === undefined ? 0 : PGFAULT_FLAG.PASID_VALID) | (request.last ? PGFAULT_FLAG.LAST_PAGE : 0);
+}
+
+/** What is asked for, as the user reads it. */
+export function permOf({ read, write, execute, privileged }: PageRequest): number {
+  return (
+    (read ? PGFAULT_PERM.READ : 0) |
+    (write ? PGFAULT_PERM.WRITE : 0) |
+    (execute ? PGFAULT_PERM.EXEC : 0) |
+    (privileged ? PGFAULT_PERM.PRIV : 0)
+  );
 }

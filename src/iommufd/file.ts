@@ -6,6 +6,7 @@ import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { IOMMU, IOMMUFD_STRUCTS, iommu_destroy } from '../uapi/iommufd.ts';
 import type { Context } from './context.ts';
+import { copyStruct } from './copy-struct.ts';
 import { hwptGetDirtyBitmap, hwptSetDirtyTracking } from './dirty.ts';
 import { faultQueueAlloc } from './fault-file.ts';
 import { getHwInfo } from './hw-info.ts';
@@ -106,16 +107,4 @@ export class IommufdFile implements OpenFile {
   release(): void {
     this.context.put();
   }
-}
-
-/** copy_struct_from_user: E2BIG for bytes that this kernel does not know, unless they are zero. */
-export function copyStruct(caller: Process, argument: number, userSize: number, bytes: Uint8Array): number {
-  for (let at = argument + bytes.length; at < argument + userSize; ) {
-    const count = Math.min(PAGE_SIZE - (at % PAGE_SIZE), argument + userSize - at);
-    const tail = caller.memory.copyIn(at, count);
-    if (tail === undefined) return -ERRNO.EFAULT;
-    if (tail.some((byte) => byte !== 0)) return -ERRNO.E2BIG;
-    at += count;
-  }
-  return caller.memory.readInto(argument, bytes.subarray(0, Math.min(userSize, bytes.length))) ? 0 : -ERRNO.EFAULT;
 }

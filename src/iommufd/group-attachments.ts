@@ -7,13 +7,14 @@ import type { IommuGroup } from '../kernel/iommu-group.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import type { Context } from './context.ts';
 import type { IommufdDevice } from './device.ts';
+import type { FaultSource } from './fault-queue.ts';
 import type { AnyHwpt } from './hwpt.ts';
-
-/** IOMMU_NO_PASID: the requests of the function itself. */
-export const NO_PASID = 0;
+import { NO_PASID, program, unprogram } from './translation.ts';
 
 interface Attachment {
   hwpt: AnyHwpt;
+  /** Struct iommufd_attach_handle: a new one for each page table. */
+  handle: FaultSource;
   readonly devices: Set<IommufdDevice>;
 }
 
@@ -43,20 +44,19 @@ export class GroupAttachments {
 
   /** iommufd_hw_pagetable_attach. */
   attach(device: IommufdDevice, pasid: number, hwpt: AnyHwpt): number {
-    const compatible = this.checkPasid(device, pasid, hwpt);
-    if (compatible !== 0) return compatible;
     const known = this.attachments.get(pasid);
     if (known?.devices.has(device)) return -ERRNO.EBUSY;
     if (known !== undefined && known.hwpt !== hwpt) return -ERRNO.EINVAL;
-    let error = pasid === NO_PASID ? reserve(device, hwpt) : 0;
-    if (error !== 0) return error;
+    const reserved = pasid === NO_PASID ? reserve(device, hwpt) : 0;
+    if (reserved !== 0) return reserved;
     if (known === undefined) {
-      error = device.program(pasid, hwpt);
+      const handle = { deviceId: device.id };
+      const error = this.checkPasid(pasid, hwpt) || program(this.group, device.pci, pasid, hwpt, handle);
       if (error !== 0) {
         if (pasid === NO_PASID) unreserve(device, hwpt);
         return error;
       }
-      this.attachments.set(pasid, { hwpt, devices: new Set([device]) });
+      this.attachments.set(pasid, { hwpt, handle, devices: new Set([device]) });
     } else known.devices.add(device);
     hwpt.users++;
     return 0;
@@ -64,22 +64,23 @@ export class GroupAttachments {
 
   /** iommufd_device_do_replace: the whole group moves to `hwpt`; the page tables left behind, for each device once. */
   replace(device: IommufdDevice, pasid: number, hwpt: AnyHwpt): { readonly left: AnyHwpt | undefined } | number {
-    const compatible = this.checkPasid(device, pasid, hwpt);
-    if (compatible !== 0) return compatible;
     const known = this.attachments.get(pasid);
     if (known === undefined || !known.devices.has(device)) return -ERRNO.EINVAL;
     const old = known.hwpt;
     if (old === hwpt) return { left: undefined };
     const moves = pasid === NO_PASID && old.paging.ioas !== hwpt.paging.ioas;
-    let error = moves ? this.reserveAll(known, hwpt) : 0;
-    if (error !== 0) return error;
-    error = device.program(pasid, hwpt);
+    const reserved = moves ? this.reserveAll(known, hwpt) : 0;
+    if (reserved !== 0) return reserved;
+    const handle = { deviceId: device.id };
+    const error = this.checkPasid(pasid, hwpt) || program(this.group, device.pci, pasid, hwpt, handle);
     if (error !== 0) {
       if (moves) for (const member of known.devices) unreserve(member, hwpt);
       return error;
     }
+    old.fault?.cancel(known.handle);
     if (moves) for (const member of known.devices) unreserve(member, old);
     known.hwpt = hwpt;
+    known.handle = handle;
     hwpt.users += known.devices.size;
     // All but the last are dropped here: the caller drops that one, and with it perhaps the page table.
     old.users -= known.devices.size - 1;
@@ -92,22 +93,21 @@ export class GroupAttachments {
     if (known === undefined || !known.devices.delete(device)) return undefined;
     if (known.devices.size === 0) {
       this.attachments.delete(pasid);
-      device.unprogram(pasid);
-      known.hwpt.fault?.cancel(device.id, pasid);
+      unprogram(this.group, pasid);
+      known.hwpt.fault?.cancel(known.handle);
     }
     if (pasid === NO_PASID) unreserve(device, known.hwpt);
     return known.hwpt;
   }
 
-  /** iommufd_hwpt_pasid_compat: a page table for PASIDs, and others, cannot serve one device at a time. */
-  private checkPasid(device: IommufdDevice, pasid: number, hwpt: AnyHwpt): number {
-    if (pasid === NO_PASID) {
-      const pasids = [...this.attachments].some(([other, { devices }]) => other !== NO_PASID && devices.has(device));
-      return pasids && !hwpt.pasidCompatible ? -ERRNO.EINVAL : 0;
+  /** iommufd_hwpt_pasid_compat: a page table for PASIDs, and others, cannot serve one group at a time. */
+  private checkPasid(pasid: number, hwpt: AnyHwpt): number {
+    if (hwpt.pasidCompatible) {
+      const own = pasid === NO_PASID ? undefined : this.attachments.get(NO_PASID);
+      return own === undefined || own.hwpt.pasidCompatible ? 0 : -ERRNO.EINVAL;
     }
-    if (!hwpt.pasidCompatible) return -ERRNO.EINVAL;
-    const own = this.attachments.get(NO_PASID);
-    return own !== undefined && !own.hwpt.pasidCompatible ? -ERRNO.EINVAL : 0;
+    const pasids = [...this.attachments.keys()].some((other) => other !== NO_PASID);
+    return pasid !== NO_PASID || pasids ? -ERRNO.EINVAL : 0;
   }
 
   private reserveAll(attachment: Attachment, hwpt: AnyHwpt): number {

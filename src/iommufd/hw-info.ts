@@ -1,7 +1,7 @@
 /** IOMMU_GET_HW_INFO (device.c: iommufd_get_hw_info): what the IOMMU in front of a device is and can do. */
 
 import { vtdRegisters } from '../../sim/iommu/vtd.ts';
-import { EXT_CAP } from '../../sim/pci/registers.ts';
+import { EXT_CAP, PASID, PASID_CTRL } from '../../sim/pci/registers.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import {
   HW_CAP,
@@ -64,10 +64,8 @@ function capabilities(device: IommufdDevice): number {
   let bits = at(EXT_CAP.ATS) === 0 ? HW_CAP.PCI_ATS_NOT_SUPPORTED : 0;
   if (device.iommu.features.dirtyTracking) bits |= HW_CAP.DIRTY_TRACKING;
   if (device.maxPasids === 0 || owner === undefined) return bits;
-  const flags = owner.readConfig(at(EXT_CAP.PASID) + 4, 2);
-  return bits | (flags & PASID_EXEC ? HW_CAP.PCI_PASID_EXEC : 0) | (flags & PASID_PRIV ? HW_CAP.PCI_PASID_PRIV : 0);
+  const control = owner.readConfig(at(EXT_CAP.PASID) + PASID.CTRL, 2);
+  if (control & PASID_CTRL.EXEC) bits |= HW_CAP.PCI_PASID_EXEC;
+  if (control & PASID_CTRL.PRIV) bits |= HW_CAP.PCI_PASID_PRIV;
+  return bits;
 }
-
-/** Bits of the PASID capability register (PCIe 7.8.9.2). */
-const PASID_EXEC = 2;
-const PASID_PRIV = 4;

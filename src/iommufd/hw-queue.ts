@@ -76,7 +76,7 @@ function pinContiguous(
   const first = iova - (iova % PAGE);
   const length = last - (last % PAGE) + PAGE - first;
   const areas: Area[] = [...ioas.table.areas.within(first, first + length - 1n)];
-  const access = Access.create(cmd.context);
+  const access = Access.createInternal(cmd.context);
   // An access nobody can name: its number is not the user's to see.
   const attached = access.attach(ioas.id);
   const pages = attached === 0 ? access.pin(first, length, false) : attached;

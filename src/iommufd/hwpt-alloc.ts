@@ -1,13 +1,14 @@
 /** Making page tables (hw_pagetable.c: iommufd_hwpt_alloc and what it calls). */
 import { Domain } from '../../sim/iommu/domain.ts';
+import { PAGE_SIZE } from '../../sim/memory.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { HWPT_ALLOC_FLAG, HWPT_DATA, iommu_hwpt_alloc } from '../uapi/iommufd.ts';
 import type { Context } from './context.ts';
 import type { IommufdDevice } from './device.ts';
 import type { FaultQueue } from './fault-queue.ts';
-import { type AnyHwpt, Hwpt, type HwptOptions, NestedHwpt } from './hwpt.ts';
+import { type AnyHwpt, Hwpt, type HwptOptions, NestedHwpt, reportFaults } from './hwpt.ts';
 import type { Ioas } from './ioas.ts';
-import { readUserData, stage1Of } from './stage1.ts';
+import { firstStage } from './stage1.ts';
 import type { Ucmd } from './ucmd.ts';
 import type { Viommu } from './viommu.ts';
 
@@ -18,7 +19,7 @@ const { at } = iommu_hwpt_alloc;
 type AttachFirst = (hwpt: AnyHwpt) => unknown | number;
 
 /** What the user says about a page table. */
-interface Request {
+export interface Request {
   readonly flags: number;
   readonly dataType: number;
   readonly dataLength: number;
@@ -37,6 +38,7 @@ export function allocateHwpt(
   const domain = new Domain('paging', `ioas ${ioas.id}`);
   domain.coherent = iommu.features.enforceCoherency ?? false;
   domain.software = iommu.features.software ?? false;
+  domain.leafSizes = ioas.table.hugePagesOff ? [PAGE_SIZE] : iommu.features.pageSizes;
   const hwpt = context.objects.add(new Hwpt(ioas, iommu, domain, options, options.automatic));
   const attached = attachFirst?.(hwpt);
   const error = typeof attached === 'number' ? attached : ioas.table.addTable(hwpt);
@@ -70,67 +72,58 @@ export function hwptAlloc(cmd: Ucmd): number {
       made = paging(cmd, base as Ioas, device, request);
       break;
     case 'hwpt-paging':
-      made = nested(cmd, base as Hwpt, base as Hwpt, device, request);
+      made = nested(cmd, base as Hwpt, device, request);
       break;
     case 'viommu':
-      made = nested(cmd, (base as Viommu).parent, base as Viommu, device, request);
+      made = nested(cmd, base as Viommu, device, request);
       break;
     default:
       return -ERRNO.EINVAL;
   }
   if (typeof made === 'number') return made;
-  cmd.view.setUint32(at.out_hwpt_id, made.id, true);
-  const error = cmd.respond();
+  const error = setFaultQueue(cmd, made, request.flags) || answer(cmd, made);
   if (error !== 0) objects.remove(made);
   return error;
 }
 
-/** The flags before the fault queue: the driver is asked first, and names the queue only after that. */
+function answer(cmd: Ucmd, made: AnyHwpt): number {
+  cmd.view.setUint32(at.out_hwpt_id, made.id, true);
+  return cmd.respond();
+}
+
 function paging(cmd: Ucmd, ioas: Ioas, device: IommufdDevice, { flags, dataType }: Request): Hwpt | number {
   const { features } = device.iommu;
-  if (dataType !== HWPT_DATA.NONE) return -ERRNO.EOPNOTSUPP;
-  if ((flags & ~(NEST_PARENT | DIRTY_TRACKING | FAULT_ID_VALID | PASID)) !== 0) return -ERRNO.EOPNOTSUPP;
+  const usable = features.software ? 0 : NEST_PARENT | DIRTY_TRACKING | FAULT_ID_VALID | PASID;
+  if (dataType !== HWPT_DATA.NONE || (flags & ~usable) !== 0) return -ERRNO.EOPNOTSUPP;
   if (flags & DIRTY_TRACKING && !features.dirtyTracking) return -ERRNO.EOPNOTSUPP;
   if (flags & FAULT_ID_VALID && flags & NEST_PARENT) return -ERRNO.EOPNOTSUPP;
   if (flags & NEST_PARENT && !features.nesting) return -ERRNO.EOPNOTSUPP;
-  const fault = faultQueue(cmd, flags);
-  if (fault === -ERRNO.ENOENT) return fault;
   return allocateHwpt(cmd.context, ioas, device, {
     automatic: false,
     nestParent: (flags & NEST_PARENT) !== 0,
     dirtyTracking: (flags & DIRTY_TRACKING) !== 0,
     pasid: (flags & PASID) !== 0,
-    fault: fault as FaultQueue | undefined,
   });
 }
 
 /** iommufd_hwpt_nested_alloc, iommufd_viommu_alloc_hwpt_nested. */
-function nested(
-  cmd: Ucmd,
-  parent: Hwpt,
-  base: Hwpt | Viommu,
-  device: IommufdDevice,
-  { flags, dataType, dataLength, dataAddress }: Request,
-): NestedHwpt | number {
+function nested(cmd: Ucmd, base: Hwpt | Viommu, device: IommufdDevice, request: Request): NestedHwpt | number {
+  const { flags } = request;
   if (base.kind === 'viommu' && device.iommu !== base.iommu) return -ERRNO.EINVAL;
-  const { features } = device.iommu;
-  const direct = base.kind === 'hwpt-paging';
-  if ((flags & ~(FAULT_ID_VALID | PASID)) !== 0 || dataLength === 0) return -ERRNO.EOPNOTSUPP;
-  if (direct && !features.nesting) return -ERRNO.EOPNOTSUPP;
-  if (direct && (parent.automatic || !parent.options.nestParent || parent.iommu !== device.iommu)) return -ERRNO.EINVAL;
-  const data = readUserData(cmd.caller, dataAddress, dataLength);
-  const stage1 = typeof data === 'number' ? data : stage1Of(dataType, data);
-  if (typeof stage1 === 'number') return stage1;
-  const fault = faultQueue(cmd, flags);
-  if (fault === -ERRNO.ENOENT) return fault;
-  const domain = new Domain('nested', `nested on hwpt ${parent.id}`);
-  domain.nest(parent.domain, stage1);
+  if ((flags & ~(FAULT_ID_VALID | PASID)) !== 0 || request.dataLength === 0) return -ERRNO.EOPNOTSUPP;
+  // Every IOMMU here has the operation; whether the unit can do it is told when the parent is made.
+  if (base.kind === 'hwpt-paging' && (base.automatic || !base.options.nestParent || base.iommu !== device.iommu))
+    return -ERRNO.EINVAL;
   const pasid = (flags & PASID) !== 0;
-  return cmd.context.objects.add(new NestedHwpt(parent, base, domain, pasid, fault as FaultQueue | undefined));
+  const stage = firstStage(cmd.caller, base, request, pasid);
+  return typeof stage === 'number' ? stage : cmd.context.objects.add(new NestedHwpt(base, stage, pasid));
 }
 
-/** The queue that FAULT_ID_VALID names; undefined without the flag. */
-function faultQueue(cmd: Ucmd, flags: number): FaultQueue | undefined | number {
-  if (!(flags & FAULT_ID_VALID)) return undefined;
-  return (cmd.context.objects.get(cmd.u32(at.fault_id), 'fault') as FaultQueue | undefined) ?? -ERRNO.ENOENT;
+/** The queue that FAULT_ID_VALID names. It is looked up last, when the page table is there. */
+function setFaultQueue(cmd: Ucmd, hwpt: AnyHwpt, flags: number): number {
+  if (!(flags & FAULT_ID_VALID)) return 0;
+  const queue = cmd.context.objects.get(cmd.u32(at.fault_id), 'fault') as FaultQueue | undefined;
+  if (queue === undefined) return -ERRNO.ENOENT;
+  reportFaults(hwpt, queue);
+  return 0;
 }

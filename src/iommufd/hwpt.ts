@@ -14,7 +14,6 @@ export interface HwptOptions {
   readonly dirtyTracking: boolean;
   /** It may be attached to PASIDs, and beside such attachments. */
   readonly pasid: boolean;
-  readonly fault: FaultQueue | undefined;
 }
 
 /** HWPT_PAGING. */
@@ -28,6 +27,8 @@ export class Hwpt implements IommufdObject, PageTable {
   readonly options: HwptOptions;
   /** Made by attaching to an IOAS: it goes with its last device. */
   readonly automatic: boolean;
+  /** Where page requests of what is attached go. */
+  fault: FaultQueue | undefined;
 
   /** The caller adds {@link destroy}'s counterpart: the table of the IOAS. */
   constructor(ioas: Ioas, iommu: Iommu, domain: Domain, options: HwptOptions, automatic: boolean) {
@@ -38,7 +39,6 @@ export class Hwpt implements IommufdObject, PageTable {
     this.automatic = automatic;
     ioas.users++;
     ioas.hwpts.push(this);
-    if (options.fault !== undefined) options.fault.users++;
   }
 
   get features(): IommuDescription {
@@ -54,16 +54,24 @@ export class Hwpt implements IommufdObject, PageTable {
     return this.options.pasid;
   }
 
-  get fault(): FaultQueue | undefined {
-    return this.options.fault;
+  /** Any device behind the IOMMU can be attached. */
+  get refused(): number {
+    return 0;
   }
 
   destroy(): void {
     this.ioas.table.removeTable(this);
     this.ioas.hwpts.splice(this.ioas.hwpts.indexOf(this), 1);
     this.ioas.users--;
-    if (this.fault !== undefined) this.fault.users--;
+    dropFaults(this);
   }
+}
+
+/** The first stage as the driver made it from the user's words. */
+export interface FirstStage {
+  readonly domain: Domain;
+  /** What attaching answers: some of what the user said is looked at only then. */
+  readonly refused: number;
 }
 
 /** HWPT_NESTED: the first stage is in the user's memory, the second is an HWPT_PAGING. */
@@ -73,20 +81,21 @@ export class NestedHwpt implements IommufdObject {
   users = 1;
   readonly paging: Hwpt;
   readonly domain: Domain;
-  readonly fault: FaultQueue | undefined;
+  fault: FaultQueue | undefined;
   readonly pasidCompatible: boolean;
   readonly automatic = false;
+  /** Why no device can be attached, as a negated errno; 0: they can. */
+  readonly refused: number;
   /** What it holds: the parent, or the vIOMMU it was made from. */
-  private readonly base: Hwpt | Viommu;
+  readonly base: Hwpt | Viommu;
 
-  constructor(paging: Hwpt, base: Hwpt | Viommu, domain: Domain, pasid: boolean, fault: FaultQueue | undefined) {
-    this.paging = paging;
+  constructor(base: Hwpt | Viommu, { domain, refused }: FirstStage, pasid: boolean) {
+    this.paging = base.kind === 'viommu' ? base.parent : base;
     this.base = base;
     this.domain = domain;
+    this.refused = refused;
     this.pasidCompatible = pasid;
-    this.fault = fault;
     base.users++;
-    if (fault !== undefined) fault.users++;
   }
 
   get iommu(): Iommu {
@@ -95,9 +104,19 @@ export class NestedHwpt implements IommufdObject {
 
   destroy(): void {
     this.base.users--;
-    if (this.fault !== undefined) this.fault.users--;
+    dropFaults(this);
   }
 }
 
 /** Either kind. */
 export type AnyHwpt = Hwpt | NestedHwpt;
+
+/** Page requests of what is attached to `hwpt` go to `queue`, which it holds from now on. */
+export function reportFaults(hwpt: AnyHwpt, queue: FaultQueue): void {
+  hwpt.fault = queue;
+  queue.users++;
+}
+
+function dropFaults(hwpt: AnyHwpt): void {
+  if (hwpt.fault !== undefined) hwpt.fault.users--;
+}

@@ -7,7 +7,7 @@ export { Account, type AccountMode } from './accounting.ts';
 export { Area } from './area.ts';
 export { Context, type IommufdParameters } from './context.ts';
 export { IommufdDevice } from './device.ts';
-export { type FaultGroup, FaultQueue, type PageRequest } from './fault-queue.ts';
+export { type FaultGroup, FaultQueue } from './fault-queue.ts';
 export { IommufdFile } from './file.ts';
 export { GroupAttachments } from './group-attachments.ts';
 export { HwQueue } from './hw-queue.ts';

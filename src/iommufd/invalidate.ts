@@ -1,6 +1,7 @@
 /** IOMMU_HWPT_INVALIDATE (hw_pagetable.c: iommufd_hwpt_invalidate): the guest changed its page tables. */
 import { PAGE_SIZE } from '../../sim/memory.ts';
-import { viewOf } from '../kernel/bytes.ts';
+import { viewOf, zeroedBytes } from '../kernel/bytes.ts';
+import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import {
   HWPT_INVALIDATE_DATA,
@@ -8,9 +9,11 @@ import {
   iommu_hwpt_vtd_s1_invalidate,
   iommu_viommu_arm_smmuv3_invalidate,
 } from '../uapi/iommufd.ts';
-import type { IommufdObject } from './object.ts';
+import { copyStruct } from './copy-struct.ts';
+import type { NestedHwpt } from './hwpt.ts';
 import { misaligned, PAGE, U64_MAX } from './u64.ts';
 import type { Ucmd } from './ucmd.ts';
+import type { Viommu } from './viommu.ts';
 
 const { at } = iommu_hwpt_invalidate;
 const MAX_ENTRIES = 2 ** 19;
@@ -33,52 +36,76 @@ function checkAndRun(cmd: Ucmd, handled: (count: number) => void): number {
     return -ERRNO.EINVAL;
   const object = cmd.context.objects.get(cmd.u32(at.hwpt_id));
   if (object === undefined) return -ERRNO.ENOENT;
-  const check = CHECKS[object.kind];
-  if (check === undefined) return -ERRNO.EINVAL;
-  if (cmd.u32(at.data_type) !== check.type) return -ERRNO.EINVAL;
-  for (let index = 0; index < count; index++) {
-    const bytes = cmd.caller.memory.read(Number(cmd.u64(at.data_uptr)) + index * length, length);
-    if (bytes === undefined) return -ERRNO.EFAULT;
-    if (length < check.size) return -ERRNO.EINVAL;
-    if (bytes.subarray(check.size).some((byte) => byte !== 0)) return -ERRNO.E2BIG;
-    const error = check.entry(bytes);
+  const array = { type: cmd.u32(at.data_type), address: Number(cmd.u64(at.data_uptr)), length, count };
+  switch (object.kind) {
+    case 'hwpt-nested':
+      // A guest of a vIOMMU has its whole IOMMU's cache there, and none at a page table.
+      if ((object as NestedHwpt).base.kind === 'viommu') return -ERRNO.EOPNOTSUPP;
+      return flushStage1(cmd.caller, array, handled);
+    case 'viommu':
+      return runCommands(cmd.caller, object as Viommu, array, handled);
+    default:
+      return -ERRNO.EINVAL;
+  }
+}
+
+/** Entries of the user (struct iommu_user_data_array). */
+interface Entries {
+  readonly type: number;
+  readonly address: number;
+  /** Of one entry, bytes. */
+  readonly length: number;
+  readonly count: number;
+}
+
+const VTD = iommu_hwpt_vtd_s1_invalidate;
+
+/** intel/nested.c: intel_nested_cache_invalidate_user. The emulated unit caches nothing, so nothing more is to do. */
+function flushStage1(caller: Process, entries: Entries, handled: (count: number) => void): number {
+  if (entries.type !== HWPT_INVALIDATE_DATA.VTD_S1) return -ERRNO.EINVAL;
+  for (let index = 0; index < entries.count; index++) {
+    if (entries.length !== VTD.size) return -ERRNO.EINVAL;
+    const bytes = caller.memory.copyIn(entries.address + index * VTD.size, VTD.size);
+    const error = bytes === undefined ? -ERRNO.EFAULT : checkStage1Entry(viewOf(bytes));
     if (error !== 0) return error;
     handled(index + 1);
   }
   return 0;
 }
 
-interface Check {
-  readonly type: number;
-  readonly size: number;
-  /** The emulated IOMMU caches nothing, so that an entry that is in order has no more effect. */
-  readonly entry: (bytes: Uint8Array) => number;
-}
-
-const VTD = iommu_hwpt_vtd_s1_invalidate;
-
-/** intel/nested.c: intel_nested_cache_invalidate_user. */
-function vtdEntry(bytes: Uint8Array): number {
-  const view = viewOf(bytes);
+function checkStage1Entry(view: DataView): number {
   const [address, pages] = [view.getBigUint64(VTD.at.addr, true), view.getBigUint64(VTD.at.npages, true)];
   if (view.getUint32(VTD.at.flags, true) > 1 || view.getUint32(VTD.at.__reserved, true) !== 0) return -ERRNO.EOPNOTSUPP;
-  if (misaligned(address, PAGE) || (pages === U64_MAX && address !== 0n)) return -ERRNO.EINVAL;
+  return misaligned(address, PAGE) || (pages === U64_MAX && address !== 0n) ? -ERRNO.EINVAL : 0;
+}
+
+const COMMAND = iommu_viommu_arm_smmuv3_invalidate;
+
+/** arm-smmu-v3-iommufd.c: arm_vsmmu_cache_invalidate. All commands are copied before the first is looked at. */
+function runCommands(caller: Process, viommu: Viommu, entries: Entries, handled: (count: number) => void): number {
+  if (entries.type !== HWPT_INVALIDATE_DATA.VIOMMU_ARM_SMMUV3) return -ERRNO.EINVAL;
+  const commands: Uint8Array[] = [];
+  for (let index = 0; index < entries.count; index++) {
+    const bytes = zeroedBytes(COMMAND.size);
+    const error = copyStruct(caller, entries.address + index * entries.length, entries.length, bytes);
+    if (error !== 0) return error;
+    commands.push(bytes);
+  }
+  for (const [index, bytes] of commands.entries()) {
+    if (!allowed(viommu, viewOf(bytes))) return -ERRNO.EIO;
+    handled(index + 1);
+  }
   return 0;
 }
 
-/** Commands a guest may give (SMMUv3 architecture 4.1.1): invalidations of its own stage and its own configuration. */
-const SMMU_COMMANDS: ReadonlySet<number> = new Set([0x03, 0x04, 0x05, 0x06, 0x10, 0x11, 0x12, 0x13, 0x30, 0x40]);
-
-/** arm-smmu-v3-iommufd.c: arm_vsmmu_cache_invalidate. */
-function smmuEntry(bytes: Uint8Array): number {
-  return SMMU_COMMANDS.has(bytes[0]!) ? 0 : -ERRNO.EIO;
+/** arm_vsmmu_convert_user_cmd: those that flush the guest's own translations, and those for a device it knows. */
+function allowed(viommu: Viommu, command: DataView): boolean {
+  const opcode = command.getUint8(0);
+  if (TRANSLATION_COMMANDS.has(opcode)) return true;
+  return DEVICE_COMMANDS.has(opcode) && viommu.vdevices.has(BigInt(command.getUint32(4, true)));
 }
 
-const CHECKS: Readonly<Partial<Record<IommufdObject['kind'], Check>>> = {
-  'hwpt-nested': { type: HWPT_INVALIDATE_DATA.VTD_S1, size: VTD.size, entry: vtdEntry },
-  viommu: {
-    type: HWPT_INVALIDATE_DATA.VIOMMU_ARM_SMMUV3,
-    size: iommu_viommu_arm_smmuv3_invalidate.size,
-    entry: smmuEntry,
-  },
-};
+/** Opcodes (SMMUv3 architecture 4.1.1): TLBI_NH_ALL, _ASID, _VA, _VAA, TLBI_NSNH_ALL. */
+const TRANSLATION_COMMANDS: ReadonlySet<number> = new Set([0x10, 0x11, 0x12, 0x13, 0x30]);
+/** CFGI_CD, CFGI_CD_ALL, ATC_INV: a stream id is in the upper half of the first word. */
+const DEVICE_COMMANDS: ReadonlySet<number> = new Set([0x05, 0x06, 0x40]);

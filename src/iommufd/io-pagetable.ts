@@ -168,19 +168,23 @@ export class IoPagetable {
     if (this.hugePagesOff) return 0;
     if (this.tables.length > 0 && this.areas.all.length > 0) return -ERRNO.EINVAL;
     if (!this.fitsAlignment(PAGE)) return -ERRNO.EADDRINUSE;
-    this.hugePagesOff = true;
-    this.updateAlignment();
+    this.setHugePages(true);
     return 0;
   }
 
   enableHugePages(): void {
-    this.hugePagesOff = false;
-    this.updateAlignment();
+    this.setHugePages(false);
   }
 
   /** The memory of an exporter is gone: out of every page table, while the mapping itself stays. */
   revoke(area: Area): void {
     for (const table of this.tables) unfill(table, area);
+  }
+
+  private setHugePages(off: boolean): void {
+    this.hugePagesOff = off;
+    for (const { domain, features } of this.tables) domain.leafSizes = off ? [PAGE_SIZE] : features.pageSizes;
+    this.updateAlignment();
   }
 
   private place(first: Piece, length: bigint, iova: bigint | undefined): bigint | number {

@@ -2,7 +2,7 @@
 import { ERRNO } from '../uapi/errno.ts';
 import { iommu_ioas_noiommu_get_pa } from '../uapi/iommufd.ts';
 import { ioasOf } from './ioas-ioctls.ts';
-import { U64_MAX } from './u64.ts';
+import { PAGE, U64_MAX } from './u64.ts';
 import type { Ucmd } from './ucmd.ts';
 
 const { at } = iommu_ioas_noiommu_get_pa;
@@ -19,9 +19,11 @@ export function ioasNoiommuGetPa(cmd: Ucmd): number {
   if (area === undefined) return -ERRNO.ENOENT;
   const table = ioas.table.tables.find(({ domain }) => domain.kind === 'paging' && domain.software);
   if (table === undefined) return -ERRNO.EOPNOTSUPP;
-  const mapping = table.domain.mappings.at(Number(iova));
+  // Page by page: IOVAs go up to 2^64 here, and only those of pages are numbers.
+  const page = Number(iova - (iova % PAGE));
+  const mapping = table.domain.mappings.at(page);
   if (mapping === undefined) return -ERRNO.EINVAL;
-  const offset = Number(iova) - mapping.start;
+  const offset = page - mapping.start + Number(iova % PAGE);
   const bytes = BigInt(mapping.length - offset);
   cmd.view.setBigUint64(at.length, bytes < length ? bytes : length, true);
   cmd.view.setBigUint64(at.out_phys, BigInt(mapping.physical + offset), true);

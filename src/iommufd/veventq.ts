@@ -18,7 +18,7 @@ const MAX_DEPTH = 2 ** 19;
 /** An event for the guest; one without data says that others were lost. */
 export interface VirtualEvent {
   readonly sequence: number;
-  readonly data: Uint8Array;
+  readonly data: Uint8Array | undefined;
 }
 
 export class Veventq implements IommufdObject {
@@ -26,9 +26,8 @@ export class Veventq implements IommufdObject {
   id = 0;
   users = 1;
   readonly type: number;
+  /** To be read, oldest first. What was lost is only ever told by the last. */
   readonly events: VirtualEvent[] = [];
-  /** The sequence number of a trailing header that stands for events there was no room for. */
-  lost: number | undefined;
   private readonly viommu: Viommu;
   private readonly depth: number;
   private sequence = 0;
@@ -41,16 +40,12 @@ export class Veventq implements IommufdObject {
     viommu.queues.push(this);
   }
 
+  /** iommufd_vevent_handler. An event behind a header of lost ones replaces it: the gap in the numbers tells as much. */
   report(data: Uint8Array): void {
-    const { sequence } = this;
+    const { events, sequence } = this;
+    if (events.at(-1)?.data === undefined) events.pop();
+    events.push({ sequence, data: events.length < this.depth ? data : undefined });
     this.sequence = (sequence + 1) & SEQUENCE_MASK;
-    if (this.events.length >= this.depth) this.lost = sequence;
-    else {
-      // A queue with room again shows first what was lost before: the header is an event like any other.
-      if (this.lost !== undefined) this.events.push({ sequence: this.lost, data: new Uint8Array(0) });
-      this.lost = undefined;
-      this.events.push({ sequence, data });
-    }
   }
 
   destroy(): void {
@@ -79,7 +74,7 @@ export class VeventqFile implements OpenFile {
     for (let bytes = this.first(); bytes !== undefined; bytes = this.first()) {
       if (done + bytes.length > length) return done === 0 ? -ERRNO.EINVAL : done;
       if (!caller.memory.write(address + done, bytes)) return done === 0 ? -ERRNO.EFAULT : done;
-      if (this.queue.events.shift() === undefined) this.queue.lost = undefined;
+      this.queue.events.shift();
       done += bytes.length;
     }
     return done;
@@ -99,14 +94,14 @@ export class VeventqFile implements OpenFile {
   }
 
   private first(): Uint8Array | undefined {
-    const { events, lost } = this.queue;
-    const event = events[0] ?? (lost === undefined ? undefined : { sequence: lost, data: new Uint8Array(0) });
+    const event = this.queue.events[0];
     if (event === undefined) return undefined;
-    const bytes = new Uint8Array(HEADER.size + event.data.length);
+    const { sequence, data } = event;
+    const bytes = new Uint8Array(HEADER.size + (data?.length ?? 0));
     const view = new DataView(bytes.buffer);
-    view.setUint32(HEADER.at.flags, event.data.length === 0 ? VEVENTQ_FLAG.LOST_EVENTS : 0, true);
-    view.setUint32(HEADER.at.sequence, event.sequence, true);
-    bytes.set(event.data, HEADER.size);
+    view.setUint32(HEADER.at.flags, data === undefined ? VEVENTQ_FLAG.LOST_EVENTS : 0, true);
+    view.setUint32(HEADER.at.sequence, sequence, true);
+    if (data !== undefined) bytes.set(data, HEADER.size);
     return bytes;
   }
 }

@@ -35,7 +35,7 @@ export class Viommu implements IommufdObject {
     return this.parent.iommu;
   }
 
-  /** iommufd_viommu_report_event: an event for the guest; ENOENT if it has no queue for such. */
+  /** iommufd_viommu_report_event: an event for the guest; EOPNOTSUPP if it has no queue for such. */
   report(type: number, data: Uint8Array): number {
     const queue = this.queues.find((candidate) => candidate.type === type);
     if (queue === undefined) return -ERRNO.EOPNOTSUPP;

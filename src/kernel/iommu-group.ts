@@ -2,7 +2,9 @@
 import { Domain } from '../../sim/iommu/domain.ts';
 import { type Iommu, MSI_WINDOW } from '../../sim/iommu/iommu.ts';
 import { ERRNO } from '../uapi/errno.ts';
+import { PageFaults } from './page-faults.ts';
 import type { PciDevice } from './pci/device.ts';
+import { enableTranslationServices } from './pci/translation-services.ts';
 
 /** A range of IOVAs a device must not or need not map (struct iommu_resv_region). `end` is inclusive. */
 export interface ReservedRegion {
@@ -18,6 +20,8 @@ export class IommuGroup {
   /** Names of the ports in the group. They stay with their driver, which does no DMA. */
   readonly ports: string[] = [];
   readonly iommu: Iommu;
+  /** Page requests of its devices. */
+  readonly pageFaults: PageFaults;
   /** What host drivers' DMA goes through: their own buffers only. */
   readonly defaultDomain: Domain;
   /** iommu_group_claim_dma_owner: a container, or an iommufd context. */
@@ -29,6 +33,7 @@ export class IommuGroup {
   constructor(id: number, iommu: Iommu) {
     this.id = id;
     this.iommu = iommu;
+    this.pageFaults = new PageFaults(iommu.pageRequests);
     this.defaultDomain = new Domain('paging', `group ${id} default`);
     this.current = this.defaultDomain;
   }
@@ -41,6 +46,7 @@ export class IommuGroup {
     this.devices.push(device);
     device.group = this;
     this.iommu.attach(device.function.aliasId, this.current);
+    enableTranslationServices(device, this.iommu.features);
   }
 
   remove(device: PciDevice): void {

@@ -30,11 +30,17 @@ const file = folderWith({
   'bare.json': '[]',
   'step.json': JSON.stringify({ ...scenario, steps: [{ by: 'A', op: 'fly', args: {} }], schedule: [0] }),
   'other.json': JSON.stringify({ ...scenario, variant: 'other' }),
+  'switch.json': '{"name":"x","iommu":{"aperture":[0,65535],"pageSizes":[4096],"pasids":true},"root":[]}',
+  'virtual.json': '{"name":"x","iommu":{"aperture":[0,65535],"pageSizes":[4096],"virtual":"amd"},"root":[]}',
+  'pages.json': '{"name":"x","iommu":{"aperture":[0,65535],"pageSizes":[3000]},"root":[]}',
   'half.json': '{"name":"x","iommu":{}}',
-  'model.json': '{"name":"x","iommu":{},"root":[{"devfn":"01.0","function":{"name":"f","model":"none"}}]}',
-  'shape.json': '{"name":"x","iommu":{},"root":[5]}',
-  'nodump.json': '{"name":"x","iommu":{},"root":[{"devfn":"01.0","function":{"dump":"gone.txt"}}]}',
-  'baddump.json': '{"name":"x","iommu":{},"root":[{"devfn":"01.0","function":{"dump":"text.json"}}]}',
+  'model.json':
+    '{"name":"x","iommu":{"aperture":[0,65535],"pageSizes":[4096]},"root":[{"devfn":"01.0","function":{"name":"f","model":"none"}}]}',
+  'shape.json': '{"name":"x","iommu":{"aperture":[0,65535],"pageSizes":[4096]},"root":[5]}',
+  'nodump.json':
+    '{"name":"x","iommu":{"aperture":[0,65535],"pageSizes":[4096]},"root":[{"devfn":"01.0","function":{"dump":"gone.txt"}}]}',
+  'baddump.json':
+    '{"name":"x","iommu":{"aperture":[0,65535],"pageSizes":[4096]},"root":[{"devfn":"01.0","function":{"dump":"text.json"}}]}',
 });
 const good = `${TRACES}/e-type1-v2.vs`;
 
@@ -62,6 +68,9 @@ const CASES = {
   'an unknown machine': ['play', good, '--machine', 'other'],
   'a machine file that is not JSON': ['play', good, '--machine', file('text.json')],
   'a machine file that lacks a part': ['play', good, '--machine', file('half.json')],
+  'a machine file with a switch that there is not': ['play', good, '--machine', file('switch.json')],
+  'a machine file with an unknown kind of virtual IOMMU': ['play', good, '--machine', file('virtual.json')],
+  'a machine file with a page size that is none': ['play', good, '--machine', file('pages.json')],
   'a machine file with an unknown model': ['play', good, '--machine', file('model.json')],
   'a machine file of the wrong shape': ['play', good, '--machine', file('shape.json')],
   'a machine file whose dump is not there': ['play', good, '--machine', file('nodump.json')],
@@ -117,6 +126,9 @@ test('the sentence names what is wrong', () => {
     'a script without a recording': 'alone.jsonl',
     'a corrupt recording': 'corrupt.jsonl:6',
     'an unknown verb': 'fly',
+    'a machine file with a switch that there is not': 'no part called pasids',
+    'a machine file with an unknown kind of virtual IOMMU': 'tegra241-cmdqv',
+    'a machine file with a page size that is none': 'pageSizes',
     'a machine file with an unknown model': 'none',
     'a machine file whose dump is not there': 'gone.txt',
     'a machine file whose dump is none': 'this has 0',

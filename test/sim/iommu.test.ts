@@ -108,7 +108,71 @@ describe('translation', () => {
     bare.domain(fn).setTracking(true);
     a.dma.write(0x11ff0, new Uint8Array(0x20));
     a.dma.read(0x13000, new Uint8Array(8));
-    expect([...bare.domain(fn).translate(0x10000, false)!.dirty!]).toEqual([0, 1, 1, 0]);
+    const seen: number[] = [];
+    bare.domain(fn).visitDirty(0x10000, 0x4000, false, (start, length) => seen.push(start, length));
+    expect(seen).toEqual([0x11000, 0x1000, 0x12000, 0x1000]);
+  });
+
+  // covers: HW24
+  test('a large page has one dirty bit, and is large only where both addresses and its ends allow it', () => {
+    const domain = new Domain('paging', 'd');
+    domain.leafSizes = [0x1000, 0x20_0000];
+    domain.setTracking(true);
+    domain.map({ start: 0x1f_f000, length: 0x20_2000, physical: 0x101f_f000, read: true, write: true });
+    domain.map({ start: 0x80_0000, length: 0x20_0000, physical: 0x2000_1000, read: true, write: true });
+    const dirtied = (address: number): number[] => {
+      const mapping = domain.translate(address, true)!;
+      mapping.dirty!.mark(address - mapping.start, 1);
+      const seen: number[] = [];
+      domain.visitDirty(0, 0x100_0000, true, (start, length) => seen.push(start, length));
+      return seen;
+    };
+    expect(dirtied(0x1f_f800)).toEqual([0x1f_f000, 0x1000]);
+    expect(dirtied(0x20_0000)).toEqual([0x20_0000, 0x20_0000]);
+    expect(dirtied(0x3f_ffff)).toEqual([0x20_0000, 0x20_0000]);
+    expect(dirtied(0x40_0000)).toEqual([0x40_0000, 0x1000]);
+    expect(dirtied(0x80_0000)).toEqual([0x80_0000, 0x1000]);
+  });
+
+  // covers: HW24
+  test('a part of a large page that is asked for shows that part, and its bit is gone for the whole page', () => {
+    const domain = new Domain('paging', 'd');
+    domain.leafSizes = [0x1000, 0x20_0000];
+    domain.setTracking(true);
+    domain.map({ start: 0, length: 0x40_0000, physical: 0, read: true, write: true });
+    domain.translate(0, true)!.dirty!.mark(0x1_0000, 1);
+    const visit = (start: number, length: number): number[] => {
+      const seen: number[] = [];
+      domain.visitDirty(start, length, true, (...part) => seen.push(...part));
+      return seen;
+    };
+    expect(visit(0x20_0000, 0x20_0000)).toEqual([]);
+    expect(visit(0x8_0000, 0x1000)).toEqual([0x8_0000, 0x18_0000]);
+    expect(visit(0, 0x40_0000)).toEqual([]);
+  });
+
+  // covers: HW24
+  test('a write far into a mapping of 64 GiB marks the page that it went to', () => {
+    const domain = new Domain('paging', 'd');
+    domain.setTracking(true);
+    domain.map({ start: 0, length: 2 ** 36, physical: 0, read: true, write: true });
+    domain.translate(0, true)!.dirty!.mark(2 ** 35 + 5, 1);
+    const seen: number[] = [];
+    domain.visitDirty(0, 2 ** 36, false, (start) => seen.push(start));
+    expect(seen).toEqual([2 ** 35]);
+  });
+
+  // covers: HW24
+  test('a mapping that is cut in two keeps its dirty bits on both sides', () => {
+    const domain = new Domain('paging', 'd');
+    domain.setTracking(true);
+    domain.map({ start: 0x1000, length: 0x4000, physical: 0, read: true, write: true });
+    domain.translate(0x1000, true)!.dirty!.mark(0, 1);
+    domain.translate(0x1000, true)!.dirty!.mark(0x3000, 1);
+    domain.split(0x3000);
+    const seen: number[] = [];
+    domain.visitDirty(0, 0x10000, false, (start) => seen.push(start));
+    expect(seen).toEqual([0x1000, 0x4000]);
   });
 
   test('a PASID selects another table than the requester id alone', () => {

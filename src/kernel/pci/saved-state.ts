@@ -2,6 +2,7 @@
 import { AER_REGISTERS, CAP, EXP, EXT_CAP, MSI, MSI_FLAGS, MSIX, MSIX_FLAGS, PCI } from '../../../sim/pci/registers.ts';
 import { clearStatus } from './aer.ts';
 import type { PciDevice } from './device.ts';
+import { enabledTranslationServices } from './translation-services.ts';
 
 /** What {@link saveState} keeps. */
 export interface SavedState {
@@ -30,6 +31,7 @@ export function saveState(device: PciDevice): SavedState {
   const exp = device.capability(CAP.EXP);
   const version = exp ? config.read(exp + EXP.FLAGS, 1) & 0xf : 0;
   if (exp) for (const at of EXP_REGISTERS) if (version >= 2 || at < EXP.DEVCAP2) keep(exp + at, 2);
+  for (const [at, width] of enabledTranslationServices(device)) keep(at, width);
   const aer = device.extendedCapability(EXT_CAP.ERR);
   if (aer) for (const at of AER_REGISTERS) keep(aer + at, 4);
   const pcix = device.capability(CAP.PCIX);
