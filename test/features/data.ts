@@ -24,8 +24,6 @@ export interface MatrixData {
   readonly features: readonly Feature[];
   /** id -> why the emulator has nothing of it, and will not. */
   readonly notModelled: ReadonlyMap<string, string>;
-  /** id -> what is missing, for the time being. */
-  readonly open: ReadonlyMap<string, string>;
   readonly evidence: readonly Evidence[];
   /** What is wrong with the data itself: a tag above nothing, a recording that is not there. */
   readonly faults: readonly string[];
@@ -81,7 +79,6 @@ export function readData(): MatrixData {
   return {
     features: readFeatures(),
     notModelled: readReasons('not-modelled.md'),
-    open: readReasons('open.md'),
     evidence: [...tests.tests, ...recordings.evidence],
     faults: [...tests.faults, ...recordings.faults],
   };

@@ -1,7 +1,7 @@
 /** Joins features, tests, recordings and reasons, and tells what does not fit. */
 import type { Evidence, Feature, MatrixData } from './data.ts';
 
-export type State = 'tested' | 'not modelled' | 'open';
+export type State = 'tested' | 'not modelled' | 'unaccounted';
 
 export interface Entry {
   readonly feature: Feature;
@@ -25,14 +25,10 @@ export function buildMatrix(data: MatrixData): Matrix {
   for (const evidence of data.evidence)
     for (const id of evidence.ids)
       if (!known.has(id)) problems.push(`${id || 'An empty tag'} is no id of the table: ${where(evidence)}.`);
-  for (const [page, reasons] of [
-    ['not-modelled.md', data.notModelled],
-    ['open.md', data.open],
-  ] as const)
-    for (const [id, reason] of reasons) {
-      if (!known.has(id)) problems.push(`${id} is no id of the table: ${page}.`);
-      if (!reason) problems.push(`${id} has no reason in ${page}.`);
-    }
+  for (const [id, reason] of data.notModelled) {
+    if (!known.has(id)) problems.push(`${id} is no id of the table: not-modelled.md.`);
+    if (!reason) problems.push(`${id} has no reason in not-modelled.md.`);
+  }
 
   const entries = data.features.map((feature): Entry => {
     const { id } = feature;
@@ -40,14 +36,13 @@ export function buildMatrix(data: MatrixData): Matrix {
     const states: [State, string][] = [];
     if (shownBy.length > 0) states.push(['tested', '']);
     if (data.notModelled.has(id)) states.push(['not modelled', data.notModelled.get(id)!]);
-    if (data.open.has(id)) states.push(['open', data.open.get(id)!]);
     if (states.length === 0)
       problems.push(
         `${id} (${feature.feature}) is shown by no test, and nothing says why: tag a test, or give a reason.`,
       );
     if (states.length > 1)
       problems.push(`${id} (${feature.feature}) is ${states.map(([state]) => state).join(' and ')} at once.`);
-    const [state, reason] = states[0] ?? ['open', 'shown by no test'];
+    const [state, reason] = states[0] ?? ['unaccounted', 'shown by no test'];
     return { feature, state, reason, shownBy };
   });
   return { entries, problems };

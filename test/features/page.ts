@@ -5,7 +5,7 @@ import type { Entry, Matrix, State } from './matrix.ts';
 /** Where the page stands, from the root of the project. */
 export const PAGE = 'docs/features.md';
 
-const STATES: readonly State[] = ['tested', 'not modelled', 'open'];
+const STATES: readonly State[] = ['tested', 'not modelled', 'unaccounted'];
 const IMPORTANCES: readonly Importance[] = ['high', 'medium', 'low'];
 
 /** One line for each importance and one for all: how many are in each state. */
