@@ -39,7 +39,7 @@ export class Hardware {
     this.models = models;
     this.memory = new PhysicalMemory(fill, pool);
     const iommu = new Iommu(description.iommu);
-    const interrupts = new InterruptController(description.iommu.interruptRemapping ?? true);
+    const interrupts = new InterruptController(description.iommu?.interruptRemapping ?? iommu.present);
     this.fabric = new Fabric(this.memory, iommu, interrupts, this.topology);
     this.populate(description.root, 0, undefined, undefined);
   }

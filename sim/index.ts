@@ -21,8 +21,16 @@ export { HangError } from './hang.ts';
 export { Hardware, type ModelTable } from './hardware.ts';
 export { InterruptController, type Vector } from './interrupts.ts';
 export { type Interval, Intervals } from './intervals.ts';
+export { DirtyLeaves } from './iommu/dirty-leaves.ts';
 export { Domain, type IovaMapping } from './iommu/domain.ts';
 export { Iommu, MSI_WINDOW } from './iommu/iommu.ts';
+export {
+  type PageRequest,
+  type PageRequestHandler,
+  PageRequests,
+  type PageResponse,
+  type Respond,
+} from './iommu/page-requests.ts';
 export type { Stage1 } from './iommu/stage1.ts';
 export { LockOrder } from './lock-order.ts';
 export { mlx5Machine } from './machines/mlx5.ts';

@@ -129,7 +129,8 @@ export interface IommuDescription {
 /** A whole machine. */
 export interface MachineDescription {
   readonly name: string;
-  readonly iommu: IommuDescription;
+  /** Without one every device reaches all memory, and its users are trusted (no-IOMMU mode). */
+  readonly iommu?: IommuDescription | undefined;
   /** What sits on the root bus, 00. */
   readonly root: readonly SlotDescription[];
 }

@@ -33,8 +33,8 @@ function describedIn(path: string): MachineDescription {
   }
   try {
     const value = JSON.parse(text) as Partial<MachineDescription> | null;
-    if (value && typeof value.name === 'string' && value.iommu && Array.isArray(value.root)) {
-      const fault = iommuFault(value.iommu);
+    if (value && typeof value.name === 'string' && Array.isArray(value.root)) {
+      const fault = value.iommu === undefined ? undefined : iommuFault(value.iommu);
       if (fault !== undefined) throw new InputError(`${path} does not describe a machine: ${fault}.`);
       return { ...(value as MachineDescription), root: withDumps(value.root, path) };
     }
@@ -42,5 +42,5 @@ function describedIn(path: string): MachineDescription {
     if (error instanceof InputError) throw error;
     throw new InputError(`${path} is not valid JSON.`);
   }
-  throw new InputError(`${path} does not describe a machine: name, iommu and root are needed.`);
+  throw new InputError(`${path} does not describe a machine: name and root are needed.`);
 }

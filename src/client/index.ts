@@ -4,5 +4,5 @@
  */
 export { ContainerClient, number64, setNumber64 } from './container.ts';
 export { DeviceClient, type RegionClientInfo, regionOffset, type StateAnswer } from './device.ts';
-export { IommufdClient, type IovaRange } from './iommufd.ts';
+export { IommufdClient, type IovaRange, type Value } from './iommufd.ts';
 export { Scratch } from './scratch.ts';

@@ -4,11 +4,13 @@
  */
 export { AddressSpace, type Mapping, type PinnedRun } from './address-space.ts';
 export { Devfs, type Opener } from './devfs.ts';
+export { type DmaBufExport, type DmaBufFile, dmaBufOf } from './dma-buf.ts';
 export { EventFd } from './eventfd.ts';
 export { type Backing, FileReference, type MmapRequest, type OpenFile, POLL, type Result } from './file.ts';
 export { IommuGroup, type ReservedRegion } from './iommu-group.ts';
 export { ALL_CAPABILITIES, Kernel } from './kernel.ts';
 export { MemFile } from './memfd.ts';
+export { type PageFaultHandler, PageFaults } from './page-faults.ts';
 export { type AerError, reportError } from './pci/aer.ts';
 export { PciBus } from './pci/bus.ts';
 export { type BarAccess, type DmaBuffer, PciDevice, type Resource } from './pci/device.ts';

@@ -130,7 +130,7 @@ export class CdevUser {
     return fd;
   }
 
-  private fromGroup(group: number, bdf: string): number {
+  fromGroup(group: number, bdf: string): number {
     this.process.memory.write(this.page, Buffer.from(`${bdf}\0`));
     return this.process.ioctl(group, VFIO.GROUP_GET_DEVICE_FD, this.page);
   }
@@ -140,7 +140,7 @@ export class CdevUser {
     return { flags: this.word(1), ids: Array.from({ length: this.word(2) }, (_, index) => this.word(3 + 2 * index)) };
   }
 
-  private write(path: string, text: string): void {
+  write(path: string, text: string): void {
     const fd = this.process.open(path, { read: false, write: true, nonblock: false });
     this.process.memory.write(this.page, Buffer.from(text));
     const done = fd < 0 ? fd : this.process.write(fd, this.page, text.length);

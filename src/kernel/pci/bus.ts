@@ -76,9 +76,9 @@ export class PciBus {
     this.devices.delete(device.name);
     const siblings = device.physfn?.virtfns;
     if (siblings) siblings.splice(siblings.indexOf(device), 1);
-    const group = device.group!;
-    group.remove(device);
-    if (group.devices.length === 0 && group.ports.length === 0) this.groups.delete(group.id);
+    const { group } = device;
+    group?.remove(device);
+    if (group?.devices.length === 0 && group.ports.length === 0) this.groups.delete(group.id);
   }
 
   /** pci_rescan_bus: functions that are there and were removed are found again, and offered to the drivers. */
@@ -136,6 +136,7 @@ export class PciBus {
 
   private add(device: PciDevice): void {
     this.devices.set(device.name, device);
+    if (!this.hardware.fabric.iommu.present) return;
     const { topology } = this.hardware;
     const found = sharedGroup(device, topology, [...this.devices.values()], this.bridgeGroups);
     (found ?? this.newGroup()).add(device);
@@ -143,6 +144,7 @@ export class PciBus {
 
   /** Ports have groups too: what is below one that does not isolate joins it. */
   private addBridge(bridge: Bridge): void {
+    if (!this.hardware.fabric.iommu.present) return;
     const group = groupAbove(bridge.parent, this.bridgeGroups) ?? this.newGroup();
     group.ports.push(bdf(bridge.id));
     this.bridgeGroups.set(bridge, group);
@@ -167,7 +169,7 @@ function* lockedProbe(driver: PciDriver, device: PciDevice): Task<number> {
 /** really_probe: DMA-API drivers need the group's default domain first. */
 function* probe(driver: PciDriver, device: PciDevice): Task<number> {
   if (driver.managesDma !== true) {
-    const claimed = device.group!.useDefaultDomain();
+    const claimed = device.group?.useDefaultDomain() ?? 0;
     if (claimed < 0) return claimed;
   }
   device.driver = driver;
@@ -175,7 +177,7 @@ function* probe(driver: PciDriver, device: PciDevice): Task<number> {
   const result = typeof call === 'number' ? call : yield* call;
   if (result < 0) {
     device.driver = undefined;
-    if (driver.managesDma !== true) device.group!.unuseDefaultDomain();
+    if (driver.managesDma !== true) device.group?.unuseDefaultDomain();
   }
   return result;
 }

@@ -192,16 +192,17 @@ export class PciDevice {
   allocateDma(length: number, zeroed = true, purpose = ''): DmaBuffer {
     const memory = this.hardware.memory;
     const extent: Extent = memory.allocate(`kernel:${this.name}`, length, PAGE_SIZE, zeroed, purpose);
-    const domain = this.group!.defaultDomain;
+    // Without an IOMMU the address is the physical one.
+    const domain = this.group?.defaultDomain;
     const mapping = { start: extent.start, length: extent.length, physical: extent.start, read: true, write: true };
-    domain.map(mapping);
+    domain?.map(mapping);
     return {
       iova: extent.start,
       length,
       read: (offset, into) => void memory.read(extent.start + offset, into),
       write: (offset, bytes) => void memory.write(extent.start + offset, bytes),
       free: () => {
-        domain.mappings.remove(mapping);
+        domain?.mappings.remove(mapping);
         memory.free(extent);
       },
     };

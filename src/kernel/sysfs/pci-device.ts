@@ -33,7 +33,8 @@ export function pciDeviceDirectory(device: PciDevice, bus: PciBus, extra: Extra)
     }),
     driver_override: () => driverOverride(device),
     driver: () => (device.driver ? { kind: 'link', target: `/sys/bus/pci/drivers/${device.driver.name}` } : undefined),
-    iommu_group: () => ({ kind: 'link', target: `/sys/kernel/iommu_groups/${device.group!.id}` }),
+    iommu_group: () =>
+      device.group === undefined ? undefined : { kind: 'link', target: `/sys/kernel/iommu_groups/${device.group.id}` },
     reset: () => (applicableMethods(device).length > 0 ? reset(device) : undefined),
     reset_method: () => (applicableMethods(device).length > 0 ? resetMethod(device) : undefined),
     remove: () => ({

@@ -10,7 +10,7 @@ const PAGES = BUFFER_BYTES / PAGE_SIZE;
 
 /** IOVAs a tenant may try: low ones, the top of the aperture, the MSI window, what another tenant uses. */
 function anyIova(random: Random, tenant: Tenant, world: World): number {
-  const top = world.machine.hardware.description.iommu.aperture[1] + 1;
+  const top = world.machine.hardware.fabric.iommu.features.aperture[1] + 1;
   const choice = random.below(20);
   if (choice < 14) return PAGE_SIZE * random.below(32);
   if (choice < 17) return top - PAGE_SIZE * (1 + random.below(4));
