@@ -70,6 +70,6 @@ test('a machine file switches on what its IOMMU can do, and what it does not nam
   };
   expect(await answers('on.json')).toEqual(new Array(8).fill(0));
   const no = 'EOPNOTSUPP';
-  // Without the parent there is nothing to track either, and the queue of a page table is nobody's to fill.
+  // Without a parent there is nothing to track; the PASID of a device that has none is only recorded.
   expect(await answers('off.json')).toEqual([0, 0, 0, no, 0, no, 'ENOENT', 0]);
 }, 60_000);

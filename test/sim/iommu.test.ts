@@ -124,7 +124,7 @@ describe('translation', () => {
       const mapping = domain.translate(address, true)!;
       mapping.dirty!.mark(address - mapping.start, 1);
       const seen: number[] = [];
-      domain.visitDirty(0, 0x100_0000, true, (start, length) => seen.push(start, length));
+      domain.visitDirty(0, 2 ** 48, true, (start, length) => seen.push(start, length));
       return seen;
     };
     expect(dirtied(0x1f_f800)).toEqual([0x1f_f000, 0x1000]);
@@ -132,6 +132,13 @@ describe('translation', () => {
     expect(dirtied(0x3f_ffff)).toEqual([0x20_0000, 0x20_0000]);
     expect(dirtied(0x40_0000)).toEqual([0x40_0000, 0x1000]);
     expect(dirtied(0x80_0000)).toEqual([0x80_0000, 0x1000]);
+    domain.map({ start: 2 ** 40, length: 0x20_0000, physical: 2 ** 41, read: true, write: true });
+    domain.leafSizes = [0x1000];
+    domain.map({ start: 2 ** 42, length: 0x20_0000, physical: 2 ** 41, read: true, write: true });
+    expect([dirtied(2 ** 40 + 0x5000), dirtied(2 ** 42 + 0x5000)]).toEqual([
+      [2 ** 40, 0x20_0000],
+      [2 ** 42 + 0x5000, 0x1000],
+    ]);
   });
 
   // covers: HW24
