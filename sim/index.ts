@@ -21,7 +21,7 @@ export { HangError } from './hang.ts';
 export { Hardware, type ModelTable } from './hardware.ts';
 export { InterruptController, type Vector } from './interrupts.ts';
 export { type Interval, Intervals } from './intervals.ts';
-export { DirtyLeaves } from './iommu/dirty-leaves.ts';
+export { DirtyLeaves, type LeafSpan } from './iommu/dirty-leaves.ts';
 export { Domain, type IovaMapping } from './iommu/domain.ts';
 export { Iommu, MSI_WINDOW } from './iommu/iommu.ts';
 export {

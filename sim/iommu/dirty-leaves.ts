@@ -1,8 +1,8 @@
 /** Dirty bits of one mapping, as the leaf entries of a page table hold them: one for each page, however large. */
 import { PAGE_SIZE } from '../memory.ts';
 
-/** Where a mapping lies. */
-interface Place {
+/** Where a mapping lies: bus address, bytes, and the physical address behind it. */
+export interface LeafSpan {
   readonly start: number;
   readonly length: number;
   readonly physical: number;
@@ -10,13 +10,13 @@ interface Place {
 
 /** A leaf holds a page of the largest size that both addresses and the ends of the mapping allow. */
 export class DirtyLeaves {
-  private readonly place: Place;
+  private readonly place: LeafSpan;
   /** Page sizes, largest first. */
   private readonly sizes: readonly number[];
   /** First bytes of dirty leaves, as offsets in the mapping. */
   private readonly leaves = new Set<number>();
 
-  constructor(place: Place, sizes: readonly number[]) {
+  constructor(place: LeafSpan, sizes: readonly number[]) {
     this.place = place;
     this.sizes = [...sizes].sort((a, b) => b - a);
   }

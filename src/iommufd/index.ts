@@ -18,7 +18,7 @@ export type { IommufdObject, ObjectKind } from './object.ts';
 export { ObjectTable } from './object-table.ts';
 export type { PageSource } from './page-source.ts';
 export type { PageTable } from './page-table.ts';
-export { type Hold, Pages } from './pages.ts';
+export { type AreaTable, type Hold, Pages } from './pages.ts';
 export { type Range, Ranges } from './ranges.ts';
 export { Reserved } from './reserved.ts';
 export { Vdevice } from './vdevice.ts';

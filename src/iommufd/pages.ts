@@ -18,7 +18,7 @@ export interface Hold {
 }
 
 /** An I/O page table, as far as its areas' pages know it. */
-interface AreaTable {
+export interface AreaTable {
   revoke(area: Area): void;
 }
 

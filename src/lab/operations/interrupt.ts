@@ -1,5 +1,5 @@
 /** Eventfds on message interrupts. */
-import { IRQ_SET, irq_set, PCI_IRQ, VFIO } from '../../uapi/vfio.ts';
+import { IRQ_SET, irq_set, VFIO } from '../../uapi/vfio.ts';
 import { VECTORS } from '../tenant.ts';
 import { disarms, namesNone } from './line.ts';
 import { type Operation, whileOpen } from './operation.ts';
