@@ -5,7 +5,7 @@ import type { CampaignCounts, CampaignResult, CaseCounts } from '../lab/campaign
 import { whyNot } from '../lab/offers.ts';
 import { PROPERTIES } from '../lab/properties/index.ts';
 import type { CaseResult } from '../lab/run-case.ts';
-import type { Subject } from '../lab/worlds.ts';
+import type { Subject } from '../lab/subject.ts';
 import { EXIT, report, UsageError } from './errors.ts';
 import { duration, wholeNumber } from './parse.ts';
 
@@ -87,7 +87,7 @@ async function settleFailure(
   });
   if (live) process.stdout.write('\r\x1b[K');
   try {
-    return { smallest, path: store(options.out, smallest, subject.profile.machine.name) };
+    return { smallest, path: store(options.out, smallest, subject.profile(smallest.scenario.setting).machine.name) };
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === undefined) throw error;
@@ -141,7 +141,7 @@ function jsonOf(subject: Subject, seed: number, result: CampaignResult, found: F
       const reason = whyNot(subject, needs);
       if (reason !== undefined) return { name, verdict: 'does not apply', reason };
       const verdict = verdictOf(name, result, found);
-      const { cases } = result.checked.get(name)!;
+      const { cases } = counts;
       return verdict === 'violated' ? { name, verdict, cases, counterexample: found!.path } : { name, verdict, cases };
     }),
     ...(result.fault ? { fault: String(result.fault.error) } : {}),
@@ -161,14 +161,13 @@ function printResult(subject: Subject, seed: number, result: CampaignResult, fou
     }
     const verdict = verdictOf(property, result, found);
     const colour = verdict === 'held' ? colours.green : colours.red;
-    const so = result.checked.get(property)!;
-    const numbers = `${String(so.cases).padStart(8)} cases ${String(so.steps).padStart(9)} calls ${share(so)} errors`;
-    const arcs = `arcs ${so.arcs} of ${counts.legalArcs}`;
-    process.stdout.write(`${colour(verdict.padEnd(8))} ${property.padEnd(26)}${numbers}  ${arcs}\n`);
+    process.stdout.write(
+      `${colour(verdict.padEnd(8))} ${property.padEnd(26)} ${String(counts.cases).padStart(8)} cases\n`,
+    );
   }
   const rate = Math.round((counts.cases / counts.milliseconds) * 1000);
   process.stdout.write(
-    `${name}: ${counts.cases} cases in ${(counts.milliseconds / 1000).toFixed(1)} s (${rate}/s), seed ${seed}\n`,
+    `${name}: ${counts.cases} cases in ${(counts.milliseconds / 1000).toFixed(1)} s (${rate}/s), ${counts.steps} calls, ${share(counts)} errors, arcs ${counts.arcs} of ${counts.legalArcs}, seed ${seed}\n`,
   );
   if (result.fault) {
     const { error, caseNumber } = result.fault;
@@ -180,7 +179,7 @@ function printResult(subject: Subject, seed: number, result: CampaignResult, fou
 
 /** The share of calls that were answered with an error. */
 function share({ errors, steps }: CaseCounts): string {
-  return `${steps ? Math.round((100 * errors) / steps) : 0} %`.padStart(5);
+  return `${steps ? Math.round((100 * errors) / steps) : 0} %`;
 }
 
 function printFound({ smallest, path }: Found): void {

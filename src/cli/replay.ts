@@ -4,7 +4,7 @@ import { colours } from '../colours.ts';
 import { load } from '../lab/counterexample.ts';
 import { describeStep } from '../lab/describe-step.ts';
 import { rerun } from '../lab/run-case.ts';
-import type { Subject } from '../lab/worlds.ts';
+import type { Subject } from '../lab/subject.ts';
 import { EXIT, report, UsageError } from './errors.ts';
 import { wholeNumber } from './parse.ts';
 
@@ -33,8 +33,8 @@ function replay(
   const subject = find(file.variant);
   if (subject === undefined)
     throw new UsageError(`${path} is about a variant called ${file.variant}, which is not here.`);
-  const { variant, twin, steps, schedule } = file;
-  const result = rerun(subject, { variant, seed: options.seed ?? file.seed, twin, steps, schedule });
+  const { variant, twin, setting, steps, schedule } = file;
+  const result = rerun(subject, { variant, seed: options.seed ?? file.seed, twin, setting, steps, schedule });
   const again = result.violations.find((violation) => violation.property === file.property);
   process.exitCode = again ? EXIT.VIOLATED : EXIT.HELD;
   if (options.json) {

@@ -10,10 +10,11 @@ export class ContainerClient {
   readonly scratch: Scratch;
   readonly fd: number;
 
-  constructor(process: Process, scratch = new Scratch(process)) {
+  /** `path` can be /dev/iommu: an iommufd that acts as a container. */
+  constructor(process: Process, scratch = new Scratch(process), path = '/dev/vfio/vfio') {
     this.process = process;
     this.scratch = scratch;
-    this.fd = process.open('/dev/vfio/vfio');
+    this.fd = process.open(path);
   }
 
   /** Opens a group, puts it into this container, and sets the IOMMU if it is the first. The group fd, or an errno. */

@@ -94,7 +94,7 @@ export class DeviceClient {
 
   /** Reads region bytes into the scratch memory; the view holds them at 0. The count, or an errno. */
   readRegion(index: number, offset: number, length: number): number {
-    const result = this.process.pread(this.fd, this.scratch.address, length, regionOffset(index) + offset);
+    const result = this.process.pread(this.fd, this.scratch.room(length), length, regionOffset(index) + offset);
     if (result > 0) this.scratch.take(result);
     return result;
   }

@@ -2,6 +2,9 @@
 import { viewOf, zeroedBytes } from '../kernel/bytes.ts';
 import type { Process } from '../kernel/process.ts';
 
+/** Not a value that a kernel would leave. */
+const GUARD = Uint8Array.of(0x9e, 0x37, 0x79, 0xb9, 0x7f, 0x4a, 0x7c, 0x15);
+
 /** One piece of memory for the arguments of one call at a time. */
 export class Scratch {
   readonly process: Process;
@@ -13,10 +16,15 @@ export class Scratch {
   view = viewOf(this.bytes);
   /** The first n of these bytes, by n: the same few lengths come again and again. */
   private parts: (Uint8Array | undefined)[] = [];
+  /** Where the guard bytes lie; -1: there are none. */
+  private guardAt = -1;
+  private readonly guarded: boolean;
 
-  constructor(process: Process, size = 16384) {
+  /** With `guarded`, bytes of a pattern lie behind each argument, and {@link guardHolds} tells whether they are left. */
+  constructor(process: Process, size = 16384, guarded = false) {
     this.process = process;
     this.size = size;
+    this.guarded = guarded;
     this.address = process.memory.allocate(size);
   }
 
@@ -30,14 +38,33 @@ export class Scratch {
   /** Copies bytes into the process and returns their address. */
   load(bytes: Uint8Array): number {
     this.process.memory.write(this.address, bytes);
-    return this.address;
+    return this.room(bytes.length);
   }
 
   /** Copies the first `length` bytes into the process and returns their address. */
   put(length: number): number {
     this.process.memory.write(this.address, this.part(length));
+    return this.room(length);
+  }
+
+  /** The address of room for an answer of `length` bytes. */
+  room(length: number): number {
+    if (this.guarded && length + GUARD.length <= this.size) {
+      this.guardAt = this.address + length;
+      this.process.memory.write(this.guardAt, GUARD);
+    }
     return this.address;
   }
+
+  /** Whether nothing has been written behind the argument of the last call. */
+  guardHolds(): boolean {
+    if (this.guardAt < 0) return true;
+    const found = this.found;
+    this.process.memory.readInto(this.guardAt, found);
+    for (let i = 0; i < GUARD.length; i++) if (found[i] !== GUARD[i]) return false;
+    return true;
+  }
+  private readonly found = zeroedBytes(8);
 
   /** Reads back what the kernel left there. */
   take(length: number): DataView {

@@ -1,11 +1,12 @@
 /** A campaign: cases one after another until the time, the number of cases or the first violation ends it. */
 import { generating } from './generate.ts';
-import { PROPERTIES } from './properties/index.ts';
 import { caseSeed } from './random.ts';
 import { legalArcs } from './reference/arcs.ts';
 import { type CaseResult, looksAlike, rerun, runCase } from './run-case.ts';
 import type { Scenario, Twin } from './scenario.ts';
-import { keptWorlds, newWorlds, type Subject, type Worlds } from './worlds.ts';
+import { SettingPool } from './setting-pool.ts';
+import type { Subject } from './subject.ts';
+import { keptWorlds, newWorlds, type Worlds } from './worlds.ts';
 
 /** How long, from where, and who wants to know. `now` is in milliseconds: the clock is the caller's. */
 export interface CampaignOptions {
@@ -33,8 +34,6 @@ export interface CampaignCounts extends CaseCounts {
 /** How a campaign ended. */
 export interface CampaignResult {
   readonly counts: CampaignCounts;
-  /** The cases in which each property was checked. */
-  readonly checked: ReadonlyMap<string, CaseCounts>;
   readonly failure: CaseResult | undefined;
   /** An exception: a fault of the emulator, with the case it happened in. */
   readonly fault: { readonly error: unknown; readonly caseNumber: number } | undefined;
@@ -50,10 +49,11 @@ const AUDIT = 512;
 export function runCampaign(subject: Subject, options: CampaignOptions): CampaignResult {
   const start = options.now();
   const worlds = keptWorlds(subject);
-  const tallies = { integrity: new Tally(), confidentiality: new Tally() };
+  const settings = new SettingPool(subject.factors, options.seed);
+  const tally = new Tally();
   const legal = legalArcs(subject.variant.declaration.migrationFlags).length;
   const so = (): CampaignCounts => ({
-    ...Tally.sum(Object.values(tallies)),
+    ...tally.counts,
     legalArcs: legal,
     milliseconds: options.now() - start,
   });
@@ -68,19 +68,17 @@ export function runCampaign(subject: Subject, options: CampaignOptions): Campaig
     const seed = caseSeed(options.seed, index);
     const twin = twinOf(index);
     try {
-      const result = runCase(worlds, seed, twin, generating(seed));
+      const setting = settings.at(index);
+      const result = runCase(worlds, { seed, twin, setting }, generating(seed));
       if (result.violations.length > 0) failure = confirmed(subject, result);
       else if (index % AUDIT === 0) audit(subject, worlds, result.scenario);
-      tallies[twin].add(result);
+      tally.add(result);
     } catch (error) {
       fault = { error, caseNumber: index };
       break;
     }
   }
-  const checked = new Map<string, CaseCounts>();
-  for (const { name, twin } of PROPERTIES)
-    checked.set(name, Tally.sum(twin === undefined ? Object.values(tallies) : [tallies[twin]]));
-  return { counts: so(), checked, failure, fault };
+  return { counts: so(), failure, fault };
 }
 
 /** A violation counts when new machines show it. */
@@ -108,15 +106,8 @@ class Tally {
     for (const arc of arcs) this.arcs.add(arc);
   }
 
-  static sum(tallies: readonly Tally[]): CaseCounts {
-    const arcs = new Set<number>();
-    const sum = { cases: 0, steps: 0, errors: 0 };
-    for (const tally of tallies) {
-      sum.cases += tally.cases;
-      sum.steps += tally.steps;
-      sum.errors += tally.errors;
-      for (const arc of tally.arcs) arcs.add(arc);
-    }
-    return { ...sum, arcs: arcs.size };
+  get counts(): CaseCounts {
+    const { cases, steps, errors, arcs } = this;
+    return { cases, steps, errors, arcs: arcs.size };
   }
 }

@@ -3,10 +3,11 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { OPERATION_BY_NAME } from './operations/index.ts';
 import type { CaseResult } from './run-case.ts';
-import type { Scenario, Step } from './scenario.ts';
+import { type Scenario, type Step, TWINS } from './scenario.ts';
+import type { Setting } from './setting.ts';
 
 /** Version of the file format; a file of another version is refused. */
-export const CASE_VERSION = 1;
+export const CASE_VERSION = 2;
 
 /** A counterexample as it is stored. */
 export interface CounterexampleFile {
@@ -17,6 +18,7 @@ export interface CounterexampleFile {
   readonly property: string;
   readonly message: string;
   readonly twin: Scenario['twin'];
+  readonly setting: Setting;
   readonly steps: readonly Step[];
   readonly schedule: readonly number[];
 }
@@ -38,6 +40,7 @@ export function store(folder: string, result: CaseResult, machine: string): stri
     property: violation.property,
     message: violation.message,
     twin: scenario.twin,
+    setting: scenario.setting,
     steps: scenario.steps,
     schedule: scenario.schedule,
   };
@@ -79,8 +82,10 @@ function firstFault(file: Partial<CounterexampleFile>): string | undefined {
   for (const name of ['variant', 'machine', 'property', 'message'] as const)
     if (typeof file[name] !== 'string') return `${name} is missing`;
   if (!Number.isInteger(file.seed)) return 'seed is missing';
-  if (file.twin !== 'integrity' && file.twin !== 'confidentiality')
-    return 'twin is neither integrity nor confidentiality';
+  if (!TWINS.includes(file.twin!)) return `twin is none of ${TWINS.join(', ')}`;
+  const { setting } = file;
+  if (typeof setting !== 'object' || setting === null || !Object.values(setting).every(Number.isInteger))
+    return 'the setting is no list of numbers by name';
   if (!Array.isArray(file.steps) || !Array.isArray(file.schedule)) return 'steps or schedule is missing';
   if (!file.schedule.every((turns) => Number.isInteger(turns) && turns >= 0 && turns < 1000))
     return 'the schedule holds no counts';

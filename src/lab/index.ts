@@ -12,8 +12,6 @@ export {
 export { type CounterexampleFile, load, store } from './counterexample.ts';
 export { describeStep } from './describe-step.ts';
 export { type Choices, generating, replaying } from './generate.ts';
-export type { Leftovers } from './leftovers.ts';
-export type { Monitor } from './monitor.ts';
 export { type Offer, type Offering, offers, whyNot } from './offers.ts';
 export type { Args, Operation, Weights } from './operations/operation.ts';
 export type {
@@ -23,17 +21,20 @@ export type {
   Failures,
   Guarded,
   Inside,
+  Profiles,
   Site,
   WordRegisters,
 } from './profiles/profile.ts';
-export { PROPERTIES, type Property } from './properties/index.ts';
+export { type Check, Checks, PROPERTIES, type Property } from './properties/index.ts';
 export { caseSeed, Random } from './random.ts';
 export type { Difference, Recorder } from './recorder.ts';
-export { type CaseResult, looksAlike, rerun, runCase } from './run-case.ts';
+export { type CaseFrame, type CaseResult, looksAlike, rerun, runCase } from './run-case.ts';
 export type { Actor, Scenario, Step, Twin, Violation } from './scenario.ts';
+export { describeSetting, type Factor, PLAIN, type Setting, settingKey } from './setting.ts';
 export { type Progress, shrink } from './shrink.ts';
 export { Snapshot } from './snapshot.ts';
-export { SUBJECTS, subjectNamed } from './subject.ts';
+export { SUBJECTS, type Subject, subjectNamed, subjectOf } from './subject.ts';
 export { type DataFile, type ShadowMapping, Tenant } from './tenant.ts';
+export type { Way, WayKind } from './ways/way.ts';
 export { type Variation, World } from './world.ts';
-export { keptWorlds, newWorlds, type Run, type Subject, type Worlds } from './worlds.ts';
+export { keptWorlds, newWorlds, type Run, type Worlds } from './worlds.ts';

@@ -1,6 +1,8 @@
 /** What there is to try at a subject: operations and properties name what they need of it. */
 import type { DeclaredVariant } from '../variant/variant.ts';
 import type { DeviceProfile } from './profiles/profile.ts';
+import { PLAIN } from './setting.ts';
+import type { Subject } from './subject.ts';
 
 /** See the head of this file. */
 export type Offer =
@@ -12,7 +14,10 @@ export type Offer =
   | 'parent'
   | 'failures'
   | 'serial'
-  | 'afterLoad';
+  | 'afterLoad'
+  | 'migration'
+  | 'container'
+  | 'iommufd';
 
 /** Why what needs it does not apply to a subject without it. */
 const ABSENT: Readonly<Record<Offer, string>> = {
@@ -25,6 +30,9 @@ const ABSENT: Readonly<Record<Offer, string>> = {
   failures: 'no command of the device can be made to fail',
   serial: 'the device has no serial ports',
   afterLoad: 'the lab has no use of the device that follows a load',
+  migration: 'the device cannot be migrated',
+  container: 'no setting has a group in a container',
+  iommufd: 'no setting has a device bound to an iommufd',
 };
 
 /** Whether a subject offers something. */
@@ -33,9 +41,15 @@ export function offers({ variant, profile }: Offering, offer: Offer): boolean {
     case 'function':
       return profile.kind === 'function';
     case 'logging':
-      return variant.declaration.dirtyLogging;
+      return profile.logging;
     case 'parent':
       return variant.declaration.parent !== undefined;
+    case 'migration':
+      return profile.migrationFlags !== 0;
+    case 'container':
+      return profile.way !== 'cdev';
+    case 'iommufd':
+      return profile.way === 'cdev';
     default:
       return profile[offer] !== undefined;
   }
@@ -47,8 +61,9 @@ export interface Offering {
   readonly profile: DeviceProfile;
 }
 
-/** Why something that needs all of `needs` does not apply; undefined: it does. */
-export function whyNot(subject: Offering, needs: readonly Offer[] | undefined): string | undefined {
-  const absent = needs?.find((offer) => !offers(subject, offer));
+/** Why something that needs all of `needs` does not apply to a subject, all being plain; undefined: it does. */
+export function whyNot(subject: Subject, needs: readonly Offer[] | undefined): string | undefined {
+  const plain = { variant: subject.variant, profile: subject.profile(PLAIN) };
+  const absent = needs?.find((offer) => !offers(plain, offer));
   return absent && ABSENT[absent];
 }

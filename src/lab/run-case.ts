@@ -5,11 +5,14 @@
 import type { Task } from '../../sim/scheduler.ts';
 import { type Choices, replaying } from './generate.ts';
 import { OPERATION_BY_NAME } from './operations/index.ts';
+import { compareRuns } from './properties/noninterference.ts';
 import { Recorder } from './recorder.ts';
-import type { Actor, Scenario, Step, Twin, Violation } from './scenario.ts';
+import { type Actor, type Scenario, type Step, TWINS, type Twin, type Violation } from './scenario.ts';
+import type { Setting } from './setting.ts';
+import type { Subject } from './subject.ts';
 import type { Tenant } from './tenant.ts';
 import type { Seen, World } from './world.ts';
-import { newWorlds, type Run, type Subject, type Worlds } from './worlds.ts';
+import { newWorlds, type Run, type Worlds } from './worlds.ts';
 
 /** Where one case ended. */
 export interface CaseResult {
@@ -21,61 +24,53 @@ export interface CaseResult {
   readonly arcs: ReadonlySet<number>;
 }
 
+/** What a case is, apart from its steps. */
+export interface CaseFrame {
+  readonly seed: number;
+  readonly twin: Twin;
+  readonly setting: Setting;
+}
+
 /** Runs a pair. `choices` supplies the steps of the base run; the twin repeats them. */
-export function runCase(worlds: Worlds, seed: number, twin: Twin, choices: Choices): CaseResult {
-  const base = execute(worlds, 'base', twin, choices);
+export function runCase(worlds: Worlds, frame: CaseFrame, choices: Choices): CaseResult {
+  const { seed, twin, setting } = frame;
+  const base = execute(worlds, 'base', frame, choices);
   const { steps, schedule, calls, errors } = base;
-  const scenario: Scenario = { variant: worlds.subject.variant.name, seed, twin, steps, schedule };
+  const scenario: Scenario = { variant: worlds.subject.variant.name, seed, twin, setting, steps, schedule };
   // The world of the twin may be the same one, brought back.
   const { seen } = base.world;
   const arcs = new Set(base.world.arcs);
   const violations = [...base.world.violations];
-  if (violations.length === 0) violations.push(...runTwin(worlds, scenario, seen));
-  return { scenario, violations, calls, errors, arcs };
+  if (violations.length > 0) return { scenario, violations, calls, errors, arcs };
+  return { ...runTwin(worlds, scenario, seen), calls, errors, arcs };
 }
 
 /** Runs a stored scenario, on new machines unless others are given. */
 export function rerun(subject: Subject, scenario: Scenario, worlds = newWorlds(subject)): CaseResult {
-  return runCase(worlds, scenario.seed, scenario.twin, replaying(scenario));
+  return runCase(worlds, scenario, replaying(scenario));
 }
 
 /** Whether a scenario looks the same on machines of both kinds, to everybody, in each run of a pair. */
 export function looksAlike(a: Worlds, b: Worlds, scenario: Scenario): boolean {
+  const frame: CaseFrame = { ...scenario, twin: 'integrity' };
   return RUNS.every((run) => {
-    const [one, other] = [a, b].map((worlds) => execute(worlds, run, 'integrity', replaying(scenario)).world);
+    const [one, other] = [a, b].map((worlds) => execute(worlds, run, frame, replaying(scenario)).world);
     const same = ACTORS.every((actor) => Recorder.compare(one!.seen[actor], other!.seen[actor]) === undefined);
     return same && JSON.stringify(one!.violations) === JSON.stringify(other!.violations);
   });
 }
 
-const RUNS: readonly Run[] = ['base', 'integrity', 'confidentiality'];
+const RUNS: readonly Run[] = ['base', ...TWINS];
 const ACTORS: readonly Actor[] = ['A', 'B', 'H'];
 
-function runTwin(worlds: Worlds, scenario: Scenario, base: Seen): Violation[] {
-  const { world } = execute(worlds, scenario.twin, scenario.twin, replaying(scenario));
-  if (world.crashed) return world.violations;
-  const observers = scenario.twin === 'integrity' ? (['B', 'H'] as const) : (['A'] as const);
-  const violations: Violation[] = [];
-  for (const observer of observers) {
-    const difference = Recorder.compare(base[observer], world.seen[observer]);
-    if (difference === undefined) continue;
-    const what =
-      scenario.twin === 'integrity'
-        ? `${observer === 'B' ? 'tenant B' : 'the host'} observes what tenant A does`
-        : "tenant A's observations depend on tenant B's secret or on uncleared memory";
-    violations.push({
-      property: scenario.twin,
-      message: `${what}: ${shorten(difference.left)} or ${shorten(difference.right)}`,
-      at: difference.step,
-    });
-  }
-  return violations;
+/** Runs the twin. A difference that uncleared memory alone makes is a case of that. */
+function runTwin(worlds: Worlds, scenario: Scenario, base: Seen): Pick<CaseResult, 'scenario' | 'violations'> {
+  const { world } = execute(worlds, scenario.twin, scenario, replaying(scenario));
+  const violations = world.crashed ? world.violations : compareRuns(scenario.twin, base, world.seen);
+  if (violations.length === 0 || scenario.twin !== 'confidentiality') return { scenario, violations };
+  const uncleared = runTwin(worlds, { ...scenario, twin: 'residue' }, base);
+  return uncleared.violations.length > 0 ? uncleared : { scenario, violations };
 }
-
-const shorten = (bytes: Uint8Array): string => {
-  const text = Buffer.from(bytes.subarray(0, 24)).toString('hex');
-  return bytes.length > 24 ? `${text}...` : text || 'nothing';
-};
 
 interface Execution {
   readonly world: World;
@@ -85,8 +80,8 @@ interface Execution {
   readonly errors: number;
 }
 
-function execute(worlds: Worlds, run: Run, twin: Twin, choices: Choices): Execution {
-  const world = worlds.world(run);
+function execute(worlds: Worlds, run: Run, { twin, setting }: CaseFrame, choices: Choices): Execution {
+  const world = worlds.world(run, setting);
   const skip = run === 'integrity' ? 'A' : undefined;
   const steps: Step[] = [];
   const schedule: number[] = [];
@@ -146,7 +141,7 @@ function perform(world: World, step: Step, index: number): number {
   // What PRECOPY_INFO reported holds until something else happens.
   if (step.op !== 'read') for (const file of tenant.files) file.reported = undefined;
   resync(tenant);
-  const call = operation.run(tenant, step.args, world, index, spawned);
+  const call = operation.run(tenant, step.args, world, spawned);
   if (spawned && typeof call !== 'number') {
     tenant.pending++;
     world.machine.kernel.scheduler.spawn(`${step.op} of ${step.by}`, underWay(world, tenant, call));
@@ -154,6 +149,7 @@ function perform(world: World, step: Step, index: number): number {
   }
   const result = world.finish(tenant, call);
   recorder.number(result);
+  for (const check of world.checks.all) check.after?.(tenant, result);
   return result;
 }
 
@@ -171,7 +167,7 @@ function* underWay(world: World, tenant: Tenant, call: Task<number>): Task<numbe
 
 /** After calls that ran beside each other the state is whatever the device says; from there the model goes on. */
 function resync(tenant: Tenant): void {
-  if (tenant.state !== undefined || tenant.pending > 0 || tenant.device === undefined) return;
+  if (tenant.flags === 0 || tenant.state !== undefined || tenant.pending > 0 || tenant.device === undefined) return;
   const answer = tenant.device.getState();
   tenant.state = answer.result === 0 ? answer.state : undefined;
   for (const file of tenant.files) file.certain = false;
@@ -181,9 +177,23 @@ function resync(tenant: Tenant): void {
 function finish(world: World, run: Run, twin: Twin): void {
   world.step = -1;
   world.settle();
-  if (twin === 'integrity') world.profile.lastLook(world);
+  if (twin === 'integrity') lastLook(world);
   if (run !== 'base') return;
-  for (const tenant of world.tenants)
-    if (tenant.pending > 0) world.violate('FSM legality', `a call of tenant ${tenant.name} never returns`);
-  world.leftovers.judge();
+  for (const tenant of world.tenants) if (tenant.pending > 0) world.checks.liveness.stillUnderWay(tenant);
+  for (const tenant of world.tenants) tenant.device?.close();
+  world.settle();
+  for (const check of world.checks.all) check.judge?.();
+}
+
+/** B and the host look once more, at all there is to see. */
+function lastLook(world: World): void {
+  const { b, seen, profile } = world;
+  seen.B.begin(-1);
+  for (const { file } of b.events) seen.B.number(Number(file.drain()));
+  for (let page = 0; page < (profile.memoryPages ?? 0); page++)
+    seen.B.data(b.process.memory.copyIn(b.buffer + page * 4096, 2048)!);
+  if (b.device !== undefined && profile.migrationFlags !== 0) seen.B.number(b.device.getState().state);
+  seen.B.data(world.inside.digest(b));
+  seen.H.begin(-1);
+  for (let what = 0; what < 4; what++) seen.H.data(profile.host(world, what));
 }

@@ -1,5 +1,7 @@
 /** A scenario as data: who does what, in which order, under which schedule. It is what a counterexample file holds. */
 
+import type { Setting } from './setting.ts';
+
 /** Tenant A tries to escape, tenant B is its neighbour, H is the host's administrator. */
 export type Actor = 'A' | 'B' | 'H';
 
@@ -12,8 +14,12 @@ export interface Step {
   readonly spawn?: boolean;
 }
 
-/** How the second run of a pair differs from the first. */
-export type Twin = 'integrity' | 'confidentiality';
+/**
+ * How the second run of a pair differs from the first: A does nothing; B's secret and what uncleared memory holds are
+ * others; only the latter is.
+ */
+export type Twin = 'integrity' | 'confidentiality' | 'residue';
+export const TWINS: readonly Twin[] = ['integrity', 'confidentiality', 'residue'];
 
 /** See the head of this file. */
 export interface Scenario {
@@ -21,6 +27,7 @@ export interface Scenario {
   /** Reproduces contents and secrets. */
   readonly seed: number;
   readonly twin: Twin;
+  readonly setting: Setting;
   readonly steps: readonly Step[];
   /** After step i, how many turns the threads that are still under way get. */
   readonly schedule: readonly number[];

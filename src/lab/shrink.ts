@@ -1,7 +1,7 @@
 /** Makes a failing scenario small while the same property stays broken: fewer steps first, then plainer ones. */
 import { type CaseResult, rerun } from './run-case.ts';
 import type { Scenario, Step } from './scenario.ts';
-import type { Subject } from './worlds.ts';
+import type { Subject } from './subject.ts';
 
 /** Called for each attempt that became the new best, with the steps left. */
 export type Progress = (steps: number, attempts: number) => void;

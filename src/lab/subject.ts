@@ -1,21 +1,41 @@
 /** What can be checked: a variant together with the devices it drives, or makes. */
 import { DECLARED } from '../machine/variants.ts';
-import { mlx5Profile } from './profiles/mlx5.ts';
-import { mttyProfile } from './profiles/mtty.ts';
-import type { DeviceProfile } from './profiles/profile.ts';
-import { sampleProfile } from './profiles/sample.ts';
-import type { Subject } from './worlds.ts';
+import type { DeclaredVariant } from '../variant/variant.ts';
+import { mlx5 } from './profiles/mlx5.ts';
+import { mtty } from './profiles/mtty.ts';
+import type { DeviceProfile, Profiles } from './profiles/profile.ts';
+import { sample } from './profiles/sample.ts';
+import { type Factor, type Setting, settingKey } from './setting.ts';
 
-const PROFILES: Readonly<Record<string, DeviceProfile>> = {
-  mlx5: mlx5Profile,
-  sample: sampleProfile,
-  mtty: mttyProfile,
-};
+/** What a lab runs against: in each setting, a device that is worked in some way. */
+export interface Subject {
+  readonly variant: DeclaredVariant;
+  readonly factors: readonly Factor[];
+  /** The same object for the same setting. */
+  profile(setting: Setting): DeviceProfile;
+}
+
+/** A subject from a variant and what the lab knows of its devices. */
+export function subjectOf(variant: DeclaredVariant, { factors, profile }: Profiles): Subject {
+  const known = new Map<string, DeviceProfile>();
+  return {
+    variant,
+    factors,
+    profile(setting) {
+      const key = settingKey(setting);
+      let made = known.get(key);
+      if (made === undefined) known.set(key, (made = profile(setting)));
+      return made;
+    },
+  };
+}
+
+const PROFILES: Readonly<Record<string, Profiles>> = { mlx5, sample, mtty };
 
 /** All of them. */
 export const SUBJECTS: readonly Subject[] = DECLARED.flatMap((variant) => {
-  const profile = PROFILES[variant.name];
-  return profile ? [{ variant, profile }] : [];
+  const profiles = PROFILES[variant.name];
+  return profiles ? [subjectOf(variant, profiles)] : [];
 });
 
 /** The subject of that name; undefined: no such variant. */

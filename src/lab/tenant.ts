@@ -1,13 +1,15 @@
 /** A process that owns an assigned device, and what the lab knows of it: the model that generation and checks go by. */
 import { type Interval, Intervals } from '../../sim/intervals.ts';
 import type { PciFunction } from '../../sim/pci/function.ts';
-import { ContainerClient } from '../client/container.ts';
 import type { DeviceClient } from '../client/device.ts';
 import { Scratch } from '../client/scratch.ts';
 import { EventFd } from '../kernel/eventfd.ts';
 import type { Process } from '../kernel/process.ts';
 import { MIG_STATE } from '../uapi/vfio.ts';
 import type { Assigned } from './profiles/profile.ts';
+import { ContainerWay } from './ways/container.ts';
+import { IoasWay } from './ways/ioas.ts';
+import type { Way, WayKind } from './ways/way.ts';
 
 /** What the tenant has mapped for DMA, by its own account. */
 export interface ShadowMapping extends Interval {
@@ -33,6 +35,18 @@ export interface DataFile {
   whole: boolean;
 }
 
+export const newDataFile = (fd: number, direction: DataFile['direction']): DataFile => ({
+  fd,
+  direction,
+  alive: true,
+  open: true,
+  bytes: [],
+  reported: undefined,
+  ended: false,
+  certain: true,
+  whole: true,
+});
+
 /** The tenant's memory: this many bytes, IOVA space chosen by its own calls. */
 export const BUFFER_BYTES = 8 * 4096;
 /** Room for the arguments of one call. */
@@ -44,8 +58,13 @@ export const VECTORS = 4;
 export class Tenant {
   readonly name: 'A' | 'B';
   readonly process: Process;
-  readonly client: ContainerClient;
-  readonly groupFd: number;
+  /** How it comes to its device. */
+  readonly way: Way;
+  /** The same, if it is by the group, or by the character device. */
+  readonly container: ContainerWay | undefined;
+  readonly ioas: IoasWay | undefined;
+  /** Memory for the arguments of calls. */
+  readonly scratch: Scratch;
   /** The device's name: a BDF or a UUID. */
   readonly bdf: string;
   /** The hardware; none behind an emulated device. */
@@ -55,10 +74,15 @@ export class Tenant {
   readonly buffer: number;
   /** Memory for calls that are under way while others are made; made when first needed. */
   get spare(): Scratch {
-    this.spareMemory ??= new Scratch(this.process, SCRATCH_BYTES);
+    if (this.spareMemory === undefined) {
+      this.spareMemory = new Scratch(this.process, SCRATCH_BYTES, true);
+      this.scratches.push(this.spareMemory);
+    }
     return this.spareMemory;
   }
   private spareMemory: Scratch | undefined;
+  /** All of them. */
+  readonly scratches: Scratch[];
   device: DeviceClient | undefined;
   readonly shadow = new Intervals<ShadowMapping>();
   readonly files: DataFile[] = [];
@@ -81,14 +105,18 @@ export class Tenant {
   pending = 0;
   mmapped = 0;
 
-  constructor(name: 'A' | 'B', process: Process, { name: bdf, group, fn, inner }: Assigned) {
+  constructor(name: 'A' | 'B', process: Process, device: Assigned, kind: WayKind) {
+    const { name: bdf, group, fn, inner } = device;
     this.name = name;
     this.process = process;
     this.bdf = bdf;
     this.fn = fn;
     this.inner = inner;
-    this.client = new ContainerClient(process, new Scratch(process, SCRATCH_BYTES));
-    this.groupFd = this.client.addGroup(group);
+    this.scratch = new Scratch(process, SCRATCH_BYTES, true);
+    this.scratches = [this.scratch];
+    this.ioas = kind === 'cdev' ? new IoasWay(process, this.scratch, device.cdev) : undefined;
+    this.container = this.ioas ? undefined : new ContainerWay(process, this.scratch, group, bdf, kind);
+    this.way = (this.ioas ?? this.container)!;
     this.buffer = process.memory.allocate(BUFFER_BYTES);
     for (let i = 0; i < VECTORS; i++) {
       const file = new EventFd();
@@ -98,7 +126,7 @@ export class Tenant {
 
   /** Opens the device (first time, or after a close). */
   openDevice(): number {
-    const device = this.client.openDevice(this.groupFd, this.bdf);
+    const device = this.way.open();
     if (typeof device === 'number') return device;
     this.device = device;
     return device.fd;

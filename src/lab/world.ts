@@ -1,19 +1,18 @@
 /** One run of a scenario: a fresh machine, two tenants and an administrator, and what each of them observes. */
-import { HangError } from '../../sim/hang.ts';
 import { PagePool } from '../../sim/memory.ts';
-import { Oops } from '../../sim/oops.ts';
+import type { PciFunction } from '../../sim/pci/function.ts';
 import type { Task } from '../../sim/scheduler.ts';
 import { DeviceClient } from '../client/device.ts';
 import type { Process } from '../kernel/process.ts';
 import { Machine } from '../machine/machine.ts';
-import { IRQ_SET, MIG_STATE } from '../uapi/vfio.ts';
+import { MIG_STATE } from '../uapi/vfio.ts';
 import type { DeclaredVariant } from '../variant/variant.ts';
-import { Leftovers } from './leftovers.ts';
-import { Monitor } from './monitor.ts';
-import type { DeviceProfile } from './profiles/profile.ts';
+import type { DeviceProfile, Inside } from './profiles/profile.ts';
+import { Checks } from './properties/index.ts';
 import { Recorder } from './recorder.ts';
-import { STATE_NAMES } from './reference/arcs.ts';
 import type { Actor, Violation } from './scenario.ts';
+import type { Setting } from './setting.ts';
+import type { Subject } from './subject.ts';
 import { Tenant } from './tenant.ts';
 
 /** What differs between the two runs of a pair, apart from the steps. */
@@ -29,34 +28,39 @@ export type Seen = Readonly<Record<Actor, Recorder>>;
 export const nothingSeen = (): Seen => ({ A: new Recorder(), B: new Recorder(), H: new Recorder() });
 
 /** Mappings a tenant may have: small, so that the limit is met. */
-export const DMA_ENTRY_LIMIT = 3;
+const DMA_ENTRY_LIMIT = 3;
+/** Violations that are kept: the first is what counts. */
+const MOST_VIOLATIONS = 16;
 /** Pages go from machine to machine; each is filled before it is used again. */
 const PAGES = new PagePool();
 
 /** One run. Construction boots the machine, has two devices assigned, and opens both. */
 export class World {
+  readonly subject: Subject;
   readonly variant: DeclaredVariant;
   readonly profile: DeviceProfile;
+  readonly setting: Setting;
   readonly machine: Machine;
   readonly host: Process;
   readonly a: Tenant;
   readonly b: Tenant;
   readonly tenants: readonly Tenant[];
-  readonly monitor: Monitor;
+  readonly inside: Inside;
+  readonly checks: Checks;
   readonly violations: Violation[] = [];
+  /** Mappings a tenant may have. */
+  readonly limit: number;
   /** What each of them has observed so far. */
   seen = nothingSeen();
   /** Arcs taken, as from * 8 + to. */
   readonly arcs = new Set<number>();
-  /** The tenant whose own call may signal its eventfds. */
-  cause: Tenant | undefined;
   /** Tenant A made calls beside each other: it may have confused its own device. */
   raced = false;
   /** The step under way. */
   step = -1;
   private readonly variation: Variation;
   private readonly spares = new Map<Tenant, DeviceClient>();
-  readonly leftovers: Leftovers;
+  private readonly resets = new Map<PciFunction, number>();
   /** Whose step is under way. */
   actor: Actor = 'H';
   /** Status with which the next save of tenant A fails; undefined: none. */
@@ -67,10 +71,14 @@ export class World {
   failed = false;
 
   /** In a world that is not `watched` only the tenants and the host see what happens: enough for a twin, and faster. */
-  constructor(variant: DeclaredVariant, profile: DeviceProfile, variation: Variation, watched = true) {
-    this.variant = variant;
+  constructor(subject: Subject, setting: Setting, variation: Variation, watched = true) {
+    const profile = subject.profile(setting);
+    this.subject = subject;
+    this.variant = subject.variant;
     this.profile = profile;
+    this.setting = setting;
     this.variation = variation;
+    this.limit = profile.way === 'type1' || profile.way === 'type1v2' ? DMA_ENTRY_LIMIT : Number.POSITIVE_INFINITY;
     this.machine = new Machine(profile.machine, {
       ...profile.load((opcode) => this.failNow(opcode)),
       fill: variation.fill,
@@ -79,19 +87,20 @@ export class World {
     });
     this.host = this.machine.process('host');
     const { a, b, inside } = profile.assign(this.machine, this.host);
-    this.a = new Tenant('A', this.machine.process('tenant A'), a);
-    this.b = new Tenant('B', this.machine.process('tenant B'), b);
+    this.inside = inside;
+    this.a = new Tenant('A', this.machine.process('tenant A'), a, profile.way);
+    this.b = new Tenant('B', this.machine.process('tenant B'), b, profile.way);
     this.tenants = [this.a, this.b];
-    this.monitor = new Monitor(this, inside, watched);
+    this.checks = new Checks(this);
+    const { events } = this.machine.hardware.fabric;
+    events.on('reset', ({ target }) => this.resets.set(target, this.resetsOf(target) + 1));
     for (const tenant of this.tenants) {
       const opened = tenant.openDevice();
       if (opened < 0) throw new Error(`tenant ${tenant.name} cannot open its device: ${opened}`);
-      tenant.flags = tenant.device!.migrationFlags();
+      tenant.flags = Math.max(0, tenant.device!.migrationFlags());
       profile.prepare(tenant, this);
     }
-    this.leftovers = new Leftovers(this);
-    this.machine.kernel.scheduler.locks.onCycle = (classes) =>
-      this.violate('reset and liveness', `locks are taken in two orders: ${classes.join(' -> ')}`);
+    if (watched) for (const check of this.checks.all) check.watch?.();
   }
 
   /** Adds to what a tenant has observed in this step. */
@@ -102,15 +111,16 @@ export class World {
   }
 
   /** Reports a broken promise, once for each message. */
-  violate(property: string, message: string, at = this.step): void {
-    if (this.violations.length < 16 && !this.violations.some((v) => v.property === property && v.message === message))
-      this.violations.push({ property, message, at });
+  violate(property: string, message: string): void {
+    const { violations, step } = this;
+    if (violations.length >= MOST_VIOLATIONS) return;
+    if (!violations.some((v) => v.property === property && v.message === message))
+      violations.push({ property, message, at: step });
   }
 
   /** Takes an error for a verdict if it is one: the kernel crashed. */
   crash(error: unknown): void {
-    if (!(error instanceof Oops)) throw error;
-    this.violate('reset and liveness', `the kernel crashes: ${error.message}`);
+    if (this.checks.liveness.threw(error) !== 'crashes') throw error;
     this.crashed = true;
   }
 
@@ -123,12 +133,17 @@ export class World {
     return tenant.name === 'B' ? (value ^ this.variation.secret) >>> 0 : value;
   }
 
+  /** How often a function has been reset. */
+  resetsOf(fn: PciFunction): number {
+    return this.resets.get(fn) ?? 0;
+  }
+
   /** Fault injection: the firmware fails one command of tenant A. */
   private failNow(opcode: number): number | undefined {
     if (this.failure === undefined || this.actor !== 'A' || !this.profile.failures?.commands.has(opcode))
       return undefined;
     // Only a first save: one that fails later leaves the firmware tracking, which is no fault of the driver.
-    if (this.monitor.inside.sessions(this.a) > 0) return undefined;
+    if (this.inside.sessions(this.a) > 0) return undefined;
     const status = this.failure;
     this.failure = undefined;
     this.failed = true;
@@ -153,24 +168,19 @@ export class World {
   }
 
   /** A reset ended: RUNNING, no session, and the device is as new (uAPI: VFIO_DEVICE_RESET). */
-  afterReset(tenant: Tenant, step: number): void {
+  afterReset(tenant: Tenant): void {
     tenant.endSessions();
     tenant.orphaned = false;
     if (tenant.pending > 0) {
       tenant.state = undefined;
       return;
     }
-    const now = tenant.device!.getState();
-    if (now.result !== 0 || now.state !== MIG_STATE.RUNNING)
-      this.violate('FSM legality', `after a reset the device is in ${STATE_NAMES[now.state] ?? now.state}`, step);
+    if (tenant.flags !== 0) {
+      const now = tenant.device!.getState();
+      this.checks.fsm.afterReset(now.result, now.state);
+    }
     tenant.state = MIG_STATE.RUNNING;
     this.profile.prepare(tenant, this);
-  }
-
-  /** SET_IRQS took eventfds away, or signalled by hand: the model follows. */
-  forgetVectors(tenant: Tenant, start: number, count: number, flags: number): void {
-    if (flags & IRQ_SET.DATA_NONE && count === 0) tenant.armed.fill(-1);
-    else if (flags & IRQ_SET.DATA_EVENTFD) for (let i = start; i < start + count; i++) tenant.armed[i] = -1;
   }
 
   /** Runs a call that may sleep; one that can never end is a violation, and is interrupted. */
@@ -178,11 +188,10 @@ export class World {
     const hangs = tenant.process.hangs;
     try {
       const result = tenant.process.finish(call);
-      if (tenant.process.hangs > hangs) this.violate('FSM legality', 'the call never returns');
+      if (tenant.process.hangs > hangs) this.checks.liveness.neverReturns();
       return result;
     } catch (error) {
-      if (!(error instanceof HangError)) throw error;
-      this.violate('FSM legality', `the call never returns: ${error.message}`);
+      if (this.checks.liveness.threw(error) !== 'hangs') throw error;
       return -4;
     }
   }

@@ -7,7 +7,8 @@ const script = readFileSync(join(ROOT, TRACES, 'e-type1-v2.vs'), 'utf8');
 const recording = readFileSync(join(ROOT, TRACES, 'e-type1-v2.jsonl'), 'utf8');
 const lines = recording.split('\n');
 const scenario = {
-  version: 1,
+  version: 2,
+  setting: {},
   variant: 'mlx5',
   seed: 1,
   machine: 'mlx5',
@@ -26,7 +27,7 @@ const file = folderWith({
   'verb.vs': 'fly away\n',
   'verb.jsonl': '',
   'text.json': 'no JSON',
-  'later.json': JSON.stringify({ ...scenario, version: 2 }),
+  'later.json': JSON.stringify({ ...scenario, version: 3 }),
   'bare.json': '[]',
   'step.json': JSON.stringify({ ...scenario, steps: [{ by: 'A', op: 'fly', args: {} }], schedule: [0] }),
   'other.json': JSON.stringify({ ...scenario, variant: 'other' }),
@@ -134,7 +135,7 @@ test('the sentence names what is wrong', () => {
     'a machine file whose dump is none': 'this has 0',
     'a path for a number of differences': 'Paths go before --first',
     'a recording that exists': 'e-type1-v2.jsonl exists already',
-    'a counterexample of another version': 'version 2',
+    'a counterexample of another version': 'version 3',
     'a counterexample with an unknown step': 'step 1',
   };
   for (const [name, word] of Object.entries(named)) expect(runs[name as Case].err).toContain(word);

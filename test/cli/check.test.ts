@@ -39,7 +39,7 @@ describe('a campaign that finds nothing', () => {
       steps: expect.any(Number),
       errorShare: expect.any(Number),
       arcs: { covered: expect.any(Number), legal: 15 },
-      properties: PROPERTIES.map(({ name, twin }) => ({ name, verdict: 'held', cases: twin === undefined ? 50 : 25 })),
+      properties: PROPERTIES.map(({ name }) => ({ name, verdict: 'held', cases: 50 })),
     });
   });
 
@@ -50,11 +50,8 @@ describe('a campaign that finds nothing', () => {
 
   test('for people it has a line for each property, and the seed', () => {
     expect(plain).toMatchObject({ code: 0, err: '' });
-    for (const { name } of PROPERTIES)
-      expect(plain.out).toMatch(
-        new RegExp(`^held +${name} +[0-9]+ cases +[0-9]+ calls +[0-9]+ % errors +arcs [0-9]+ of 15$`, 'm'),
-      );
-    expect(plain.out).toContain('seed 7');
+    for (const { name } of PROPERTIES) expect(plain.out).toMatch(new RegExp(`^held +${name} +[0-9]+ cases$`, 'm'));
+    expect(plain.out).toMatch(/[0-9]+ calls, [0-9]+ % errors, arcs [0-9]+ of 15, seed 7$/m);
   });
 });
 

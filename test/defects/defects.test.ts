@@ -3,8 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { runCampaign } from '../../src/lab/campaign.ts';
 import { rerun } from '../../src/lab/run-case.ts';
 import { shrink } from '../../src/lab/shrink.ts';
-import { SUBJECTS, subjectNamed } from '../../src/lab/subject.ts';
-import type { Subject } from '../../src/lab/worlds.ts';
+import { SUBJECTS, type Subject, subjectNamed } from '../../src/lab/subject.ts';
 import { DEFECTS } from './index.ts';
 import type { Undo } from './patch.ts';
 

@@ -16,7 +16,7 @@ export const MLX5_DEFECTS: readonly Defect[] = [
     id: 'MLX5-01',
     title: 'a reader sleeps for ever when saving is disabled',
     reference: '82470eba9df9',
-    properties: ['FSM legality'],
+    properties: ['reset and liveness'],
     plant: () =>
       patch(
         SaveSession.prototype,
@@ -63,7 +63,7 @@ export const MLX5_DEFECTS: readonly Defect[] = [
     id: 'MLX5-05',
     title: 'pages that were allocated and not appended are lost',
     reference: 'CVE-2024-56742, 22e87bf3f77c',
-    properties: ['parent-interaction scope'],
+    properties: ['resource bound'],
     plant: () =>
       patch(
         DataBuffer.prototype,
@@ -139,7 +139,7 @@ export const MLX5_DEFECTS: readonly Defect[] = [
     id: 'PDS-02',
     title: 'a migration file can be used after a reset freed its session',
     reference: 'pds: reset with open files',
-    properties: ['FSM legality', 'stream robustness'],
+    properties: ['fd lifetime'],
     plant: () =>
       patch(
         SaveSession.prototype,
@@ -155,7 +155,7 @@ export const MLX5_DEFECTS: readonly Defect[] = [
     id: 'SCOPE-01',
     title: 'a command names the neighbour of the VF it is for',
     reference: 'shape of CORE-05 and CORE-06: an identity that is not checked',
-    properties: ['parent-interaction scope', 'integrity', 'save-load round trip', 'confidentiality', 'FSM legality'],
+    properties: ['parent-interaction scope', 'noninterference', 'save-load round trip', 'FSM legality'],
     plant: () =>
       patch(
         Firmware.prototype,

@@ -29,7 +29,7 @@ export const MTTY_DEFECTS: readonly Defect[] = [
     subject,
     title: 'a register lives with the neighbour',
     reference: 'shape of CORE-05 and CORE-06: an identity that is not checked',
-    properties: ['integrity', 'confidentiality'],
+    properties: ['noninterference'],
     plant: () =>
       patch(
         Mtty.prototype,
@@ -46,7 +46,7 @@ export const MTTY_DEFECTS: readonly Defect[] = [
     subject,
     title: 'padding of a saved port holds what was in memory before',
     reference: 'shape of uninitialised padding: bytes of the buffer that no field covers',
-    properties: ['integrity', 'confidentiality'],
+    properties: ['noninterference'],
     plant: () =>
       patch(
         Session.prototype,
@@ -97,7 +97,7 @@ export const MTTY_DEFECTS: readonly Defect[] = [
     subject,
     title: 'a reset forgets the data file without closing it',
     reference: 'shape of PDS-02: reset with open files',
-    properties: ['FSM legality', 'stream robustness'],
+    properties: ['fd lifetime'],
     plant: () =>
       patch(
         Mtty.prototype,
@@ -113,7 +113,7 @@ export const MTTY_DEFECTS: readonly Defect[] = [
     subject,
     title: 'the last close leaves the session running',
     reference: 'shape of a session that outlives its device',
-    properties: ['fd lifetime', 'FSM legality', 'stream robustness'],
+    properties: ['resource bound', 'fd lifetime'],
     plant: () => patch(new Mtty('', 1).vdev.ops, 'close_device', () => (card) => card.irqs.disable()),
   },
   {

@@ -34,7 +34,7 @@ export const PCI_DEFECTS: readonly Defect[] = [
     id: 'MSI-FORGE',
     title: 'interrupt messages are not held against who sends them',
     reference: 'XSA-3, CVE-2011-1898: MSI trap injection without interrupt remapping',
-    properties: ['interrupt confinement', 'integrity', 'parent-interaction scope'],
+    properties: ['interrupt confinement', 'noninterference', 'parent-interaction scope'],
     plant: () =>
       patch(
         InterruptController.prototype,

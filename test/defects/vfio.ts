@@ -18,7 +18,7 @@ export const VFIO_DEFECTS: readonly Defect[] = [
     id: 'CORE-01',
     title: 'a forbidden arc spins in the next-state helper',
     reference: 'CVE-2026-64474, a26b499b757c',
-    properties: ['FSM legality'],
+    properties: ['reset and liveness'],
     // The loop that skips unsupported states takes ERROR for one, and ERROR leads to ERROR.
     plant: () =>
       patch(migrationFsm, 'next', (next) => (flags, current, target) => {
@@ -66,7 +66,7 @@ export const VFIO_DEFECTS: readonly Defect[] = [
     id: 'T1-01',
     title: 'no limit on the number of DMA mappings',
     reference: 'CVE-2019-3882, 492855939bdb',
-    properties: ['DMA confinement'],
+    properties: ['resource bound'],
     plant: () =>
       patch(
         MapDma.prototype,
@@ -82,7 +82,7 @@ export const VFIO_DEFECTS: readonly Defect[] = [
     id: 'T1-03',
     title: 'padding of a capability holds kernel memory',
     reference: 'CVE-2023-54137, cd24e2a60af6',
-    properties: ['confidentiality'],
+    properties: ['residual data'],
     plant: () =>
       patch(
         Type1Info.prototype,

@@ -5,9 +5,11 @@ import { VF_REG } from '../../sim/devices/mlx5/vf-registers.ts';
 import { generating } from '../../src/lab/generate.ts';
 import { caseSeed } from '../../src/lab/random.ts';
 import { looksAlike, runCase } from '../../src/lab/run-case.ts';
+import { PLAIN } from '../../src/lab/setting.ts';
+import { SettingPool } from '../../src/lab/setting-pool.ts';
 import { Snapshot } from '../../src/lab/snapshot.ts';
 import { SUBJECTS, subjectNamed } from '../../src/lab/subject.ts';
-import { keptWorlds, newWorlds } from '../../src/lab/worlds.ts';
+import { keptWorlds, newWorlds, type Run } from '../../src/lab/worlds.ts';
 
 class Part {
   bytes = Uint8Array.of(1, 2, 3);
@@ -72,12 +74,12 @@ describe('a machine that was used and brought back', () => {
   test.each(SUBJECTS)('answers like a new one, case after case: $variant.name', (subject) => {
     const kept = keptWorlds(subject);
     const fresh = newWorlds(subject);
+    const settings = new SettingPool(subject.factors, 5);
     for (let number = 0; number < 150; number++) {
       const seed = caseSeed(5, number);
       const { scenario, violations } = runCase(
         kept,
-        seed,
-        number % 2 ? 'integrity' : 'confidentiality',
+        { seed, twin: number % 2 ? 'integrity' : 'confidentiality', setting: settings.at(number) },
         generating(seed),
       );
       expect(violations).toEqual([]);
@@ -89,14 +91,14 @@ describe('a machine that was used and brought back', () => {
     const kept = keptWorlds(subject);
     const leaky = {
       subject,
-      world: (run: 'base' | 'integrity' | 'confidentiality') => {
-        const world = kept.world(run);
+      world: (run: Run) => {
+        const world = kept.world(run, PLAIN);
         (world.a.fn!.model as VfModel).state.scratch[0] = 0x77;
         return world;
       },
     };
     const steps = [{ by: 'A', op: 'bar_read', args: { offset: VF_REG.SCRATCH, length: 4 } }] as const;
-    const scenario = { variant: 'mlx5', seed: 1, twin: 'integrity', steps, schedule: [0] } as const;
+    const scenario = { variant: 'mlx5', seed: 1, twin: 'integrity', setting: PLAIN, steps, schedule: [0] } as const;
     expect(looksAlike(kept, newWorlds(subject), scenario)).toBe(true);
     expect(looksAlike(leaky, newWorlds(subject), scenario)).toBe(false);
   });

@@ -7,6 +7,7 @@ import { PROPERTIES } from '../../src/lab/properties/index.ts';
 import { caseSeed } from '../../src/lab/random.ts';
 import { rerun, runCase } from '../../src/lab/run-case.ts';
 import type { Step } from '../../src/lab/scenario.ts';
+import { PLAIN } from '../../src/lab/setting.ts';
 import { SUBJECTS, subjectNamed } from '../../src/lab/subject.ts';
 import { keptWorlds } from '../../src/lab/worlds.ts';
 import { MIG_STATE } from '../../src/uapi/vfio.ts';
@@ -29,13 +30,14 @@ describe.each(SUBJECTS)('$variant.name', (subject) => {
   const used = new Set<string>();
   for (let number = 0; number < 300; number++) {
     const seed = caseSeed(3, number);
-    const { scenario } = runCase(worlds, seed, 'integrity', generating(seed));
+    const { scenario } = runCase(worlds, { seed, twin: 'integrity', setting: PLAIN }, generating(seed));
     for (const { by, op } of scenario.steps) if (by !== 'H') used.add(op);
   }
 
   test('is worked by all operations that it offers room for, and by no others', () => {
     const fitting = [...OPERATION_BY_NAME.values()].filter(
-      ({ needs }) => needs === undefined || offers(subject, needs),
+      ({ needs }) =>
+        needs === undefined || offers({ variant: subject.variant, profile: subject.profile(PLAIN) }, needs),
     );
     expect([...used].sort()).toEqual(fitting.map(({ name }) => name).sort());
   });
@@ -47,6 +49,7 @@ describe('a serial card closed in a migration state', () => {
       variant: 'mtty',
       seed: 1,
       twin: 'integrity',
+      setting: PLAIN,
       steps: steps.map(([op, args = {}]) => ({ by: 'A', op, args })),
       schedule: steps.map(() => 0),
     }).violations;

@@ -35,18 +35,15 @@ const configWrite: Operation = {
     width: random.pick(WIDTHS),
     value: random.bits(),
   }),
-  run(tenant, { offset, width, value }, world, step) {
-    const calm = tenant.pending === 0;
-    const { guarded } = world.profile;
+  run(tenant, { offset, width, value }, world) {
+    const { config } = world.checks;
     const { fn } = tenant;
-    const before = guarded.value(tenant);
-    const resets = fn && world.monitor.resetsOf(fn);
+    config.writing(tenant);
+    const resets = fn && world.resetsOf(fn);
     const result = tenant.device!.write(PCI_REGION.CONFIG, offset!, width as Width, value!);
     // FLR is a bit like any other.
-    const reset = fn !== undefined && world.monitor.resetsOf(fn) > resets!;
-    if (reset) world.afterReset(tenant, step);
-    if (calm && guarded.value(tenant) !== before)
-      world.violate('config-space confinement', `a configuration write changes ${guarded.what}`, step);
+    if (fn !== undefined && world.resetsOf(fn) > resets!) world.afterReset(tenant);
+    config.written(tenant);
     return result;
   },
 };
@@ -97,7 +94,7 @@ const info: Operation = {
   run(tenant, { kind, index }, world) {
     const device = tenant.device!;
     if (kind === 3) {
-      const bytes = tenant.client.info();
+      const bytes = tenant.container?.client.info() ?? 0;
       if (typeof bytes === 'number') return bytes;
       world.observe(tenant, bytes);
       return 0;
@@ -115,7 +112,7 @@ const mmap: Operation = {
   args: ['region', 'offset', 'pages'],
   weights: whileOpen(2),
   generate: (random) => ({ region: random.below(12), offset: 4096 * random.below(3), pages: 1 + random.below(2) }),
-  run(tenant, { region, offset, pages }, world, step) {
+  run(tenant, { region, offset, pages }, world) {
     const device = tenant.device!;
     const address = tenant.process.mmap(device.fd, region! * 2 ** 40 + offset!, pages! * 4096, {
       read: true,
@@ -127,8 +124,7 @@ const mmap: Operation = {
       typeof promised !== 'number' &&
       (promised.flags & 4) !== 0 &&
       offset! + pages! * 4096 <= Math.ceil(promised.size / 4096) * 4096;
-    if (address >= 0 !== allowed)
-      world.violate('config-space confinement', `mmap of region ${region} answers ${address}`, step);
+    world.checks.config.mapped(region!, address, allowed);
     if (address < 0) return address;
     const bytes = tenant.process.memory.read(address, 4);
     world.observe(tenant, bytes === undefined ? -1 : bytes);

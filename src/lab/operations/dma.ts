@@ -3,7 +3,8 @@ import { MSI_WINDOW } from '../../../sim/iommu/iommu.ts';
 import { PAGE_SIZE } from '../../../sim/memory.ts';
 import type { Random } from '../random.ts';
 import { BUFFER_BYTES, type Tenant } from '../tenant.ts';
-import { DMA_ENTRY_LIMIT, type World } from '../world.ts';
+import { unmappedBy } from '../ways/way.ts';
+import type { World } from '../world.ts';
 import { type Args, type Operation, whileOpen } from './operation.ts';
 
 const PAGES = BUFFER_BYTES / PAGE_SIZE;
@@ -41,13 +42,13 @@ const map: Operation = {
       flags: random.chance(80) ? 3 : random.below(5),
     };
   },
-  run(tenant, { page, pages, iova, flags }, world, step) {
+  run(tenant, { page, pages, iova, flags }, world) {
     const vaddr = tenant.buffer + page! * PAGE_SIZE;
     const length = pages! * PAGE_SIZE;
-    const result = tenant.client.map(vaddr, iova!, length, flags!);
+    const result = tenant.way.map(vaddr, iova!, length, flags!);
     if (result === 0) tenant.shadow.insert({ start: iova!, length, vaddr, flags: flags! });
-    if (tenant.shadow.size > DMA_ENTRY_LIMIT)
-      world.violate('DMA confinement', `${tenant.shadow.size} mappings where ${DMA_ENTRY_LIMIT} are allowed`, step);
+    world.checks.resources.mapped(tenant);
+    world.checks.dma.translations(tenant);
     return result;
   },
 };
@@ -68,16 +69,17 @@ const unmap: Operation = {
       items[0]!;
     return { iova: all ? 0 : mapping.start, size: all ? 0 : mapping.length, all: all ? 1 : 0 };
   },
-  run(tenant, { iova, size, all }, world, step) {
-    const result = tenant.client.unmap(iova!, size!, all ? 2 : 0);
+  run(tenant, { iova, size, all }, world) {
+    const result = tenant.way.unmap(iova!, size!, all !== 0);
     if (result < 0) return result;
     let gone = 0;
-    for (const mapping of all ? [...tenant.shadow.items] : tenant.shadow.within(iova!, size!)) {
+    for (const mapping of unmappedBy(world.profile.way, tenant.shadow, iova!, size!, all !== 0)) {
       tenant.shadow.remove(mapping);
       tenant.unmapped = mapping.start;
       gone += mapping.length;
     }
-    if (gone !== result) world.violate('DMA confinement', `unmap reports ${result} bytes for ${gone} mapped`, step);
+    world.checks.dma.unmapped(result, gone);
+    world.checks.dma.translations(tenant);
     return result;
   },
 };

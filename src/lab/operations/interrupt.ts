@@ -1,6 +1,6 @@
 /** Eventfds on message interrupts. */
 import { IRQ_SET, irq_set, VFIO } from '../../uapi/vfio.ts';
-import { VECTORS } from '../tenant.ts';
+import { type Tenant, VECTORS } from '../tenant.ts';
 import { disarms, namesNone } from './line.ts';
 import { type Operation, whileOpen } from './operation.ts';
 
@@ -48,8 +48,8 @@ const oddIrqs: Operation = {
     start: random.pick([0, 1, VECTORS - 1, VECTORS, 64, 0x7fff_ffff, 0xffff_fffe, 0xffff_ffff]),
     count: random.pick([0, 1, 2, VECTORS, 65, 0x7fff_ffff, 0xffff_ffff]),
   }),
-  run(tenant, { index, flags, start, count }, world, step) {
-    const { scratch } = tenant.client;
+  run(tenant, { index, flags, start, count }, world) {
+    const { scratch } = tenant;
     const length = irq_set.size + 32;
     const { at } = irq_set;
     const known = tenant.device!.irqInfo(index!);
@@ -61,18 +61,24 @@ const oddIrqs: Operation = {
     view.setUint32(at.start, start!, true);
     view.setUint32(at.count, count!, true);
     for (let i = 0; i < 8; i++) view.setInt32(irq_set.size + 4 * i, -1, true);
-    world.cause = tenant;
+    world.checks.interrupts.cause = tenant;
     const result = tenant.process.ioctl(tenant.device!.fd, VFIO.DEVICE_SET_IRQS, scratch.put(length));
-    world.cause = undefined;
+    world.checks.interrupts.cause = undefined;
     const types = flags! & IRQ_SET.DATA_TYPE_MASK;
     const bad = start! + count! > limit || (types & (types - 1)) !== 0 || types === 0 || (flags! & ~0x3f) !== 0;
     if (bad && result >= 0 && !(world.profile.serial && namesNone(flags!, count!)))
-      world.violate('interrupt confinement', `SET_IRQS accepts start ${start} count ${count} flags ${flags}`, step);
+      world.checks.interrupts.accepted(`start ${start} count ${count} flags ${flags}`);
     if (result >= 0 && world.profile.serial && disarms(flags!, count!)) tenant.armed.fill(-1);
-    if (result >= 0 && index === world.profile.vectors?.index) world.forgetVectors(tenant, start!, count!, flags!);
+    if (result >= 0 && index === world.profile.vectors?.index) forgetVectors(tenant, start!, count!, flags!);
     return result;
   },
 };
+
+/** SET_IRQS took eventfds away, or signalled by hand: the model follows. */
+function forgetVectors({ armed }: Tenant, start: number, count: number, flags: number): void {
+  if (flags & IRQ_SET.DATA_NONE && count === 0) armed.fill(-1);
+  else if (flags & IRQ_SET.DATA_EVENTFD) for (let i = start; i < start + count; i++) armed[i] = -1;
+}
 
 const events: Operation = {
   name: 'events',

@@ -8,10 +8,10 @@ const reset: Operation = {
   weights: whileOpen(3),
   spawnable: true,
   generate: () => ({}),
-  run(tenant, _args, world, step, spawned) {
+  run(tenant, _args, world, spawned) {
     const device = spawned ? world.spareDevice(tenant) : tenant.device!;
     return after(tenant.process.ioctlCall(device.fd, VFIO.DEVICE_RESET, 0), (result) => {
-      if (result === 0) world.afterReset(tenant, step);
+      if (result === 0) world.afterReset(tenant);
       return result;
     });
   },
@@ -24,10 +24,10 @@ const flr: Operation = {
   args: [],
   weights: whileOpen(2),
   generate: () => ({}),
-  run(tenant, _args, world, step) {
+  run(tenant, _args, world) {
     const at = tenant.fn!.capability(0x10) + 8;
     const result = tenant.device!.write(PCI_REGION.CONFIG, at, 2, 0x8000);
-    if (result > 0) world.afterReset(tenant, step);
+    if (result > 0) world.afterReset(tenant);
     return result;
   },
 };
@@ -61,17 +61,17 @@ const open: Operation = {
 /** A second descriptor comes and goes; the first must not notice. */
 const openAgain: Operation = {
   name: 'open_again',
+  needs: 'container',
   args: [],
   weights: whileOpen(1),
   generate: () => ({}),
-  run(tenant, _args, world, step) {
-    const second = tenant.client.openDevice(tenant.groupFd, tenant.bdf);
+  run(tenant, _args, world) {
+    const second = tenant.container!.open();
     if (typeof second === 'number') return second;
     const closed = second.close();
-    if (tenant.state === undefined || tenant.pending > 0) return closed;
+    if (tenant.flags === 0 || tenant.state === undefined || tenant.pending > 0) return closed;
     const { result, state } = tenant.device!.getState();
-    if (result !== 0 || state !== tenant.state)
-      world.violate('fd lifetime', 'closing one of two descriptors resets the device of the other', step);
+    world.checks.descriptors.closedOne(tenant, result, state);
     return closed;
   },
 };
@@ -79,31 +79,35 @@ const openAgain: Operation = {
 /** Without an open device the group may leave; its mappings go with it, and it has to join again. */
 const leaveContainer: Operation = {
   name: 'leave_container',
+  needs: 'container',
   args: [],
   weights: [6, 0, 0, 0, 0, 0, 0, 0],
   generate: () => ({}),
-  run(tenant) {
-    const result = tenant.process.ioctl(tenant.groupFd, VFIO.GROUP_UNSET_CONTAINER, 0);
+  run(tenant, _args, world) {
+    const result = tenant.container!.leave(VFIO.GROUP_UNSET_CONTAINER);
     if (result < 0) return result;
-    for (const mapping of [...tenant.shadow.items]) {
+    // Mappings in an iommufd stay with it.
+    for (const mapping of world.profile.way === 'compat' ? [] : [...tenant.shadow.items]) {
       tenant.shadow.remove(mapping);
       tenant.unmapped = mapping.start;
     }
-    return tenant.client.join(tenant.groupFd);
+    return tenant.container!.join();
   },
 };
 
 /** Calls whose order is odd but legal: leaving a container that is in use, leaving one that was never joined. */
 const unsetContainer: Operation = {
   name: 'unset_container',
-  needs: 'dma',
+  needs: 'container',
   args: [],
   weights: [0, 1, 1, 1, 1, 1, 1, 1],
   generate: () => ({}),
-  run(tenant, _args, world, step) {
-    const result = tenant.process.ioctl(tenant.groupFd, VFIO.GROUP_UNSET_CONTAINER, 0);
-    if (result >= 0) world.violate('DMA confinement', 'a group in use leaves its container', step);
-    return result;
+  run(tenant, _args, world) {
+    const result = tenant.container!.leave(VFIO.GROUP_UNSET_CONTAINER);
+    if (result < 0) return result;
+    // A group lets go of an iommufd even with its device open (group.c: vfio_group_ioctl_unset_container).
+    if (world.profile.way !== 'compat') world.checks.dma.leftInUse();
+    return tenant.container!.join();
   },
 };
 

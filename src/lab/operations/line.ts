@@ -10,7 +10,7 @@ const indexOf = (msi: number): number => (msi ? PCI_IRQ.MSI : PCI_IRQ.INTX);
 
 /** SET_IRQS on the one vector; `value` is the byte of a DATA_BOOL. */
 function setIrq(tenant: Tenant, index: number, flags: number, value = 0): number {
-  const { scratch } = tenant.client;
+  const { scratch } = tenant;
   const { at, size } = irq_set;
   const length = size + (flags & DATA_BOOL ? 1 : 0);
   const view = scratch.begin(length);

@@ -19,7 +19,7 @@ const start: Operation = {
     const result = tenant.device!.startLogging(iova!, pages! * PAGE_SIZE, pageSize!);
     if (result >= 0) {
       tenant.logging = { iova: iova!, length: pages! * PAGE_SIZE };
-      world.monitor.beginLog(tenant);
+      world.checks.dirty.begin(tenant);
     }
     return result;
   },
@@ -44,17 +44,13 @@ const report: Operation = {
   args: [],
   weights: whileOpen(6),
   generate: (_random, tenant) => (tenant.logging ? {} : undefined),
-  run(tenant, _args, world, step) {
+  run(tenant, _args, world) {
     const range = tenant.logging;
     if (range === undefined) return 0;
     const bitmap = tenant.device!.reportLogging(range.iova, range.length);
     if (typeof bitmap === 'number') return bitmap;
     world.observe(tenant, bitmap);
-    for (const page of world.monitor.takeDirty(tenant)) {
-      const bit = (page - range.iova) / PAGE_SIZE;
-      if (bit >= 0 && bit < range.length / PAGE_SIZE && !(bitmap[bit >> 3]! & (1 << (bit & 7))))
-        world.violate('dirty-tracking soundness', `page ${page.toString(16)} was written and is not reported`, step);
-    }
+    world.checks.dirty.reported(tenant, range.iova, range.length, bitmap);
     return 0;
   },
 };

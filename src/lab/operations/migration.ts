@@ -1,75 +1,13 @@
 /** Migration through the door: states, data files, streams; and what the uAPI says must come of each. */
-import { ERRNO, errnoName } from '../../uapi/errno.ts';
+import { ERRNO } from '../../uapi/errno.ts';
 import { device_feature_mig_state, FEATURE, FEATURE_FLAG, MIG_STATE } from '../../uapi/vfio.ts';
-import { endsSession, opensSession, referencePath, STATE_NAMES } from '../reference/arcs.ts';
 import type { DataFile, Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import { after, type Operation, whileOpen } from './operation.ts';
 
-const FSM = 'FSM legality';
-
-/** Follows a completed or failed request in the tenant's model and holds it against the reference. */
-export function follow(
-  tenant: Tenant,
-  world: World,
-  step: number,
-  from: number | undefined,
-  target: number,
-  result: number,
-  dataFd: number,
-): void {
-  if (from === undefined) return;
-  const path = referencePath(tenant.flags, from, target);
-  const now = tenant.device!.getState();
-  const say = (text: string): void =>
-    world.violate(FSM, `${STATE_NAMES[from]} to ${STATE_NAMES[target] ?? target}: ${text}`, step);
-  if (now.result !== 0) return say(`the state cannot be read (${errnoName(now.result)})`);
-  const state = now.state;
-  if (typeof path === 'number') {
-    if (result !== path) say(`answers ${result < 0 ? errnoName(result) : result}, must be ${errnoName(path)}`);
-    if (state !== from) say(`a refused request leaves ${STATE_NAMES[state]}`);
-    return;
-  }
-  const visited = [from, ...path];
-  const reached = visited.lastIndexOf(state);
-  if (reached < 0) say(`leaves ${STATE_NAMES[state] ?? state}, which is not on the way`);
-  if (result === 0 && state !== target) say(`succeeds in ${STATE_NAMES[state]}`);
-  for (let i = 1; i <= reached; i++) {
-    const [a, b] = [visited[i - 1]!, visited[i]!];
-    world.arc(a, b);
-    if (endsSession(a, b)) tenant.endSessions();
-  }
-  const opens = path.length > 0 && opensSession(visited.at(-2)!, target);
-  // Without its session a kept state may begin one on an arc that is to go on with it.
-  if (result === 0 && dataFd >= 0 !== opens && !tenant.orphaned)
-    say(opens ? 'hands out no data file' : 'hands out a data file');
-  if (result !== 0 && dataFd !== -1) say(`fails with data_fd ${dataFd}`);
-  if (result === 0 && dataFd >= 0) {
-    const direction = target === MIG_STATE.RESUMING ? 'resume' : 'save';
-    tenant.files.push({
-      fd: dataFd,
-      direction,
-      alive: true,
-      open: true,
-      bytes: [],
-      reported: undefined,
-      ended: false,
-      certain: true,
-      whole: true,
-    });
-  }
-  tenant.state = state;
-  if (dataFd >= 0 || SESSIONLESS.has(state)) tenant.orphaned = false;
-  const held = world.monitor.inside.sessions(tenant);
-  if (held > 0 && SESSIONLESS.has(state) && !world.failed && !world.raced)
-    world.violate('parent-interaction scope', `the parent still tracks for a session in ${STATE_NAMES[state]}`, step);
-}
-
-/** States in which no saving session runs. */
-const SESSIONLESS = new Set<number>([MIG_STATE.RUNNING, MIG_STATE.RUNNING_P2P, MIG_STATE.STOP]);
-
 const setState: Operation = {
   name: 'set_state',
+  needs: 'migration',
   args: ['state'],
   weights: whileOpen(14),
   spawnable: true,
@@ -78,7 +16,7 @@ const setState: Operation = {
     if (tenant.state === undefined || random.chance(25)) return { state: 1 + random.below(7) };
     return { state: random.pick(LIKELY[tenant.state]!) };
   },
-  run(tenant, { state }, world, step, spawned) {
+  run(tenant, { state }, world, spawned) {
     const device = spawned ? world.spareDevice(tenant) : tenant.device!;
     const from = spawned || tenant.pending > 0 ? undefined : tenant.state;
     const call = device.featureCall(
@@ -93,7 +31,7 @@ const setState: Operation = {
         tenant.state = undefined;
         if (result === 0 && answer.dataFd >= 0) tenant.process.close(answer.dataFd);
       }
-      follow(tenant, world, step, from, state!, result, answer.dataFd);
+      world.checks.fsm.requested(tenant, from, state!, result, answer.dataFd);
       return result;
     });
   },
@@ -114,14 +52,13 @@ const LIKELY: readonly (readonly number[])[] = [
 
 const getState: Operation = {
   name: 'get_state',
+  needs: 'migration',
   args: [],
   weights: whileOpen(2),
   generate: () => ({}),
-  run(tenant, _args, world, step) {
+  run(tenant, _args, world) {
     const answer = tenant.device!.getState();
-    if (tenant.state !== undefined && tenant.pending === 0 && (answer.result !== 0 || answer.state !== tenant.state))
-      world.violate(FSM, `the device is in ${STATE_NAMES[answer.state]}, not ${STATE_NAMES[tenant.state]}`, step);
-    if (answer.dataFd !== -1 && answer.result === 0) world.violate(FSM, 'GET answers a data_fd', step);
+    world.checks.fsm.told(tenant, answer.result, answer.state, answer.dataFd);
     world.observe(tenant, answer.state);
     return answer.result;
   },
@@ -129,6 +66,7 @@ const getState: Operation = {
 
 const dataSize: Operation = {
   name: 'data_size',
+  needs: 'migration',
   args: [],
   weights: whileOpen(1),
   generate: () => ({}),
@@ -137,19 +75,17 @@ const dataSize: Operation = {
 
 const precopyInfo: Operation = {
   name: 'precopy_info',
+  needs: 'migration',
   args: [],
   weights: [0, 1, 1, 2, 1, 1, 24, 10],
   generate: (_random, tenant) => (tenant.file('save') ? {} : undefined),
-  run(tenant, _args, world, step) {
+  run(tenant, _args, world) {
     const file = tenant.file('save') ?? tenant.file('save', false);
     if (file === undefined) return -ERRNO.EBADF;
     // Work under way would change what there is to save after the answer.
     if (tenant.pending === 0) world.settle();
     const answer = tenant.device!.precopyInfo(file.fd);
-    const inPrecopy = tenant.state === S.PRE_COPY || tenant.state === S.PRE_COPY_P2P;
-    const known = tenant.state !== undefined && tenant.pending === 0 && file.certain;
-    if (known && answer.result === 0 && (!inPrecopy || !file.alive))
-      world.violate(FSM, `PRECOPY_INFO succeeds in ${STATE_NAMES[tenant.state!]}`, step);
+    world.checks.fsm.promised(tenant, file, answer.result);
     if (answer.result === 0) {
       world.observe(tenant, answer.initial);
       world.observe(tenant, answer.dirty);
@@ -162,6 +98,7 @@ const precopyInfo: Operation = {
 
 const read: Operation = {
   name: 'read',
+  needs: 'migration',
   args: ['length', 'dead'],
   weights: [1, 1, 1, 16, 1, 1, 24, 12],
   spawnable: true,
@@ -169,33 +106,28 @@ const read: Operation = {
     if (!tenant.files.some((file) => file.open && file.direction === 'save')) return undefined;
     return { length: random.chance(70) ? 65536 : 1 + random.below(64), dead: random.chance(10) ? 1 : 0 };
   },
-  run(tenant, { length, dead }, world, step, spawned) {
+  run(tenant, { length, dead }, world, spawned) {
     const file = tenant.file('save', dead === 0) ?? tenant.file('save', dead !== 0);
     if (file === undefined) return -ERRNO.EBADF;
-    const scratch = spawned ? tenant.spare : tenant.client.scratch;
+    const scratch = spawned ? tenant.spare : tenant.scratch;
     const calm = !spawned && tenant.pending === 0;
-    const call = tenant.process.readCall(file.fd, scratch.address, length!, undefined);
+    const call = tenant.process.readCall(file.fd, scratch.room(length!), length!, undefined);
     return after(call, (result) => {
       if (result > 0) {
         const bytes = tenant.process.memory.copyIn(scratch.address, result)!;
         world.observe(tenant, bytes);
         file.bytes.push(bytes);
       }
-      if (calm) judgeRead(tenant, file, result, length!, world, step);
+      if (calm) follow(tenant, file, result, length!, world);
       else file.whole = false;
       return result;
     });
   },
 };
 
-function judgeRead(tenant: Tenant, file: DataFile, result: number, length: number, world: World, step: number): void {
-  if (!file.alive && file.certain && result !== -ERRNO.ENODEV)
-    return world.violate(FSM, `reading a data file after its session answers ${result}`, step);
-  if (file.reported !== undefined && result > 0) {
-    file.reported -= result;
-    if (file.reported < 0 && tenant.state !== S.STOP_COPY)
-      world.violate(FSM, `${-file.reported} bytes more than PRECOPY_INFO reported can be read`, step);
-  }
+function follow(tenant: Tenant, file: DataFile, result: number, length: number, world: World): void {
+  world.checks.descriptors.read(file, result);
+  world.checks.fsm.read(tenant, file, result);
   if (result === 0 && length > 0 && tenant.state === S.STOP_COPY && file.alive && !file.ended) {
     file.ended = true;
     if (file.whole) tenant.stream = Buffer.concat(file.bytes);
@@ -209,6 +141,7 @@ function judgeRead(tenant: Tenant, file: DataFile, result: number, length: numbe
 
 const closeFile: Operation = {
   name: 'close_file',
+  needs: 'migration',
   args: [],
   weights: whileOpen(1),
   generate: (_random, tenant) => (tenant.files.some((file) => file.open) ? {} : undefined),

@@ -27,7 +27,7 @@ export interface Operation {
   /** Chooses arguments from the state reached; undefined: not possible now. */
   generate(random: Random, tenant: Tenant, world: World): Args | undefined;
   /** Does it through the door and checks what can be checked at once. The result is part of what the tenant observes. */
-  run(tenant: Tenant, args: Args, world: World, step: number, spawned: boolean): Result;
+  run(tenant: Tenant, args: Args, world: World, spawned: boolean): Result;
 }
 
 /** The same weight wherever the device is open. */

@@ -2,13 +2,14 @@
 import type { Task } from '../../../sim/scheduler.ts';
 import type { PciDevice } from '../../kernel/pci/device.ts';
 import type { Machine } from '../../machine/machine.ts';
+import { cdevName } from '../../vfio/cdev.ts';
 import type { Assigned } from './profile.ts';
 
-/** Makes two VFs of a PF, which keeps its driver. */
-export function twoVfs(machine: Machine, bdf: string): readonly [PciDevice, PciDevice] {
+/** Makes VFs of a PF, which keeps its driver; the first two of them. */
+export function firstVfs(machine: Machine, bdf: string, count: number): readonly [PciDevice, PciDevice] {
   const physical = machine.kernel.bus.devices.get(bdf)!;
   physical.sriovDriversAutoprobe = false;
-  machine.kernel.run(asTask(physical.driver!.sriovConfigure!(physical, 2)));
+  machine.kernel.run(asTask(physical.driver!.sriovConfigure!(physical, count)));
   return [physical.virtfns[0]!, physical.virtfns[1]!];
 }
 
@@ -21,9 +22,11 @@ export function bindTo(machine: Machine, driver: string, devices: readonly PciDe
   }
 }
 
-export const assigned = (device: PciDevice): Assigned => ({
+/** A bound function as what waits for a tenant. */
+export const assigned = (machine: Machine, device: PciDevice): Assigned => ({
   name: device.name,
   group: device.group!.id,
+  cdev: cdevName(machine.vfio.deviceNamed(device.name)!),
   fn: device.function,
 });
 

@@ -1,21 +1,23 @@
 /** How the lab works a ConnectX-like VF: two queues whose jobs move memory, device memory to hide secrets in. */
 
-import { mlx5Models, type PfModel, type VfModel } from '../../../sim/devices/mlx5/index.ts';
+import { type Capabilities, mlx5Models, type PfModel, type VfModel } from '../../../sim/devices/mlx5/index.ts';
 import { JOB } from '../../../sim/devices/mlx5/job.ts';
 import { ICM_WINDOW_AT, Q, QUEUE_BASE, QUEUE_STRIDE, VF_REG } from '../../../sim/devices/mlx5/vf-registers.ts';
 import { mlx5Machine } from '../../../sim/machines/mlx5.ts';
 import { CAP, COMMAND, MSIX, PCI } from '../../../sim/pci/registers.ts';
-import { mlx5 } from '../../../variants/mlx5/index.ts';
+import { mlx5 as variant } from '../../../variants/mlx5/index.ts';
 import { setNumber64 } from '../../client/container.ts';
 import { bytesOf, zeroedView } from '../../kernel/bytes.ts';
 import type { Machine } from '../../machine/machine.ts';
-import { PCI_IRQ, PCI_REGION } from '../../uapi/vfio.ts';
+import { MIGRATION, PCI_IRQ, PCI_REGION } from '../../uapi/vfio.ts';
 import { join } from '../../variant/record-stream.ts';
 import type { Args } from '../operations/operation.ts';
+import type { Setting } from '../setting.ts';
 import { type Tenant, VECTORS } from '../tenant.ts';
+import { WAY_FACTOR } from '../ways/way.ts';
 import type { World } from '../world.ts';
-import { assigned, bindTo, twoVfs } from './assign-functions.ts';
-import type { DeviceProfile, Inside } from './profile.ts';
+import { assigned, bindTo, firstVfs } from './assign-functions.ts';
+import type { DeviceProfile, Inside, Profiles } from './profile.ts';
 import { savedSample } from './saved-sample.ts';
 import { secretBytes } from './secret.ts';
 import { declaredErrnos } from './stream-errnos.ts';
@@ -31,10 +33,10 @@ const completionsAt = (queue: number): number => 1024 + queue * 256;
 
 function prepare(tenant: Tenant, world: World): void {
   const device = tenant.device!;
-  const { scratch } = tenant.client;
+  const { scratch } = tenant;
   tenant.posted.fill(0);
   device.write(PCI_REGION.CONFIG, PCI.COMMAND, 2, COMMAND.MEMORY | COMMAND.MASTER);
-  if (!tenant.shadow.overlaps(RING_IOVA, 4096) && tenant.client.map(tenant.buffer, RING_IOVA, 4096) === 0)
+  if (!tenant.shadow.overlaps(RING_IOVA, 4096) && tenant.way.map(tenant.buffer, RING_IOVA, 4096, 3) === 0)
     tenant.shadow.insert({ start: RING_IOVA, length: 4096, vaddr: tenant.buffer, flags: 3 });
   for (let queue = 0; queue < 2; queue++) {
     const view = scratch.begin(64);
@@ -70,57 +72,77 @@ const offsets = [
   0x1_fffc,
 ];
 
-let sample: Uint8Array | undefined;
+const ALL_FLAGS = MIGRATION.STOP_COPY | MIGRATION.P2P | MIGRATION.PRE_COPY;
+/** What the firmware can do, and so what the driver offers. */
+const FIRMWARE: readonly { readonly name: string; readonly lacks: Partial<Capabilities>; readonly flags: number }[] = [
+  { name: 'everything', lacks: {}, flags: ALL_FLAGS },
+  { name: 'no chunks', lacks: { migration_in_chunks: false }, flags: ALL_FLAGS },
+  { name: 'no migration state', lacks: { migration_state: false }, flags: ALL_FLAGS },
+  { name: 'no page tracker', lacks: { adv_virtualization: false }, flags: ALL_FLAGS },
+  // Without these the driver is a plain vfio-pci (mlx5/cmd.c: mlx5vf_cmd_set_migratable).
+  { name: 'no tracking state', lacks: { migration_tracking_state: false }, flags: 0 },
+];
+/** Bytes of device memory. */
+const STATE_SIZES = [0x1_0000, 0x1000, 0x2_0000];
 
-export const mlx5Profile: DeviceProfile = {
-  machine: mlx5Machine,
-  load: (fail) => ({ variants: [mlx5], models: mlx5Models({ failNext: fail }) }),
-  assign(machine) {
-    const [a, b] = twoVfs(machine, PHYSICAL);
-    bindTo(machine, DRIVER, [a, b]);
-    return { a: assigned(a), b: assigned(b), inside: inside(machine) };
-  },
-  kind: 'function',
-  vectors: { index: PCI_IRQ.MSIX, count: VECTORS },
-  registers: { bar: PCI_REGION.BAR0, offsets, window: { offset: ICM_WINDOW_AT, length: 0x1_0000 } },
-  dma: { kinds: 7, fill: 2, submit },
-  failures: {
-    commands: new Set([0x118]),
-    statuses: [1],
-    // The driver knows that nothing is tracked.
-    neverRefused: new Set(['incremental without tracking']),
-  },
-  guarded: {
-    what: 'how the host programmed MSI-X',
-    value: ({ fn }) => fn!.config.read(fn!.capability(CAP.MSIX) + MSIX.FLAGS, 2),
-  },
-  streamErrnos: declaredErrnos(mlx5.declaration),
-  prepare,
-
-  sample() {
-    sample ??= savedSample(mlx5, mlx5Profile);
-    return sample;
-  },
-
-  host(world, what) {
-    const physical = world.machine.kernel.bus.devices.get(PHYSICAL)!;
-    if (what === 0) return physical.function.config.bytes.subarray(0, 64);
-    if (what === 1) return world.b.fn!.config.bytes.subarray(0, 256);
-    if (what === 2) return Uint8Array.from([0, 4].map((at) => physical.bar(0).read(at, 4) & 0xff));
-    return Uint8Array.of(physical.numVfs, world.b.fn!.present ? 1 : 0, physical.virtfns[1]!.group!.ownerCount);
-  },
-
-  lastLook(world) {
-    const { b, seen } = world;
-    seen.B.begin(-1);
-    for (const { file } of b.events) seen.B.number(Number(file.drain()));
-    for (let page = 0; page < 3; page++) seen.B.data(b.process.memory.copyIn(b.buffer + page * 4096, 2048)!);
-    if (b.device !== undefined) seen.B.number(b.device.getState().state);
-    seen.B.data(world.monitor.inside.digest(b));
-    seen.H.begin(-1);
-    for (let what = 0; what < 4; what++) seen.H.data(mlx5Profile.host(world, what));
-  },
+export const mlx5: Profiles = {
+  factors: [
+    WAY_FACTOR,
+    { name: 'firmware', values: FIRMWARE.map(({ name }) => name) },
+    { name: 'state', values: STATE_SIZES.map((bytes) => `${bytes / 1024} KiB`) },
+    { name: 'vfs', values: ['2', '4'] },
+  ],
+  profile: profileIn,
 };
+
+function profileIn(setting: Setting): DeviceProfile {
+  const { lacks, flags } = FIRMWARE[setting.firmware ?? 0]!;
+  const icmBytes = STATE_SIZES[setting.state ?? 0]!;
+  let sample: Uint8Array | undefined;
+  return {
+    machine: mlx5Machine,
+    way: WAY_FACTOR.kinds[setting.way ?? 0]!,
+    migrationFlags: flags,
+    logging: flags !== 0 && (lacks.adv_virtualization ?? true),
+    load: (fail) => ({ variants: [variant], models: mlx5Models({ failNext: fail, capabilities: lacks, icmBytes }) }),
+    assign(machine) {
+      const [a, b] = firstVfs(machine, PHYSICAL, setting.vfs ? 4 : 2);
+      bindTo(machine, DRIVER, [a, b]);
+      return { a: assigned(machine, a), b: assigned(machine, b), inside: inside(machine) };
+    },
+    kind: 'function',
+    vectors: { index: PCI_IRQ.MSIX, count: VECTORS },
+    registers: { bar: PCI_REGION.BAR0, offsets, window: { offset: ICM_WINDOW_AT, length: 0x1_0000 } },
+    dma: { kinds: 7, fill: 2, submit },
+    failures: {
+      commands: new Set([0x118]),
+      statuses: [1],
+      // The driver knows that nothing is tracked.
+      neverRefused: new Set(['incremental without tracking']),
+    },
+    guarded: {
+      what: 'how the host programmed MSI-X',
+      value: ({ fn }) => fn!.config.read(fn!.capability(CAP.MSIX) + MSIX.FLAGS, 2),
+    },
+    streamErrnos: declaredErrnos(variant.declaration),
+    prepare,
+
+    sample({ subject, setting }) {
+      sample ??= savedSample(subject, setting);
+      return sample;
+    },
+
+    host(world, what) {
+      const physical = world.machine.kernel.bus.devices.get(PHYSICAL)!;
+      if (what === 0) return physical.function.config.bytes.subarray(0, 64);
+      if (what === 1) return world.b.fn!.config.bytes.subarray(0, 256);
+      if (what === 2) return Uint8Array.from([0, 4].map((at) => physical.bar(0).read(at, 4) & 0xff));
+      return Uint8Array.of(physical.numVfs, world.b.fn!.present ? 1 : 0, physical.virtfns[1]!.group!.ownerCount);
+    },
+
+    memoryPages: 3,
+  };
+}
 
 /** Posts a job and rings the doorbell. */
 function submit(tenant: Tenant, { kind, queue, source, target, length }: Args): number {

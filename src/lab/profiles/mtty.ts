@@ -2,13 +2,16 @@
 import { bareMachine } from '../../../sim/machines/bare.ts';
 import type { Mtty } from '../../../variants/mtty/device.ts';
 import { FORMAT, SAFEGUARDS } from '../../../variants/mtty/format.ts';
-import { mtty } from '../../../variants/mtty/index.ts';
+import { mtty as variant } from '../../../variants/mtty/index.ts';
 import { viewOf, zeroedBytes } from '../../kernel/bytes.ts';
 import type { Process } from '../../kernel/process.ts';
 import type { Machine } from '../../machine/machine.ts';
+import { cdevName } from '../../vfio/cdev.ts';
+import type { Setting } from '../setting.ts';
 import type { Tenant } from '../tenant.ts';
+import { WAY_FACTOR } from '../ways/way.ts';
 import type { World } from '../world.ts';
-import type { Assigned, DeviceProfile, Inside } from './profile.ts';
+import type { Assigned, DeviceProfile, Inside, Profiles } from './profile.ts';
 import { savedSample } from './saved-sample.ts';
 import { secretBytes } from './secret.ts';
 import { declaredErrnos } from './stream-errnos.ts';
@@ -50,7 +53,7 @@ function create(machine: Machine, host: Process, memory: number, uuid: string): 
   host.close(fd);
   const device = machine.vfio.deviceNamed(uuid);
   if (device === undefined) throw new Error(`mtty made no device ${uuid}`);
-  return { name: uuid, group: device.group!.id, fn: undefined, inner: device.data };
+  return { name: uuid, group: device.group!.id, cdev: cdevName(device), fn: undefined, inner: device.data };
 }
 
 const card = ({ inner }: { readonly inner?: unknown }): Mtty => inner as Mtty;
@@ -76,66 +79,62 @@ function fixedConfig(tenant: Tenant): number {
   return sum;
 }
 
-let sample: Uint8Array | undefined;
+export const mtty: Profiles = { factors: [WAY_FACTOR], profile: profileIn };
 
-export const mttyProfile: DeviceProfile = {
-  machine: bareMachine,
-  load: () => ({ modules: [mtty.load] }),
-  assign(machine, host) {
-    const memory = host.memory.allocate(4096);
-    const [a, b, unused] = UUIDS.map((uuid) => create(machine, host, memory, uuid));
-    const cards = [a!, b!, unused!].map(card);
-    const inside: SerialInside = {
-      digest: (tenant) => digestOf(card(tenant)),
-      resources: () => ({ sessions: cards.filter(({ saving, resuming }) => saving ?? resuming).length }),
-      sessions: () => 0,
-      illegal: () => [],
-      onTouch: () => {},
-      unused: card(unused!),
-      memory,
-    };
-    return { a: a!, b: b!, inside };
-  },
-  kind: 'emulated',
-  serial: { ports: PORTS },
-  keepsState: true,
-  guarded: { what: 'what is not the user’s to write', value: fixedConfig },
-  streamErrnos: declaredErrnos(mtty.declaration),
-  streamBytes: FORMAT.size(PORTS),
-  refusedFirst: SAFEGUARDS.FITS.errno,
-  prepare,
+function profileIn(setting: Setting): DeviceProfile {
+  let sample: Uint8Array | undefined;
+  return {
+    machine: bareMachine,
+    way: WAY_FACTOR.kinds[setting.way ?? 0]!,
+    migrationFlags: variant.declaration.migrationFlags,
+    logging: false,
+    load: () => ({ modules: [variant.load] }),
+    assign(machine, host) {
+      const memory = host.memory.allocate(4096);
+      const [a, b, unused] = UUIDS.map((uuid) => create(machine, host, memory, uuid));
+      const cards = [a!, b!, unused!].map(card);
+      const inside: SerialInside = {
+        digest: (tenant) => digestOf(card(tenant)),
+        resources: () => ({ sessions: cards.filter(({ saving, resuming }) => saving ?? resuming).length }),
+        sessions: () => 0,
+        illegal: () => [],
+        onTouch: () => {},
+        unused: card(unused!),
+        memory,
+      };
+      return { a: a!, b: b!, inside };
+    },
+    kind: 'emulated',
+    serial: { ports: PORTS },
+    keepsState: true,
+    guarded: { what: 'what is not the user’s to write', value: fixedConfig },
+    streamErrnos: declaredErrnos(variant.declaration),
+    streamBytes: FORMAT.size(PORTS),
+    refusedFirst: SAFEGUARDS.FITS.errno,
+    prepare,
 
-  // A byte in and a byte out: these go where head and tail point.
-  afterLoad({ device }) {
-    for (let port = 0; port < PORTS; port++) {
-      device!.write(port, REG.DATA, 1, 0);
-      device!.read(port, REG.DATA, 1);
-    }
-  },
+    // A byte in and a byte out: these go where head and tail point.
+    afterLoad({ device }) {
+      for (let port = 0; port < PORTS; port++) {
+        device!.write(port, REG.DATA, 1, 0);
+        device!.read(port, REG.DATA, 1);
+      }
+    },
 
-  sample() {
-    sample ??= savedSample(mtty, mttyProfile);
-    return sample;
-  },
+    sample({ subject, setting }) {
+      sample ??= savedSample(subject, setting);
+      return sample;
+    },
 
-  host({ host, monitor, b }, what) {
-    const { unused, memory } = monitor.inside as SerialInside;
-    if (what === 0) return digestOf(unused);
-    if (what === 1) return Uint8Array.of(unused.vdev.openCount, card(b).vdev.openCount);
-    if (what === 2) return Buffer.from(String(host.readdir('/sys/bus/mdev/devices')));
-    const fd = host.open(`${TYPE}/available_instances`);
-    const count = host.read(fd, memory, 16);
-    host.close(fd);
-    return host.memory.read(memory, Math.max(0, count))!;
-  },
-
-  lastLook(world) {
-    const { b, seen } = world;
-    seen.B.begin(-1);
-    for (const { file } of b.events) seen.B.number(Number(file.drain()));
-    if (b.device !== undefined) seen.B.number(b.device.getState().state);
-    seen.B.data(world.monitor.inside.digest(b));
-    seen.H.begin(-1);
-    for (let what = 0; what < 4; what++) seen.H.data(mttyProfile.host(world, what));
-  },
-};
+    host({ host, inside, b }, what) {
+      const { unused, memory } = inside as SerialInside;
+      if (what === 0) return digestOf(unused);
+      if (what === 1) return Uint8Array.of(unused.vdev.openCount, card(b).vdev.openCount);
+      if (what === 2) return Buffer.from(String(host.readdir('/sys/bus/mdev/devices')));
+      const fd = host.open(`${TYPE}/available_instances`);
+      const count = host.read(fd, memory, 16);
+      host.close(fd);
+      return host.memory.read(memory, Math.max(0, count))!;
+    },
+  };
+}

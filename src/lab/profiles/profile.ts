@@ -5,7 +5,9 @@ import type { PciFunction } from '../../../sim/pci/function.ts';
 import type { Process } from '../../kernel/process.ts';
 import type { Machine, MachineOptions } from '../../machine/machine.ts';
 import type { Args } from '../operations/operation.ts';
+import type { Factor, Setting } from '../setting.ts';
 import type { Tenant } from '../tenant.ts';
+import type { WayKind } from '../ways/way.ts';
 import type { World } from '../world.ts';
 
 /** A device that waits for a tenant. */
@@ -13,6 +15,8 @@ export interface Assigned {
   /** Its name towards VFIO: a BDF or a UUID. */
   readonly name: string;
   readonly group: number;
+  /** Its character device, e.g. `vfio0`. */
+  readonly cdev: string;
   /** The hardware; none behind an emulated device. */
   readonly fn: PciFunction | undefined;
   /** What the profile itself wants to find again. */
@@ -70,6 +74,12 @@ export interface Guarded {
   value(tenant: Tenant): number;
 }
 
+/** What the settings of a subject are, and the device there is in each. */
+export interface Profiles {
+  readonly factors: readonly Factor[];
+  profile(setting: Setting): DeviceProfile;
+}
+
 /** See the head of this file. One object serves all runs: what belongs to a run is kept with its tenants. */
 export interface DeviceProfile {
   readonly machine: MachineDescription;
@@ -77,6 +87,8 @@ export interface DeviceProfile {
   load(fail: (opcode: number) => number | undefined): Pick<MachineOptions, 'variants' | 'modules' | 'models'>;
   /** What an administrator does before the tenants come: makes the devices, and binds them. */
   assign(machine: Machine, host: Process): Site;
+  /** How tenants come to their devices. */
+  readonly way: WayKind;
   /** A PCI function below, or a device that the driver makes up. */
   readonly kind: 'function' | 'emulated';
   /** The message interrupts that can be armed: an index of SET_IRQS and its vectors. */
@@ -88,6 +100,10 @@ export interface DeviceProfile {
   readonly serial?: { readonly ports: number };
   /** Closing the device leaves it in its migration state. */
   readonly keepsState?: boolean;
+  /** VFIO_MIGRATION_* flags that the device offers; 0: it cannot be migrated. */
+  readonly migrationFlags: number;
+  /** Writes of the device can be logged. */
+  readonly logging: boolean;
   /** What a user's configuration write must not change. */
   readonly guarded: Guarded;
   /** Errnos with which a stream may be refused. */
@@ -104,8 +120,8 @@ export interface DeviceProfile {
   afterLoad?(tenant: Tenant, world: World): void;
   /** A valid stream, made by a device of this kind. */
   sample(world: World): Uint8Array;
-  /** What the administrator looks at: sysfs, the PF's registers and counters. `what` chooses. */
+  /** What the administrator looks at: sysfs, the PF's registers and counters. `what`, below 4, chooses. */
   host(world: World, what: number): Uint8Array;
-  /** The end of a run: B and the host look once more, at all there is to see. */
-  lastLook(world: World): void;
+  /** Pages at the start of a tenant's memory that a neighbour could have written to. */
+  readonly memoryPages?: number;
 }

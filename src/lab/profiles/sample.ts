@@ -2,13 +2,15 @@
 import { TALLY, TALLY_WINDOW } from '../../../sim/devices/sample/model.ts';
 import { sampleMachine } from '../../../sim/machines/sample.ts';
 import { CAP, COMMAND, MSI, PCI } from '../../../sim/pci/registers.ts';
-import { sample } from '../../../variants/sample/index.ts';
+import { sample as variant } from '../../../variants/sample/index.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import { PCI_IRQ, PCI_REGION } from '../../uapi/vfio.ts';
+import type { Setting } from '../setting.ts';
 import type { Tenant } from '../tenant.ts';
+import { WAY_FACTOR } from '../ways/way.ts';
 import type { World } from '../world.ts';
 import { assigned, bindTo } from './assign-functions.ts';
-import type { DeviceProfile } from './profile.ts';
+import type { DeviceProfile, Profiles } from './profile.ts';
 import { savedSample } from './saved-sample.ts';
 import { secretBytes } from './secret.ts';
 import { declaredErrnos } from './stream-errnos.ts';
@@ -31,58 +33,54 @@ function digest({ fn }: Tenant): Uint8Array {
   return new Uint8Array(Uint32Array.from(words).buffer);
 }
 
-let stream: Uint8Array | undefined;
+export const sample: Profiles = { factors: [WAY_FACTOR], profile: profileIn };
 
-export const sampleProfile: DeviceProfile = {
-  machine: sampleMachine,
-  load: () => ({ variants: [sample] }),
-  assign(machine) {
-    const devices = BDFS.map((bdf) => machine.kernel.bus.devices.get(bdf)!);
-    bindTo(machine, sample.declaration.driver, devices);
-    const inside = { digest, resources: () => ({}), sessions: () => 0, illegal: () => [], onTouch: () => {} };
-    return { a: assigned(devices[0]!), b: assigned(devices[1]!), inside };
-  },
-  kind: 'function',
-  vectors: { index: PCI_IRQ.MSI, count: 1 },
-  registers: { bar: PCI_REGION.BAR0, offsets },
-  guarded: {
-    // Not its enable bit: that one is the user's too (vfio_pci_config.c: vfio_msi_config_write).
-    what: 'where the host sends its MSI',
-    value({ fn }) {
-      const at = fn!.capability(CAP.MSI);
-      return fn!.config.read(at + MSI.ADDRESS_LO, 4) * 0x1_0000 + fn!.config.read(at + MSI.DATA_64, 2);
+function profileIn(setting: Setting): DeviceProfile {
+  let stream: Uint8Array | undefined;
+  return {
+    machine: sampleMachine,
+    way: WAY_FACTOR.kinds[setting.way ?? 0]!,
+    migrationFlags: variant.declaration.migrationFlags,
+    logging: false,
+    load: () => ({ variants: [variant] }),
+    assign(machine) {
+      const devices = BDFS.map((bdf) => machine.kernel.bus.devices.get(bdf)!);
+      bindTo(machine, variant.declaration.driver, devices);
+      const inside = { digest, resources: () => ({}), sessions: () => 0, illegal: () => [], onTouch: () => {} };
+      return { a: assigned(machine, devices[0]!), b: assigned(machine, devices[1]!), inside };
     },
-  },
-  streamErrnos: declaredErrnos(sample.declaration),
-  unreachable: new Set([ERRNO.EBUSY, ERRNO.EIO]),
-  prepare,
+    kind: 'function',
+    vectors: { index: PCI_IRQ.MSI, count: 1 },
+    registers: { bar: PCI_REGION.BAR0, offsets },
+    guarded: {
+      // Not its enable bit: that one is the user's too (vfio_pci_config.c: vfio_msi_config_write).
+      what: 'where the host sends its MSI',
+      value({ fn }) {
+        const at = fn!.capability(CAP.MSI);
+        return fn!.config.read(at + MSI.ADDRESS_LO, 4) * 0x1_0000 + fn!.config.read(at + MSI.DATA_64, 2);
+      },
+    },
+    streamErrnos: declaredErrnos(variant.declaration),
+    unreachable: new Set([ERRNO.EBUSY, ERRNO.EIO]),
+    prepare,
 
-  // Counts on, from a count and towards a limit that may be any.
-  afterLoad({ device }) {
-    for (let tick = 0; tick < 3; tick++) device!.write(PCI_REGION.BAR0, TALLY.TICK, 4, 0);
-  },
+    // Counts on, from a count and towards a limit that may be any.
+    afterLoad({ device }) {
+      for (let tick = 0; tick < 3; tick++) device!.write(PCI_REGION.BAR0, TALLY.TICK, 4, 0);
+    },
 
-  sample() {
-    stream ??= savedSample(sample, sampleProfile);
-    return stream;
-  },
+    sample({ subject, setting }) {
+      stream ??= savedSample(subject, setting);
+      return stream;
+    },
 
-  host(world, what) {
-    const neighbour = world.machine.kernel.bus.devices.get(BDFS[1])!;
-    const { config } = neighbour.function;
-    // Up to the MSI: which vector a device gets depends on who asked before.
-    if (what < 2) return config.bytes.subarray(0, neighbour.function.capability(CAP.MSI));
-    if (what === 2) return digest(world.b);
-    return Uint8Array.of(neighbour.function.present ? 1 : 0, neighbour.group!.ownerCount);
-  },
-
-  lastLook(world) {
-    const { b, seen } = world;
-    seen.B.begin(-1);
-    for (const { file } of b.events) seen.B.number(Number(file.drain()));
-    if (b.device !== undefined) seen.B.number(b.device.getState().state);
-    seen.B.data(digest(b));
-    seen.H.begin(-1);
-    for (let what = 0; what < 4; what++) seen.H.data(sampleProfile.host(world, what));
-  },
-};
+    host(world, what) {
+      const neighbour = world.machine.kernel.bus.devices.get(BDFS[1])!;
+      const { config } = neighbour.function;
+      // Up to the MSI: which vector a device gets depends on who asked before.
+      if (what < 2) return config.bytes.subarray(0, neighbour.function.capability(CAP.MSI));
+      if (what === 2) return digest(world.b);
+      return Uint8Array.of(neighbour.function.present ? 1 : 0, neighbour.group!.ownerCount);
+    },
+  };
+}

@@ -1,6 +1,7 @@
 /** Building a machine, and a lab's world on one: two tenants with open devices. */
 import { mlx5Machine } from '../../../sim/machines/mlx5.ts';
-import { mlx5Profile } from '../../../src/lab/profiles/mlx5.ts';
+import { PLAIN } from '../../../src/lab/setting.ts';
+import { subjectNamed } from '../../../src/lab/subject.ts';
 import { World } from '../../../src/lab/world.ts';
 import { Machine } from '../../../src/machine/machine.ts';
 import { mlx5 } from '../../../variants/mlx5/index.ts';
@@ -33,6 +34,7 @@ export function buildingMachine(): Figure {
 }
 
 export function buildingWorld(): Figure {
+  const subject = subjectNamed('mlx5')!;
   return {
     name: 'building a world (mlx5)',
     unit: 'µs',
@@ -40,7 +42,7 @@ export function buildingWorld(): Figure {
       name: 'new World',
       amount: 1,
       run() {
-        kept.built = new World(mlx5, mlx5Profile, { secret: 1, fill: 0 });
+        kept.built = new World(subject, PLAIN, { secret: 1, fill: 0 });
       },
     },
     baseline: nothing,

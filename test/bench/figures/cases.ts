@@ -4,6 +4,7 @@ import { OPERATIONS } from '../../../src/lab/operations/index.ts';
 import { caseSeed, Random } from '../../../src/lab/random.ts';
 import { runCase } from '../../../src/lab/run-case.ts';
 import type { Step } from '../../../src/lab/scenario.ts';
+import { PLAIN } from '../../../src/lab/setting.ts';
 import { subjectNamed } from '../../../src/lab/subject.ts';
 import { keptWorlds } from '../../../src/lab/worlds.ts';
 import type { Figure } from '../figure.ts';
@@ -43,8 +44,7 @@ export function cases(): Figure {
         const seed = caseSeed(1, number);
         const { violations } = runCase(
           worlds,
-          seed,
-          number % 2 === 0 ? 'integrity' : 'confidentiality',
+          { seed, twin: number % 2 === 0 ? 'integrity' : 'confidentiality', setting: PLAIN },
           generating(seed),
         );
         if (violations.length > 0) throw new Error(`case ${number}: ${violations[0]!.message}`);

@@ -1,0 +1,111 @@
+/** DMA confinement: a device reaches exactly the memory its tenant has mapped at that moment. */
+import type { DmaEvent, PeerEvent } from '../../../sim/fabric.ts';
+import type { PciFunction } from '../../../sim/pci/function.ts';
+import type { Tenant } from '../tenant.ts';
+import type { World } from '../world.ts';
+import type { Check, Property } from './property.ts';
+
+export const DMA_CONFINEMENT: Property = {
+  name: 'DMA confinement',
+  promise: 'A device reaches exactly the memory its tenant has mapped at that moment, and no peer device.',
+  observes:
+    'Every memory request at the fabric, held against the list of what the tenant mapped and unmapped by its own account; and after each call that maps or unmaps, what the IOMMU would translate for the device.',
+  allows: ['a request that is blocked', 'a host driver’s own device in the memory of that driver'],
+  needs: ['dma'],
+};
+
+const NAME = DMA_CONFINEMENT.name;
+
+export class DmaConfinement implements Check {
+  readonly property = DMA_CONFINEMENT;
+  private readonly world: World;
+  private lastHost: PciFunction | undefined;
+  private lastOwner = '';
+
+  constructor(world: World) {
+    this.world = world;
+  }
+
+  watch(): void {
+    const { events } = this.world.machine.hardware.fabric;
+    events.on('dma', (event) => this.onDma(event));
+    events.on('peer', (event) => this.onPeer(event));
+  }
+
+  /** The tenant unmapped a range: the kernel's count must be the model's. */
+  unmapped(result: number, expected: number): void {
+    if (result !== expected) this.world.violate(NAME, `unmap reports ${result} bytes for ${expected} mapped`);
+  }
+
+  /** A group left its container while its device was open. */
+  leftInUse(): void {
+    this.world.violate(NAME, 'a group in use leaves its container');
+  }
+
+  /** What the IOMMU holds for the tenant's device must be what it mapped, page for page. */
+  translations(tenant: Tenant): void {
+    const { fn } = tenant;
+    if (fn === undefined) return;
+    const { iommu } = this.world.machine.hardware.fabric;
+    const mappings = iommu.domainOf(fn.aliasId, undefined)?.mappings;
+    if (mappings === undefined) return;
+    const { shadow } = tenant;
+    for (const { start, length, physical } of mappings.items) {
+      const mapped = shadow.at(start);
+      const say = (text: string): void =>
+        this.world.violate(NAME, `the IOMMU maps ${start.toString(16)} for tenant ${tenant.name}, ${text}`);
+      if (mapped === undefined || mapped.start + mapped.length < start + length) return say('which it has not mapped');
+      const page = tenant.process.memory.pin(mapped.vaddr + start - mapped.start, 1, false)?.[0];
+      if (page !== undefined && page.physical !== physical) return say('to another page than it mapped');
+    }
+    for (const { start, length } of shadow.items)
+      for (const at of [start, start + length - 1])
+        if (mappings.at(at) === undefined && this.expectsTranslation(tenant))
+          return this.world.violate(NAME, `tenant ${tenant.name} mapped ${at.toString(16)}, the IOMMU does not`);
+  }
+
+  /** Whether everything mapped must be translated now: a device is attached to what it was mapped in. */
+  private expectsTranslation(tenant: Tenant): boolean {
+    return tenant.device !== undefined && tenant.pending === 0;
+  }
+
+  private onDma({ requester, iova, physical, length, write }: DmaEvent): void {
+    const { a, b, machine } = this.world;
+    const tenant = a.fn === requester ? a : b.fn === requester ? b : undefined;
+    if (tenant === undefined) {
+      const owner = machine.hardware.memory.owner(physical);
+      if (owner !== this.kernelOwner(requester)) this.say(requester, iova, length, write, `: memory of ${owner}`);
+      return;
+    }
+    let at = iova;
+    while (at < iova + length) {
+      const mapping = tenant.shadow.at(at);
+      if (mapping === undefined || !(mapping.flags & (write ? 2 : 1)))
+        return this.say(requester, iova, length, write, `, which tenant ${tenant.name} has not mapped for that`);
+      at = mapping.start + mapping.length;
+    }
+    const expected = tenant.shadow.at(iova)!;
+    const run = tenant.process.memory.pin(expected.vaddr + iova - expected.start, 1, false)?.[0];
+    if (run?.physical !== physical)
+      this.say(requester, iova, length, write, `: another page than tenant ${tenant.name} mapped`);
+    if (write) this.world.checks.dirty.wrote(tenant, iova, length);
+  }
+
+  private say({ name }: PciFunction, iova: number, length: number, write: boolean, text: string): void {
+    const what = `${name} ${write ? 'writes' : 'reads'} ${length} bytes at IOVA ${iova.toString(16)}`;
+    this.world.violate(NAME, `${what}${text}`);
+  }
+
+  private onPeer({ requester, target, bar, offset }: PeerEvent): void {
+    this.world.violate(NAME, `${requester.name} reaches BAR ${bar} of ${target.name} at ${offset.toString(16)}`);
+  }
+
+  /** Whose memory a host driver's device may use. */
+  private kernelOwner(fn: PciFunction): string {
+    if (this.lastHost !== fn) {
+      this.lastHost = fn;
+      this.lastOwner = `kernel:${fn.name}`;
+    }
+    return this.lastOwner;
+  }
+}

@@ -1,0 +1,49 @@
+/** fd lifetime: what a descriptor stands for lives as long as one of its descriptors, and no longer. */
+import { ERRNO } from '../../uapi/errno.ts';
+import type { DataFile, Tenant } from '../tenant.ts';
+import type { World } from '../world.ts';
+import type { Check, Property } from './property.ts';
+
+export const FD_LIFETIME: Property = {
+  name: 'fd lifetime',
+  promise:
+    'A device stays open as long as one of its descriptors does, and no longer; a data file outlives its session only as a number that answers ENODEV.',
+  observes:
+    'The count of openers when all have closed, the state of a device when one of two descriptors closes, and answers of data files whose session has ended.',
+  allows: ['an errno that a driver declares to check before it looks at the session'],
+};
+
+const NAME = FD_LIFETIME.name;
+
+export class FdLifetime implements Check {
+  readonly property = FD_LIFETIME;
+  private readonly world: World;
+
+  constructor(world: World) {
+    this.world = world;
+  }
+
+  /** One of two descriptors was closed. */
+  closedOne(tenant: Tenant, result: number, state: number): void {
+    if (result !== 0 || state !== tenant.state)
+      this.world.violate(NAME, 'closing one of two descriptors resets the device of the other');
+  }
+
+  /** A data file was read. */
+  read({ alive, certain }: DataFile, result: number): void {
+    if (!alive && certain && result !== -ERRNO.ENODEV)
+      this.world.violate(NAME, `reading a data file after its session answers ${result}`);
+  }
+
+  /** `length` bytes were written to a data file whose session has ended. */
+  written(certain: boolean, length: number, result: number): void {
+    const { refusedFirst = ERRNO.ENODEV } = this.world.profile;
+    if (certain && length > 0 && result !== -ERRNO.ENODEV && result !== -refusedFirst)
+      this.world.violate(NAME, `writing a data file after its session answers ${result}`);
+  }
+
+  judge(): void {
+    for (const { name, openCount } of this.world.machine.vfio.openDevices())
+      this.world.violate(NAME, `${name} counts ${openCount} openers when nobody has it open`);
+  }
+}

@@ -1,0 +1,99 @@
+/** FSM legality: every state request takes the path of the uAPI or fails on it. */
+import { errnoName } from '../../uapi/errno.ts';
+import { MIG_STATE } from '../../uapi/vfio.ts';
+import { endsSession, opensSession, referencePath, STATE_NAMES } from '../reference/arcs.ts';
+import { type DataFile, newDataFile, type Tenant } from '../tenant.ts';
+import type { World } from '../world.ts';
+import type { Check, Property } from './property.ts';
+
+export const FSM_LEGALITY: Property = {
+  name: 'FSM legality',
+  promise:
+    'Every state request takes the path of the uAPI or fails on it; PRECOPY_INFO promises what can be read; data files come with the arcs that open them and serve as long as their session.',
+  observes:
+    'The answer, the state and the data file after each request, held against tables of next states written down a second time; each answer of a data file in a known state.',
+  allows: [
+    'a request that fails on its way, in any state of that way',
+    'any state of a device whose calls ran beside each other, until it is asked',
+    'a state kept over a close, by a device that declares it',
+  ],
+  needs: ['migration'],
+};
+
+const NAME = FSM_LEGALITY.name;
+/** States in which no saving session runs. */
+const SESSIONLESS = new Set<number>([MIG_STATE.RUNNING, MIG_STATE.RUNNING_P2P, MIG_STATE.STOP]);
+
+export class FsmLegality implements Check {
+  readonly property = FSM_LEGALITY;
+  private readonly world: World;
+
+  constructor(world: World) {
+    this.world = world;
+  }
+
+  /** Follows a completed or failed request in the tenant's model and holds it against the reference. */
+  requested(tenant: Tenant, from: number | undefined, target: number, result: number, dataFd: number): void {
+    if (from === undefined) return;
+    const { world } = this;
+    const path = referencePath(tenant.flags, from, target);
+    const now = tenant.device!.getState();
+    const say = (text: string): void =>
+      world.violate(NAME, `${STATE_NAMES[from]} to ${STATE_NAMES[target] ?? target}: ${text}`);
+    if (now.result !== 0) return say(`the state cannot be read (${errnoName(now.result)})`);
+    const { state } = now;
+    if (typeof path === 'number') {
+      if (result !== path) say(`answers ${result < 0 ? errnoName(result) : result}, must be ${errnoName(path)}`);
+      if (state !== from) say(`a refused request leaves ${STATE_NAMES[state]}`);
+      return;
+    }
+    const visited = [from, ...path];
+    const reached = visited.lastIndexOf(state);
+    if (reached < 0) say(`leaves ${STATE_NAMES[state] ?? state}, which is not on the way`);
+    if (result === 0 && state !== target) say(`succeeds in ${STATE_NAMES[state]}`);
+    for (let i = 1; i <= reached; i++) {
+      const [a, b] = [visited[i - 1]!, visited[i]!];
+      world.arc(a, b);
+      if (endsSession(a, b)) tenant.endSessions();
+    }
+    const opens = path.length > 0 && opensSession(visited.at(-2)!, target);
+    // Without its session a kept state may begin one on an arc that is to go on with it.
+    if (result === 0 && dataFd >= 0 !== opens && !tenant.orphaned)
+      say(opens ? 'hands out no data file' : 'hands out a data file');
+    if (result !== 0 && dataFd !== -1) say(`fails with data_fd ${dataFd}`);
+    if (result === 0 && dataFd >= 0)
+      tenant.files.push(newDataFile(dataFd, target === MIG_STATE.RESUMING ? 'resume' : 'save'));
+    tenant.state = state;
+    if (dataFd >= 0 || SESSIONLESS.has(state)) tenant.orphaned = false;
+    if (SESSIONLESS.has(state)) world.checks.parent.withoutSession(tenant, STATE_NAMES[state]!);
+  }
+
+  /** GET of the state answered. */
+  told(tenant: Tenant, result: number, state: number, dataFd: number): void {
+    if (tenant.state !== undefined && tenant.pending === 0 && (result !== 0 || state !== tenant.state))
+      this.world.violate(NAME, `the device is in ${STATE_NAMES[state]}, not ${STATE_NAMES[tenant.state]}`);
+    if (dataFd !== -1 && result === 0) this.world.violate(NAME, 'GET answers a data_fd');
+  }
+
+  /** A reset ended: RUNNING, and no session (uAPI: VFIO_DEVICE_RESET). */
+  afterReset(result: number, state: number): void {
+    if (result !== 0 || state !== MIG_STATE.RUNNING)
+      this.world.violate(NAME, `after a reset the device is in ${STATE_NAMES[state] ?? state}`);
+  }
+
+  /** PRECOPY_INFO answered. */
+  promised(tenant: Tenant, file: DataFile, result: number): void {
+    const inPrecopy = tenant.state === MIG_STATE.PRE_COPY || tenant.state === MIG_STATE.PRE_COPY_P2P;
+    const known = tenant.state !== undefined && tenant.pending === 0 && file.certain;
+    if (known && result === 0 && (!inPrecopy || !file.alive))
+      this.world.violate(NAME, `PRECOPY_INFO succeeds in ${STATE_NAMES[tenant.state!]}`);
+  }
+
+  /** A read of a data file answered. */
+  read(tenant: Tenant, file: DataFile, result: number): void {
+    if (file.reported === undefined || result <= 0) return;
+    file.reported -= result;
+    if (file.reported < 0 && tenant.state !== MIG_STATE.STOP_COPY)
+      this.world.violate(NAME, `${-file.reported} bytes more than PRECOPY_INFO reported can be read`);
+  }
+}

@@ -1,0 +1,104 @@
+/** Parent-interaction scope: a call to the parent on behalf of one VF changes that VF and what it declares. */
+import { Buffer } from 'node:buffer';
+import type { ParentEvent } from '../../variant/interaction.ts';
+import { offers } from '../offers.ts';
+import type { Tenant } from '../tenant.ts';
+import type { World } from '../world.ts';
+import type { Check, Property } from './property.ts';
+
+export const PARENT_INTERACTION_SCOPE: Property = {
+  name: 'parent-interaction scope',
+  promise:
+    'A call to the parent for one VF changes that VF and what the call declares, comes at a time when the firmware takes it, and leaves nothing behind.',
+  observes:
+    'Every interaction as it is entered and left, every change of a partition of the device model meanwhile, commands that the firmware refused, and what the parent holds when no session runs and when everybody has left.',
+  allows: [
+    'what a VF does by itself: its engine, its own registers, its reset',
+    'resources that an injected failure of the firmware leaves with it',
+    'a reset beside a state change that confuses the device it resets, as on real hardware',
+  ],
+  needs: ['parent'],
+};
+
+const NAME = PARENT_INTERACTION_SCOPE.name;
+/** Changes a VF makes to itself. */
+const OWN_DOING = new Set(['job', 'register', 'reset']);
+
+interface Call {
+  readonly subject: string;
+  readonly interaction: string;
+  readonly digest: Uint8Array | undefined;
+}
+
+export class ParentInteractionScope implements Check {
+  readonly property = PARENT_INTERACTION_SCOPE;
+  private readonly world: World;
+  /** Interactions under way, innermost last. */
+  private readonly calls: Call[] = [];
+
+  constructor(world: World) {
+    this.world = world;
+  }
+
+  watch(): void {
+    this.world.inside.onTouch((partition, what) => this.onTouch(partition, what));
+    this.world.machine.observers.observer = (event) => this.onParent(event);
+  }
+
+  /** A tenant is in a state in which it has no session: the parent must not track for one. */
+  withoutSession(tenant: Tenant, state: string): void {
+    const { world } = this;
+    if (world.failed || world.raced || world.inside.sessions(tenant) === 0) return;
+    world.violate(NAME, `the parent still tracks for a session in ${state}`);
+  }
+
+  judge(): void {
+    const { world } = this;
+    // Resetting a device beside a state change confuses that device, on real hardware too; nobody else is harmed.
+    if (!world.raced)
+      for (const reason of world.inside.illegal())
+        if (!world.failed || world.profile.failures?.neverRefused.has(reason))
+          world.violate(NAME, `the firmware had to refuse a command: ${reason}`);
+    if (world.failed || !offers(world, 'parent')) return;
+    for (const [name, more] of world.checks.resources.resourcesLeft())
+      world.violate(NAME, `${more} ${name} of the parent left behind`);
+  }
+
+  private onParent(event: ParentEvent): void {
+    if (event.phase === 'enter') {
+      const tenant = event.interaction === 'load' ? this.subject(event.subject) : undefined;
+      const digest = tenant && this.world.inside.digest(tenant);
+      this.calls.push({ subject: event.subject, interaction: event.interaction, digest });
+      return;
+    }
+    const call = this.take(event);
+    if (call?.digest === undefined || typeof event.result !== 'number' || event.result >= 0) return;
+    const now = this.world.inside.digest(this.subject(event.subject)!);
+    if (Buffer.compare(call.digest, now) !== 0) this.world.checks.streams.refusedImageChanged();
+  }
+
+  private subject(bdf: string): Tenant | undefined {
+    return this.world.tenants.find((tenant) => tenant.bdf === bdf);
+  }
+
+  /** The call that ends: mostly the one that began last. */
+  private take({ subject, interaction }: ParentEvent): Call | undefined {
+    const { calls } = this;
+    const last = calls.at(-1);
+    if (last?.subject === subject && last.interaction === interaction) return calls.pop();
+    const at = calls.findLastIndex((call) => call.subject === subject && call.interaction === interaction);
+    return at < 0 ? undefined : calls.splice(at, 1)[0];
+  }
+
+  /** While an interaction for one VF is under way, no other VF's partition may change. */
+  private onTouch(partition: string, what: string): void {
+    // What a VF does by itself (its engine, its own registers, its reset) is no effect of a command.
+    if (partition === 'pf' || this.calls.length === 0 || OWN_DOING.has(what)) return;
+    for (const call of this.calls) {
+      const tenant = this.subject(call.subject);
+      if (tenant !== undefined && partition === `vf${tenant.fn?.vf}`) return;
+    }
+    const call = this.calls.at(-1)!;
+    this.world.violate(NAME, `${call.interaction} for ${call.subject} changes ${what} of ${partition}`);
+  }
+}

@@ -1,0 +1,64 @@
+/** Resource bound: a tenant holds no more of the host than its limits say, and nothing once it has left. */
+import type { Machine } from '../../machine/machine.ts';
+import { offers } from '../offers.ts';
+import type { Tenant } from '../tenant.ts';
+import type { World } from '../world.ts';
+import type { Check, Property } from './property.ts';
+
+export const RESOURCE_BOUND: Property = {
+  name: 'resource bound',
+  promise:
+    'A tenant holds no more of the host than its limits say; a call that fails keeps nothing; nothing is left when everybody has left.',
+  observes:
+    'The number of mappings, kernel memory and objects of devices and parents: against limits after each call, and against the start when all tenants have left.',
+  allows: ['mailboxes, which stay with the command queue', 'what an injected failure of the firmware leaves with it'],
+};
+
+const NAME = RESOURCE_BOUND.name;
+
+export class ResourceBound implements Check {
+  readonly property = RESOURCE_BOUND;
+  private readonly world: World;
+  private memory = 0;
+  private resources: Readonly<Record<string, number>> = {};
+
+  constructor(world: World) {
+    this.world = world;
+  }
+
+  watch(): void {
+    this.memory = kernelMemory(this.world.machine);
+    this.resources = this.world.inside.resources();
+  }
+
+  /** The tenant has so many mappings. */
+  mapped({ shadow }: Tenant): void {
+    const { limit } = this.world;
+    if (shadow.size > limit) this.world.violate(NAME, `${shadow.size} mappings where ${limit} are allowed`);
+  }
+
+  /** What is held now and was not at the start, by name. */
+  resourcesLeft(): [name: string, more: number][] {
+    const now = Object.entries(this.world.inside.resources());
+    return now
+      .map(([name, count]): [string, number] => [name, count - this.resources[name]!])
+      .filter(([, n]) => n !== 0);
+  }
+
+  judge(): void {
+    const { world } = this;
+    const memory = kernelMemory(world.machine) - this.memory;
+    if (memory !== 0) world.violate(NAME, `${memory} bytes of kernel memory left behind`);
+    if (world.failed || offers(world, 'parent')) return;
+    for (const [name, more] of this.resourcesLeft())
+      world.violate(NAME, `${more} ${name} left behind when nobody has the device open`);
+  }
+}
+
+/** Bytes of memory that host drivers hold, but for mailboxes, which stay with the command queue. */
+function kernelMemory(machine: Machine): number {
+  let bytes = 0;
+  for (const { owner, purpose, length } of machine.hardware.memory.extents.items)
+    if (purpose !== 'mailbox' && owner.startsWith('kernel:')) bytes += length;
+  return bytes;
+}

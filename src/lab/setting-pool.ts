@@ -1,0 +1,30 @@
+/** The settings of a campaign: a few at a time, because a machine for each is kept, and new ones as it goes on. */
+import { caseSeed, Random } from './random.ts';
+import { drawSetting, type Factor, PLAIN, type Setting } from './setting.ts';
+
+/** Settings in use at a time. */
+const SIZE = 12;
+/** Cases after which one of them gives way to a new one. */
+const RENEWED = 512;
+
+export class SettingPool {
+  private readonly factors: readonly Factor[];
+  private readonly random: Random;
+  private readonly settings: Setting[] = [PLAIN];
+
+  constructor(factors: readonly Factor[], seed: number) {
+    this.factors = factors;
+    this.random = new Random(caseSeed(seed, 0x5e7));
+  }
+
+  /** Of case `index`; asked for in order. Every second case is plain: most of what there is to find needs nothing else. */
+  at(index: number): Setting {
+    const { settings, factors, random } = this;
+    if (factors.length === 0 || (index & 2) === 0) return PLAIN;
+    // Few at first: a machine is built for each.
+    const place = 1 + ((index >> 2) % Math.min(SIZE, 1 + (index >> 6)));
+    if (settings[place] === undefined || (index % RENEWED < 4 && index >= RENEWED))
+      settings[place] = drawSetting(random, factors);
+    return settings[place]!;
+  }
+}

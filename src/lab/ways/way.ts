@@ -1,0 +1,38 @@
+/** How a tenant comes to its device, and maps memory for it. */
+import type { DeviceClient } from '../../client/device.ts';
+import type { Factor } from '../setting.ts';
+import type { ShadowMapping } from '../tenant.ts';
+
+/** The names of ways; what is offered by one way only says so. */
+export type WayKind = 'type1v2' | 'type1' | 'cdev' | 'compat';
+
+/** In the order of their numbers in a setting. */
+export const WAY_FACTOR: Factor & { readonly kinds: readonly WayKind[] } = {
+  name: 'way',
+  values: ['group with type1v2', 'group with type1', 'cdev with iommufd', 'group with iommufd as container'],
+  kinds: ['type1v2', 'type1', 'cdev', 'compat'],
+};
+
+/** One tenant's. Results are those of the calls: negated errnos, and what is described. */
+export interface Way {
+  /** Opens the device, and makes what was mapped reach it. */
+  open(): DeviceClient | number;
+  /** Maps; 0. */
+  map(vaddr: number, iova: number, length: number, flags: number): number;
+  /** Unmaps; the number of bytes. */
+  unmap(iova: number, size: number, all: boolean): number;
+}
+
+/** Which of the mappings a call to unmap [iova, iova + size) takes away, by the rules of the way. */
+export function unmappedBy(
+  kind: WayKind,
+  shadow: { within(start: number, length: number): ShadowMapping[]; readonly items: readonly ShadowMapping[] },
+  iova: number,
+  size: number,
+  all: boolean,
+): readonly ShadowMapping[] {
+  if (all) return [...shadow.items];
+  const touched = shadow.within(iova, size);
+  // type1 v1: what begins inside goes as a whole; what began before stays (vfio_iommu_type1.c: vfio_dma_do_unmap).
+  return kind === 'type1' ? touched.filter(({ start }) => start >= iova) : touched;
+}
