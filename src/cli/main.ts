@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 /** The `vfiolab` program. Each command loads only what it needs, so that it starts at once. */
+import { existsSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EXIT, report, UsageError } from './errors.ts';
 
@@ -32,6 +33,14 @@ const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = 
       import('../lab/subject.ts'),
     ]);
     replayCommand(program, { subject: subjectNamed });
+  },
+  zoo: async (program) => {
+    const [{ zooCommand }, { subjectNamed }] = await Promise.all([import('./zoo.ts'), import('../lab/subject.ts')]);
+    const place = new URL(`../../test/defects/index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);
+    zooCommand(program, {
+      subject: subjectNamed,
+      defects: async () => (existsSync(place) ? await import(place.href) : undefined),
+    });
   },
   list: async (program) => {
     const { listCommand } = await import('./list.ts');

@@ -1,9 +1,13 @@
 /** A campaign: cases one after another until the time, the number of cases or the first violation ends it. */
 import { generating } from './generate.ts';
-import { caseSeed } from './random.ts';
+import { Corpus, varying } from './guidance/corpus.ts';
+import { Coverage } from './guidance/coverage.ts';
+import { type CoverageReport, reportOf } from './guidance/report.ts';
+import { caseSeed, Random } from './random.ts';
 import { legalArcs } from './reference/arcs.ts';
 import { type CaseResult, looksAlike, rerun, runCase } from './run-case.ts';
 import type { Scenario, Twin } from './scenario.ts';
+import { PLAIN } from './setting.ts';
 import { SettingPool } from './setting-pool.ts';
 import type { Subject } from './subject.ts';
 import { keptWorlds, newWorlds, type Worlds } from './worlds.ts';
@@ -34,6 +38,7 @@ export interface CampaignCounts extends CaseCounts {
 /** How a campaign ended. */
 export interface CampaignResult {
   readonly counts: CampaignCounts;
+  readonly coverage: CoverageReport;
   readonly failure: CaseResult | undefined;
   /** An exception: a fault of the emulator, with the case it happened in. */
   readonly fault: { readonly error: unknown; readonly caseNumber: number } | undefined;
@@ -49,6 +54,9 @@ const AUDIT = 512;
 export function runCampaign(subject: Subject, options: CampaignOptions): CampaignResult {
   const start = options.now();
   const worlds = keptWorlds(subject);
+  const coverage = new Coverage();
+  const corpus = new Corpus();
+  const random = new Random(caseSeed(options.seed, 0xc02));
   const settings = new SettingPool(subject.factors, options.seed);
   const tally = new Tally();
   const legal = legalArcs(subject.variant.declaration.migrationFlags).length;
@@ -69,7 +77,11 @@ export function runCampaign(subject: Subject, options: CampaignOptions): Campaig
     const twin = twinOf(index);
     try {
       const setting = settings.at(index);
-      const result = runCase(worlds, { seed, twin, setting }, generating(seed));
+      const found = coverage.size;
+      const model = seed % 4 === 0 ? corpus.pick(random) : undefined;
+      const frame = { seed, twin, setting: model?.setting ?? setting };
+      const result = runCase(worlds, frame, model ? varying(seed, model) : generating(seed), coverage);
+      if (coverage.size > found) corpus.keep(result.scenario);
       if (result.violations.length > 0) failure = confirmed(subject, result);
       else if (index % AUDIT === 0) audit(subject, worlds, result.scenario);
       tally.add(result);
@@ -78,7 +90,9 @@ export function runCampaign(subject: Subject, options: CampaignOptions): Campaig
       break;
     }
   }
-  return { counts: so(), failure, fault };
+  const { streamErrnos } = subject.profile(PLAIN);
+  const met = reportOf(coverage, tally.arcs, subject.variant.declaration.migrationFlags, streamErrnos);
+  return { counts: so(), coverage: met, failure, fault };
 }
 
 /** A violation counts when new machines show it. */
@@ -97,7 +111,7 @@ class Tally {
   private cases = 0;
   private steps = 0;
   private errors = 0;
-  private readonly arcs = new Set<number>();
+  readonly arcs = new Set<number>();
 
   add({ calls, errors, arcs }: CaseResult): void {
     this.cases++;

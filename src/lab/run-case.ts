@@ -4,6 +4,7 @@
  */
 import type { Task } from '../../sim/scheduler.ts';
 import { type Choices, replaying } from './generate.ts';
+import { type Coverage, placeOf } from './guidance/coverage.ts';
 import { OPERATION_BY_NAME } from './operations/index.ts';
 import { compareRuns } from './properties/noninterference.ts';
 import { Recorder } from './recorder.ts';
@@ -32,9 +33,9 @@ export interface CaseFrame {
 }
 
 /** Runs a pair. `choices` supplies the steps of the base run; the twin repeats them. */
-export function runCase(worlds: Worlds, frame: CaseFrame, choices: Choices): CaseResult {
+export function runCase(worlds: Worlds, frame: CaseFrame, choices: Choices, coverage?: Coverage): CaseResult {
   const { seed, twin, setting } = frame;
-  const base = execute(worlds, 'base', frame, choices);
+  const base = execute(worlds, 'base', frame, choices, coverage);
   const { steps, schedule, calls, errors } = base;
   const scenario: Scenario = { variant: worlds.subject.variant.name, seed, twin, setting, steps, schedule };
   // The world of the twin may be the same one, brought back.
@@ -80,7 +81,13 @@ interface Execution {
   readonly errors: number;
 }
 
-function execute(worlds: Worlds, run: Run, { twin, setting }: CaseFrame, choices: Choices): Execution {
+function execute(
+  worlds: Worlds,
+  run: Run,
+  { twin, setting }: CaseFrame,
+  choices: Choices,
+  coverage?: Coverage,
+): Execution {
   const world = worlds.world(run, setting);
   const skip = run === 'integrity' ? 'A' : undefined;
   const steps: Step[] = [];
@@ -97,7 +104,7 @@ function execute(worlds: Worlds, run: Run, { twin, setting }: CaseFrame, choices
     world.step = index;
     if (step.by !== 'H') calls++;
     try {
-      if (advance(world, step, index, turns) < 0) errors++;
+      if (advance(world, step, index, turns, coverage) < 0) errors++;
     } catch (error) {
       world.crash(error);
     }
@@ -111,10 +118,14 @@ function execute(worlds: Worlds, run: Run, { twin, setting }: CaseFrame, choices
 }
 
 /** One step, and what runs beside it; what it answered. */
-function advance(world: World, step: Step, index: number, turns: number): number {
+function advance(world: World, step: Step, index: number, turns: number, coverage?: Coverage): number {
   // B and the host look only when the machine is at rest: what they see must not depend on time.
   if (step.by !== 'A') world.settle();
+  const tenant = step.by === 'B' ? world.b : world.a;
+  const beside = tenant.pending > 0;
+  const before = placeOf(tenant);
   const result = perform(world, step, index);
+  if (step.by !== 'H') coverage?.note(step.op, beside, step.spawn === true, before, placeOf(tenant), result);
   // And nothing of theirs is left running beside A's calls: turns would carry time from B to A.
   if (step.by !== 'A') world.settle();
   if (world.a.pending > 0) for (let i = 0; i < turns; i++) world.machine.kernel.scheduler.step();
