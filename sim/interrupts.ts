@@ -1,5 +1,7 @@
 /** Message-signalled interrupts at the root complex, with interrupt remapping (Intel VT-d specification, chapter 5). */
+
 import { MSI_WINDOW } from './iommu/iommu.ts';
+import { Oops } from './oops.ts';
 
 /** A host interrupt vector: what to program into a device, and who is called when the message arrives. */
 export interface Vector {
@@ -34,7 +36,7 @@ export class InterruptController {
   }
 
   free(vector: Vector): void {
-    if (this.table[vector.index] !== vector) throw new Error('interrupt vector freed twice');
+    if (this.table[vector.index] !== vector) throw new Oops('interrupt vector freed twice');
     this.table[vector.index] = undefined;
   }
 

@@ -1,4 +1,5 @@
 import { Intervals } from './intervals.ts';
+import { Oops } from './oops.ts';
 
 /** Up to this many bytes are copied one by one where a copy in one go would first need a view made. */
 const LOOP_UP_TO = 48;
@@ -115,7 +116,7 @@ export class PhysicalMemory {
   }
 
   private remove(extent: Extent): void {
-    if (!this.extents.remove(extent)) throw new Error('physical memory freed twice');
+    if (!this.extents.remove(extent)) throw new Oops('physical memory freed twice');
     this.recycle(extent);
   }
 

@@ -4,6 +4,7 @@
  * race is explored, replayed and shrunk like any other input. No wall clock, no randomness.
  */
 
+import { HangError } from './hang.ts';
 import { LockOrder } from './lock-order.ts';
 
 /** What a task sleeps on: a queue somebody wakes, a delay in virtual nanoseconds, or 0 to let others run. */
@@ -184,7 +185,7 @@ export class Scheduler {
   /** Runs everything that can run, timers included, until the machine is at rest; `budget` bounds the steps. */
   settle(budget = 100_000): void {
     while (budget-- > 0) if (!this.step()) return;
-    throw new Error('the machine does not come to rest: a device or a task never stops scheduling itself');
+    throw new HangError('the machine does not come to rest: a device or a task never stops scheduling itself');
   }
 
   /** Threads that have not ended, in the order they were started. */

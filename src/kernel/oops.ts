@@ -1,2 +1,2 @@
 /** Where C would go on unchecked and the kernel would crash. Drivers import it from here. */
-export { deref, inBounds } from '../../sim/oops.ts';
+export { deref, inBounds, Oops } from '../../sim/oops.ts';

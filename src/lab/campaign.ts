@@ -1,15 +1,17 @@
 /** A campaign: cases one after another until the time, the number of cases or the first violation ends it. */
+import { HangError } from '../../sim/hang.ts';
 import { generating } from './generate.ts';
 import { Corpus, varying } from './guidance/corpus.ts';
 import { Coverage } from './guidance/coverage.ts';
 import { type CoverageReport, reportOf } from './guidance/report.ts';
 import { caseSeed, Random } from './random.ts';
 import { legalArcs } from './reference/arcs.ts';
-import { type CaseResult, looksAlike, rerun, runCase } from './run-case.ts';
+import { type CaseResult, hung, looksAlike, type Recorded, recorded, rerun, runCase } from './run-case.ts';
 import type { Scenario, Twin } from './scenario.ts';
 import { PLAIN } from './setting.ts';
 import { SettingPool } from './setting-pool.ts';
 import type { Subject } from './subject.ts';
+import { within } from './watchdog.ts';
 import { keptWorlds, newWorlds, type Worlds } from './worlds.ts';
 
 /** How long, from where, and who wants to know. `now` is in milliseconds: the clock is the caller's. */
@@ -49,50 +51,98 @@ const twinOf = (index: number): Twin => (index % 2 === 0 ? 'integrity' : 'confid
 
 /** Every so many cases one is run on new machines too: a machine that is brought back must answer like a new one. */
 const AUDIT = 512;
+/** Cases between two looks at the clock: few at first. */
+const batchAt = (index: number): number => (index < 256 ? 16 : 128);
+/** Milliseconds in which a batch must end: many times what it takes. What takes longer is looked at alone. */
+const BATCH_TIME = 2000;
 
 /** Runs cases until the first violation or fault, or until time or number run out. The seed reproduces it. */
 export function runCampaign(subject: Subject, options: CampaignOptions): CampaignResult {
   const start = options.now();
-  const worlds = keptWorlds(subject);
-  const coverage = new Coverage();
-  const corpus = new Corpus();
-  const random = new Random(caseSeed(options.seed, 0xc02));
-  const settings = new SettingPool(subject.factors, options.seed);
-  const tally = new Tally();
+  const run = new CampaignRun(subject, options.seed);
   const legal = legalArcs(subject.variant.declaration.migrationFlags).length;
-  const so = (): CampaignCounts => ({
-    ...tally.counts,
-    legalArcs: legal,
-    milliseconds: options.now() - start,
+  const so = (): CampaignCounts => ({ ...run.tally.counts, legalArcs: legal, milliseconds: options.now() - start });
+  const result = (end: Pick<CampaignResult, 'failure' | 'fault'>): CampaignResult => ({
+    counts: so(),
+    coverage: run.report(),
+    ...end,
   });
-  let failure: CaseResult | undefined;
-  let fault: CampaignResult['fault'];
-  for (let index = 0; index < options.cases && failure === undefined; index++) {
-    // The clock is looked at every few cases only.
-    if ((index & 15) === 0) {
-      if (options.now() - start >= options.milliseconds) break;
-      options.progress?.(so());
-    }
-    const seed = caseSeed(options.seed, index);
-    const twin = twinOf(index);
+  while (run.index < options.cases && options.now() - start < options.milliseconds) {
+    options.progress?.(so());
     try {
-      const setting = settings.at(index);
-      const found = coverage.size;
-      const model = seed % 4 === 0 ? corpus.pick(random) : undefined;
-      const frame = { seed, twin, setting: model?.setting ?? setting };
-      const result = runCase(worlds, frame, model ? varying(seed, model) : generating(seed), coverage);
-      if (coverage.size > found) corpus.keep(result.scenario);
-      if (result.violations.length > 0) failure = confirmed(subject, result);
-      else if (index % AUDIT === 0) audit(subject, worlds, result.scenario);
-      tally.add(result);
+      const failure = run.batch(Math.min(options.cases, run.index + batchAt(run.index)));
+      if (failure !== undefined) return result({ failure: confirmed(subject, failure), fault: undefined });
     } catch (error) {
-      fault = { error, caseNumber: index };
-      break;
+      return result({ failure: undefined, fault: { error, caseNumber: run.index } });
     }
   }
-  const { streamErrnos } = subject.profile(PLAIN);
-  const met = reportOf(coverage, tally.arcs, subject.variant.declaration.migrationFlags, streamErrnos);
-  return { counts: so(), coverage: met, failure, fault };
+  return result({ failure: undefined, fault: undefined });
+}
+
+/** The cases of one campaign, one after another. */
+class CampaignRun {
+  index = 0;
+  readonly tally = new Tally();
+  private readonly subject: Subject;
+  private readonly seed: number;
+  private worlds: Worlds;
+  private readonly settings: SettingPool;
+  private readonly coverage = new Coverage();
+  private readonly corpus = new Corpus();
+  private readonly random: Random;
+
+  constructor(subject: Subject, seed: number) {
+    this.subject = subject;
+    this.seed = seed;
+    this.worlds = keptWorlds(subject);
+    this.settings = new SettingPool(subject.factors, seed);
+    this.random = new Random(caseSeed(seed, 0xc02));
+  }
+
+  /** Runs cases up to number `end`, or to the first that fails. */
+  batch(end: number): CaseResult | undefined {
+    let failure: CaseResult | undefined;
+    let under: Recorded | undefined;
+    try {
+      within(BATCH_TIME, () => {
+        for (; this.index < end && failure === undefined; this.index++) {
+          under = this.nextCase();
+          const met = this.coverage.size;
+          const result = runCase(this.worlds, under.frame, under.choices, this.coverage);
+          if (result.violations.length > 0) failure = result;
+          else if (this.index % AUDIT === 0) audit(this.subject, this.worlds, result.scenario);
+          if (this.coverage.size > met) this.corpus.keep(result.scenario);
+          this.tally.add(result);
+        }
+      });
+    } catch (error) {
+      if (!(error instanceof HangError) || under === undefined) throw error;
+      return this.onceMore(hung(this.subject, under, error));
+    }
+    return failure;
+  }
+
+  /** A case that seemed never to end: it may have been the computer. The machines it was interrupted in are lost. */
+  private onceMore(seeming: CaseResult): CaseResult | undefined {
+    this.worlds = keptWorlds(this.subject);
+    this.index++;
+    return rerun(this.subject, seeming.scenario).violations.length > 0 ? seeming : undefined;
+  }
+
+  private nextCase(): Recorded {
+    const { index } = this;
+    const seed = caseSeed(this.seed, index);
+    const drawn = this.settings.at(index);
+    const model = seed % 4 === 0 ? this.corpus.pick(this.random) : undefined;
+    const frame = { seed, twin: twinOf(index), setting: model?.setting ?? drawn };
+    return recorded(frame, model === undefined ? generating(seed) : varying(seed, model));
+  }
+
+  report(): CoverageReport {
+    const { variant } = this.subject;
+    const { streamErrnos } = this.subject.profile(PLAIN);
+    return reportOf(this.coverage, this.tally.arcs, variant.declaration.migrationFlags, streamErrnos);
+  }
 }
 
 /** A violation counts when new machines show it. */

@@ -2,16 +2,19 @@
  * One case: a base run, in which each step is chosen from the state reached so far (or taken from a stored scenario),
  * and its twin, which differs in exactly one thing. What others observe must be equal.
  */
+import { HangError } from '../../sim/hang.ts';
 import type { Task } from '../../sim/scheduler.ts';
 import { type Choices, replaying } from './generate.ts';
 import { type Coverage, placeOf } from './guidance/coverage.ts';
 import { OPERATION_BY_NAME } from './operations/index.ts';
 import { compareRuns } from './properties/noninterference.ts';
+import { RESET_AND_LIVENESS } from './properties/reset-and-liveness.ts';
 import { Recorder } from './recorder.ts';
 import { type Actor, type Scenario, type Step, TWINS, type Twin, type Violation } from './scenario.ts';
 import type { Setting } from './setting.ts';
 import type { Subject } from './subject.ts';
 import type { Tenant } from './tenant.ts';
+import { within } from './watchdog.ts';
 import type { Seen, World } from './world.ts';
 import { newWorlds, type Run, type Worlds } from './worlds.ts';
 
@@ -46,9 +49,57 @@ export function runCase(worlds: Worlds, frame: CaseFrame, choices: Choices, cove
   return { ...runTwin(worlds, scenario, seen), calls, errors, arcs };
 }
 
-/** Runs a stored scenario, on new machines unless others are given. */
+/** Milliseconds in which a single case on new machines must end: it takes a few. */
+const CASE_TIME = 300;
+
+/** Runs a stored scenario, on new machines unless others are given. One that never ends breaks a property, too. */
 export function rerun(subject: Subject, scenario: Scenario, worlds = newWorlds(subject)): CaseResult {
-  return runCase(worlds, scenario, replaying(scenario));
+  const under = recorded(scenario, replaying(scenario));
+  let result: CaseResult | undefined;
+  try {
+    within(CASE_TIME, () => {
+      result = runCase(worlds, scenario, under.choices);
+    });
+  } catch (error) {
+    if (!(error instanceof HangError)) throw error;
+    return hung(subject, under, error);
+  }
+  return result!;
+}
+
+/** A case under way, and the steps it has begun: what is known of it if it never ends. */
+export interface Recorded {
+  readonly frame: CaseFrame;
+  readonly choices: Choices;
+  readonly steps: readonly Step[];
+  readonly schedule: readonly number[];
+}
+
+export function recorded(frame: CaseFrame, choices: Choices): Recorded {
+  const steps: Step[] = [];
+  const schedule: number[] = [];
+  return {
+    frame,
+    steps,
+    schedule,
+    choices: {
+      next(world, index) {
+        const step = choices.next(world, index);
+        if (step !== undefined) steps[index] = step;
+        return step;
+      },
+      turns: (index) => (schedule[index] = choices.turns(index)),
+    },
+  };
+}
+
+/** The result of a case whose last step never ended. */
+export function hung(subject: Subject, { frame, steps, schedule }: Recorded, error: HangError): CaseResult {
+  const { seed, twin, setting } = frame;
+  const scenario = { variant: subject.variant.name, seed, twin, setting, steps: [...steps], schedule: [...schedule] };
+  const message = `the call never returns: ${error.message}`;
+  const violations = [{ property: RESET_AND_LIVENESS.name, message, at: steps.length - 1 }];
+  return { scenario, violations, calls: steps.length, errors: 0, arcs: new Set() };
 }
 
 /** Whether a scenario looks the same on machines of both kinds, to everybody, in each run of a pair. */

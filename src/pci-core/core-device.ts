@@ -1,7 +1,9 @@
 /** One device under the vfio-pci-core library: struct vfio_pci_core_device, composed of what each concept keeps. */
+
 import { Mutex } from '../../sim/mutex.ts';
 import { MMAP_LOCK } from '../kernel/address-space.ts';
 import type { EventFd } from '../kernel/eventfd.ts';
+import { Oops } from '../kernel/oops.ts';
 import type { PciDevice } from '../kernel/pci/device.ts';
 import type { SavedState } from '../kernel/pci/saved-state.ts';
 import type { VfioDevice } from '../vfio/device.ts';
@@ -94,7 +96,7 @@ export class VfioPciCoreDevice {
 
   /** The configuration shadow of this opening. Asking for it on a closed device is a fault of the emulator. */
   get shadow(): ConfigShadow {
-    if (this.opened === undefined) throw new Error(`${this.pdev.name} is not open`);
+    if (this.opened === undefined) throw new Oops(`${this.pdev.name} is not open`);
     return this.opened;
   }
   set shadow(shadow: ConfigShadow | undefined) {

@@ -1,8 +1,8 @@
 /** Defects of the VFIO core and of type1. */
-import { HangError } from '../../sim/hang.ts';
 import { deref } from '../../sim/oops.ts';
 import { UserIovaBitmap } from '../../src/iommufd/iova-bitmap.ts';
 import { ERRNO } from '../../src/uapi/errno.ts';
+import { MIG_STATE } from '../../src/uapi/vfio.ts';
 import { VfioDeviceFile } from '../../src/vfio/device-file.ts';
 import { VfioGroup } from '../../src/vfio/group.ts';
 import { MIG_REFUSED, migrationFsm } from '../../src/vfio/migration/arcs.ts';
@@ -23,7 +23,9 @@ export const VFIO_DEFECTS: readonly Defect[] = [
     plant: () =>
       patch(migrationFsm, 'next', (next) => (flags, current, target) => {
         const result = next.call(migrationFsm, flags, current, target);
-        if (result === MIG_REFUSED && target > 0 && target < 8) throw new HangError('the next state is looked for');
+        if (target <= 0 || target >= 8) return result;
+        for (let step: number = result === MIG_REFUSED ? MIG_STATE.ERROR : result; step === MIG_STATE.ERROR; )
+          step = MIG_STATE.ERROR;
         return result;
       }),
   },

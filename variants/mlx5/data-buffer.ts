@@ -3,6 +3,7 @@
  * domain (drivers/vfio/pci/mlx5/cmd.c: mlx5vf_alloc_data_buffer, mlx5vf_add_migration_pages). The pages are not zeroed:
  * what nobody wrote must not be read.
  */
+import { Oops } from '../../src/kernel/oops.ts';
 import type { DmaBuffer } from '../../src/kernel/pci/device.ts';
 import type { Task } from '../../src/kernel/sleep.ts';
 import { ERRNO } from '../../src/uapi/errno.ts';
@@ -113,7 +114,7 @@ export class DataBuffer implements ByteSink, ImagePages {
       if (done === bytes.length) return;
       at = 0;
     }
-    throw new Error(`mlx5: ${offset} + ${bytes.length} lies outside a buffer of ${this.pages} pages`);
+    throw new Oops(`mlx5: ${offset} + ${bytes.length} lies outside a buffer of ${this.pages} pages`);
   }
 
   private cover(pages: number): { iova: number; length: number }[] {

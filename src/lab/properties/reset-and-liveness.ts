@@ -1,6 +1,6 @@
 /** Reset and liveness: every call returns, nothing crashes, and a reset makes the device new. */
 import { HangError } from '../../../sim/hang.ts';
-import { Oops } from '../../../sim/oops.ts';
+import { kernelCrash } from '../kernel-crash.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import type { Check, Property } from './property.ts';
@@ -35,8 +35,9 @@ export class ResetAndLiveness implements Check {
       this.world.violate(NAME, `the call never returns: ${error.message}`);
       return 'hangs';
     }
-    if (!(error instanceof Oops)) return undefined;
-    this.world.violate(NAME, `the kernel crashes: ${error.message}`);
+    const crash = kernelCrash(error);
+    if (crash === undefined) return undefined;
+    this.world.violate(NAME, `the kernel crashes: ${crash}`);
     return 'crashes';
   }
 

@@ -2,6 +2,7 @@
  * The migration state machine (vfio_main.c: vfio_mig_get_next_state). One table says which step comes first on the way
  * from a state to a target when a device supports everything; what a lesser device does, and every path, follows.
  */
+import { HangError } from '../../../sim/hang.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import { MIG_STATE, MIGRATION, type MigState } from '../../uapi/vfio.ts';
 
@@ -96,7 +97,7 @@ export function migrationPath(flags: number, from: number, to: number): MigState
   for (let state = from; state !== to; ) {
     const next = migrationFsm.next(flags, state, to);
     if (next === MIG_REFUSED) return MIG_REFUSED;
-    if (path.includes(next)) throw new Error(`migration path ${from} to ${to} visits state ${next} twice`);
+    if (path.includes(next)) throw new HangError(`migration path ${from} to ${to} visits state ${next} twice`);
     path.push(next);
     state = next;
   }

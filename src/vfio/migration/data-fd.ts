@@ -3,7 +3,9 @@
  * user's descriptors and the driver; it outlives the session and the device, so a driver marks it disabled when the
  * session ends and its operations look at that mark first.
  */
+
 import { type OpenFile, POLL, type Result } from '../../kernel/file.ts';
+import { Oops } from '../../kernel/oops.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 
@@ -66,6 +68,6 @@ export class DataFile implements OpenFile {
 
   private letGo(): void {
     if (--this.holders === 0) this.ops.release?.();
-    if (this.holders < 0) throw new Error(`${this.name} released twice`);
+    if (this.holders < 0) throw new Oops(`${this.name} released twice`);
   }
 }

@@ -1,5 +1,7 @@
 /** VFIO_IOMMU_UNMAP_DMA (vfio_iommu_type1_unmap_dma, vfio_dma_do_unmap). */
+
 import { viewOf, zeroedBytes } from '../../kernel/bytes.ts';
+import { Oops } from '../../kernel/oops.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import { bitmap as bitmap_struct, DMA_UNMAP_FLAG, iommu_type1_dma_unmap } from '../../uapi/vfio.ts';
@@ -121,7 +123,7 @@ export class UnmapDma {
       while (done > 0) this.pinning.remove(touched[--done]!);
       if (pinned === undefined) return error === 0 ? bytes : error;
       times = pinned === asked ? times + 1 : 0;
-      if (times > NOTIFY_LIMIT) throw new Error(`dma_unmap leaves 0x${pinned.start.toString(16)} pinned: kernel BUG`);
+      if (times > NOTIFY_LIMIT) throw new Oops(`dma_unmap leaves 0x${pinned.start.toString(16)} pinned: kernel BUG`);
       asked = pinned;
       this.notify(pinned);
     }

@@ -1,4 +1,5 @@
 /** mlx5_core on one PF: brings the card up, carries commands, and tells VFs' drivers what happens to them. */
+import { Oops } from '../../../src/kernel/oops.ts';
 import type { DmaBuffer, PciDevice } from '../../../src/kernel/pci/device.ts';
 import type { Task } from '../../../src/kernel/sleep.ts';
 import { ERRNO } from '../../../src/uapi/errno.ts';
@@ -53,7 +54,7 @@ export class Mlx5Core {
 
   /** The parts of a card that is up. Asking for them before is a fault of the emulator. */
   get hca(): Loaded {
-    if (this.loaded === undefined) throw new Error(`${this.device.name}: mlx5_core is not up`);
+    if (this.loaded === undefined) throw new Oops(`${this.device.name}: mlx5_core is not up`);
     return this.loaded;
   }
 

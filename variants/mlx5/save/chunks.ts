@@ -1,4 +1,5 @@
 /** The next chunk of a final image, saved by deferred work (drivers/vfio/pci/mlx5/main.c: mlx5vf_mig_file_save_work). */
+import { Oops } from '../../../src/kernel/oops.ts';
 import type { Task } from '../../../src/kernel/sleep.ts';
 import { type DataBuffer, pagesFor } from '../data-buffer.ts';
 import { SaveCommand } from './command.ts';
@@ -20,7 +21,7 @@ export class ChunkSaver {
   *take(index: number, bytes: number): Task<DataBuffer | number> {
     const { session } = this;
     const buffer = session.reserved[index];
-    if (buffer === undefined) throw new Error('mlx5: a stop-copy buffer is wanted twice');
+    if (buffer === undefined) throw new Oops('mlx5: a stop-copy buffer is wanted twice');
     session.reserved[index] = undefined;
     if (buffer.pages >= pagesFor(bytes)) return buffer;
     const { chunk } = buffer;
