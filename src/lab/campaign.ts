@@ -54,7 +54,7 @@ const AUDIT = 512;
 /** Cases between two looks at the clock: few at first. */
 const batchAt = (index: number): number => (index < 256 ? 16 : 128);
 /** Milliseconds in which a batch must end: many times what it takes. What takes longer is looked at alone. */
-const BATCH_TIME = 2000;
+const FIRST_PATIENCE = 500;
 
 /** Runs cases until the first violation or fault, or until time or number run out. The seed reproduces it. */
 export function runCampaign(subject: Subject, options: CampaignOptions): CampaignResult {
@@ -71,7 +71,7 @@ export function runCampaign(subject: Subject, options: CampaignOptions): Campaig
     options.progress?.(so());
     try {
       const failure = run.batch(Math.min(options.cases, run.index + batchAt(run.index)));
-      if (failure !== undefined) return result({ failure: confirmed(subject, failure), fault: undefined });
+      if (failure !== undefined) return result({ failure, fault: undefined });
     } catch (error) {
       return result({ failure: undefined, fault: { error, caseNumber: run.index } });
     }
@@ -86,6 +86,7 @@ class CampaignRun {
   private readonly subject: Subject;
   private readonly seed: number;
   private worlds: Worlds;
+  private patience = FIRST_PATIENCE;
   private readonly settings: SettingPool;
   private readonly coverage = new Coverage();
   private readonly corpus = new Corpus();
@@ -104,7 +105,7 @@ class CampaignRun {
     let failure: CaseResult | undefined;
     let under: Recorded | undefined;
     try {
-      within(BATCH_TIME, () => {
+      within(this.patience, () => {
         for (; this.index < end && failure === undefined; this.index++) {
           under = this.nextCase();
           const met = this.coverage.size;
@@ -119,14 +120,17 @@ class CampaignRun {
       if (!(error instanceof HangError) || under === undefined) throw error;
       return this.onceMore(hung(this.subject, under, error));
     }
-    return failure;
+    return failure && confirmed(this.subject, failure);
   }
 
   /** A case that seemed never to end: it may have been the computer. The machines it was interrupted in are lost. */
   private onceMore(seeming: CaseResult): CaseResult | undefined {
     this.worlds = keptWorlds(this.subject);
     this.index++;
-    return rerun(this.subject, seeming.scenario).violations.length > 0 ? seeming : undefined;
+    const again = rerun(this.subject, seeming.scenario);
+    if (again.violations.length > 0) return again;
+    this.patience *= 2;
+    return undefined;
   }
 
   private nextCase(): Recorded {
