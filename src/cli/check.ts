@@ -6,6 +6,7 @@ import { whyNot } from '../lab/offers.ts';
 import { PROPERTIES } from '../lab/properties/index.ts';
 import type { CaseResult } from '../lab/run-case.ts';
 import type { Subject } from '../lab/subject.ts';
+import { coverageLines } from './coverage.ts';
 import { EXIT, report, UsageError } from './errors.ts';
 import { duration, wholeNumber } from './parse.ts';
 
@@ -15,6 +16,7 @@ interface CheckOptions {
   readonly seed?: number;
   readonly json?: boolean;
   readonly out: string;
+  readonly coverage?: boolean;
 }
 
 /** What the command needs from its surroundings. */
@@ -32,6 +34,7 @@ export function checkCommand(program: Command, deps: CheckDependencies): void {
     .option('--cases <n>', 'end after this many cases (without --time: however long they take)', wholeNumber(1))
     .option('--seed <n>', 'reproduces the campaign; chosen and printed if not given', wholeNumber(0))
     .option('--out <folder>', 'where a counterexample is written', 'counterexamples')
+    .option('--coverage', 'also print what was met: states, arcs, errnos')
     .option('--json', 'print one JSON object')
     .action(async (variant: string, options: CheckOptions, command: Command) => {
       try {
@@ -66,6 +69,7 @@ async function check(
   const found = result.failure === undefined ? undefined : await settleFailure(subject, result.failure, options, live);
   if (options.json) process.stdout.write(`${JSON.stringify(jsonOf(subject, seed, result, found))}\n`);
   else printResult(subject, seed, result, found);
+  if (options.coverage && !options.json) process.stdout.write(`${coverageLines(result.coverage).join('\n')}\n`);
   process.exitCode = result.fault ? EXIT.FAULT : found ? EXIT.VIOLATED : EXIT.HELD;
 }
 
@@ -144,6 +148,7 @@ function jsonOf(subject: Subject, seed: number, result: CampaignResult, found: F
       const { cases } = counts;
       return verdict === 'violated' ? { name, verdict, cases, counterexample: found!.path } : { name, verdict, cases };
     }),
+    coverage: result.coverage,
     ...(result.fault ? { fault: String(result.fault.error) } : {}),
   };
 }

@@ -129,6 +129,7 @@ class CampaignRun {
     this.index++;
     const again = rerun(this.subject, seeming.scenario);
     if (again.violations.length > 0) return again;
+    this.tally.add(again);
     this.patience *= 2;
     return undefined;
   }

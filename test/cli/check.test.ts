@@ -39,6 +39,13 @@ describe('a campaign that finds nothing', () => {
       steps: expect.any(Number),
       errorShare: expect.any(Number),
       arcs: { covered: expect.any(Number), legal: 15 },
+      coverage: {
+        met: expect.any(Number),
+        heat: expect.any(Array),
+        places: expect.arrayContaining(['closed', 'PRE_COPY', 'not known']),
+        arcsNeverTaken: expect.any(Array),
+        errnosNeverSeen: expect.any(Array),
+      },
       properties: PROPERTIES.map(({ name }) => ({ name, verdict: 'held', cases: 50 })),
     });
   });
