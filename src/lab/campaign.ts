@@ -90,14 +90,12 @@ class CampaignRun {
   private readonly settings: SettingPool;
   private readonly coverage = new Coverage();
   private readonly corpus = new Corpus();
-  private readonly random: Random;
 
   constructor(subject: Subject, seed: number) {
     this.subject = subject;
     this.seed = seed;
     this.worlds = keptWorlds(subject);
     this.settings = new SettingPool(subject.factors, seed);
-    this.random = new Random(caseSeed(seed, 0xc02));
   }
 
   /** Runs cases up to number `end`, or to the first that fails. */
@@ -106,39 +104,42 @@ class CampaignRun {
     let under: Recorded | undefined;
     try {
       within(this.patience, () => {
-        for (; this.index < end && failure === undefined; this.index++) {
+        while (this.index < end && failure === undefined) {
           under = this.nextCase();
-          const met = this.coverage.size;
           const result = runCase(this.worlds, under.frame, under.choices, this.coverage);
           if (result.violations.length > 0) failure = result;
           else if (this.index % AUDIT === 0) audit(this.subject, this.worlds, result.scenario);
-          if (this.coverage.size > met) this.corpus.keep(result.scenario);
+          if (this.coverage.commit()) this.corpus.keep(result.scenario);
           this.tally.add(result);
+          this.index++;
         }
       });
     } catch (error) {
       if (!(error instanceof HangError) || under === undefined) throw error;
-      return this.onceMore(hung(this.subject, under, error));
+      return this.interrupted(hung(this.subject, under, error));
     }
     return failure && confirmed(this.subject, failure);
   }
 
-  /** A case that seemed never to end: it may have been the computer. The machines it was interrupted in are lost. */
-  private onceMore(seeming: CaseResult): CaseResult | undefined {
-    this.worlds = keptWorlds(this.subject);
-    this.index++;
+  /**
+   * A case seemed never to end. If it was only the computer that is slow, the case is run again, as if nothing had been:
+   * what a campaign does must not depend on time. The machines it was interrupted in are lost.
+   */
+  private interrupted(seeming: CaseResult): CaseResult | undefined {
     const again = rerun(this.subject, seeming.scenario);
     if (again.violations.length > 0) return again;
-    this.tally.add(again);
+    this.worlds = keptWorlds(this.subject);
+    this.coverage.forget();
     this.patience *= 2;
     return undefined;
   }
 
+  /** Follows from the seed, the number of the case and what the cases before it have met. */
   private nextCase(): Recorded {
     const { index } = this;
     const seed = caseSeed(this.seed, index);
     const drawn = this.settings.at(index);
-    const model = seed % 4 === 0 ? this.corpus.pick(this.random) : undefined;
+    const model = seed % 4 === 0 ? this.corpus.pick(new Random(seed)) : undefined;
     const frame = { seed, twin: twinOf(index), setting: model?.setting ?? drawn };
     return recorded(frame, model === undefined ? generating(seed) : varying(seed, model));
   }

@@ -11,20 +11,22 @@ export class SettingPool {
   private readonly factors: readonly Factor[];
   private readonly random: Random;
   private readonly settings: Setting[] = [PLAIN];
+  private last = -1;
 
   constructor(factors: readonly Factor[], seed: number) {
     this.factors = factors;
     this.random = new Random(caseSeed(seed, 0x5e7));
   }
 
-  /** Of case `index`; asked for in order. Every second case is plain: most of what there is to find needs nothing else. */
+  /** Of case `index`; asked for in order, or for the same once more. Every second case is plain: most of what there is to find needs nothing else. */
   at(index: number): Setting {
     const { settings, factors, random } = this;
     if (factors.length === 0 || (index & 2) === 0) return PLAIN;
     // Few at first: a machine is built for each.
     const place = 1 + ((index >> 2) % Math.min(SIZE, 1 + (index >> 6)));
-    if (settings[place] === undefined || (index % RENEWED < 4 && index >= RENEWED))
-      settings[place] = drawSetting(random, factors);
+    const due = index >= RENEWED && index % RENEWED < 4 && index !== this.last;
+    if (settings[place] === undefined || due) settings[place] = drawSetting(random, factors);
+    this.last = index;
     return settings[place]!;
   }
 }

@@ -31,18 +31,36 @@ export interface Met {
 
 export class Coverage {
   private readonly counts = new Uint32Array(OPERATIONS.length * COMPANIES * PLACES * PLACES * OUTCOMES);
+  /** What the case under way has met. */
+  private readonly keys: number[] = [];
   /** How many different things were met. */
   size = 0;
+
+  /** The case under way is over. Whether it met anything new. */
+  commit(): boolean {
+    const { counts, keys } = this;
+    let fresh = 0;
+    for (const key of keys) {
+      const count = counts[key]!;
+      counts[key] = count + 1;
+      if (count === 0) fresh++;
+    }
+    keys.length = 0;
+    this.size += fresh;
+    return fresh > 0;
+  }
+
+  /** The case under way is not to count. */
+  forget(): void {
+    this.keys.length = 0;
+  }
 
   /** A step has ended in `after`. */
   note(operation: string, beside: boolean, spawned: boolean, before: number, after: number, result: number): void {
     const outcome = result > 0 ? MORE : result === 0 ? 0 : Math.min(FIRST_ERRNO - 1 - result, OUTCOMES - 1);
     const company = spawned ? 2 : beside ? 1 : 0;
     const place = (NUMBER.get(operation)! * COMPANIES + company) * PLACES + before;
-    const key = (place * PLACES + after) * OUTCOMES + outcome;
-    const count = this.counts[key]!;
-    this.counts[key] = count + 1;
-    if (count === 0) this.size++;
+    this.keys.push((place * PLACES + after) * OUTCOMES + outcome);
   }
 
   /** Everything that was met, whoever ran beside. */
