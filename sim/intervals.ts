@@ -9,30 +9,32 @@ export interface Interval {
 
 /** As many intervals as one piece holds: moving that many numbers costs about as much as the search before. */
 const PIECE = 256;
+/** Room for this many bounds to begin with. A power of two, as the above. */
+const FIRST = 4;
+const NO_BOUNDS = new Float64Array(0);
 
 /**
- * Neighbouring intervals. The bounds stand in arrays of their own: a search then touches numbers only, whatever kinds of
- * items the sets of a machine hold.
+ * Neighbouring intervals. The bounds stand in an array of their own, start and end of each in turn: a search then touches
+ * numbers only, and always numbers of one kind, whatever items and addresses the sets of a machine hold.
  */
 class Piece<T extends Interval> {
   readonly items: T[];
-  readonly starts: number[];
-  readonly ends: number[];
+  bounds: Float64Array;
 
   constructor(items: T[] = []) {
     this.items = items;
-    this.starts = items.map(({ start }) => start);
-    this.ends = items.map(({ start, length }) => start + length);
+    this.bounds = items.length === 0 ? NO_BOUNDS : new Float64Array(2 * PIECE);
+    for (let index = 0; index < items.length; index++) this.bind(index, items[index]!);
   }
 
   /** The first that ends after `position`; as many as there are if none does. */
   firstFrom(position: number): number {
-    const { ends } = this;
+    const { bounds } = this;
     let low = 0;
-    let high = ends.length;
+    let high = this.items.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (ends[middle]! <= position) low = middle + 1;
+      if (bounds[2 * middle + 1]! <= position) low = middle + 1;
       else high = middle;
     }
     return low;
@@ -40,21 +42,32 @@ class Piece<T extends Interval> {
 
   place(index: number, item: T): void {
     place(this.items, index, item);
-    place(this.starts, index, item.start);
-    place(this.ends, index, item.start + item.length);
+    const { length } = this.items;
+    if (2 * length > this.bounds.length) {
+      const grown = new Float64Array(Math.max(2 * FIRST, 2 * this.bounds.length));
+      grown.set(this.bounds);
+      this.bounds = grown;
+    }
+    const { bounds } = this;
+    for (let at = 2 * length - 1; at > 2 * index + 1; at--) bounds[at] = bounds[at - 2]!;
+    this.bind(index, item);
   }
 
   take(index: number): void {
     take(this.items, index);
-    take(this.starts, index);
-    take(this.ends, index);
+    const { bounds } = this;
+    const end = 2 * this.items.length;
+    for (let at = 2 * index; at < end; at++) bounds[at] = bounds[at + 2]!;
   }
 
   /** Keeps those below `index`, and gives the others away. */
   cut(index: number): Piece<T> {
-    const upper = new Piece(this.items.splice(index));
-    this.starts.length = this.ends.length = index;
-    return upper;
+    return new Piece(this.items.splice(index));
+  }
+
+  private bind(index: number, { start, length }: T): void {
+    this.bounds[2 * index] = start;
+    this.bounds[2 * index + 1] = start + length;
   }
 }
 
@@ -82,11 +95,11 @@ export class Intervals<T extends Interval> {
   /** The interval that holds `position`, if any. */
   at(position: number): T | undefined {
     const { recent, last } = this;
-    const { ends, starts } = recent;
-    if (last < ends.length && position < ends[last]! && starts[last]! <= position) return recent.items[last];
+    const { bounds, items } = recent;
+    if (last < items.length && position < bounds[2 * last + 1]! && bounds[2 * last]! <= position) return items[last];
     const piece = this.pieces[this.pieceFrom(position)]!;
     const index = piece.firstFrom(position);
-    if (index >= piece.ends.length || piece.starts[index]! > position) return undefined;
+    if (index >= piece.items.length || piece.bounds[2 * index]! > position) return undefined;
     this.recent = piece;
     this.last = index;
     return piece.items[index];
@@ -111,7 +124,7 @@ export class Intervals<T extends Interval> {
     const number = this.pieceFrom(start);
     const piece = this.pieces[number]!;
     const index = piece.firstFrom(start);
-    if (index < piece.starts.length && piece.starts[index]! < start + length) return false;
+    if (index < piece.items.length && piece.bounds[2 * index]! < start + length) return false;
     this.count++;
     if (piece.items.length < PIECE) piece.place(index, item);
     else this.insertFull(number, index, item);
@@ -137,9 +150,9 @@ export class Intervals<T extends Interval> {
     let number = this.pieceFrom(start);
     let index = this.pieces[number]!.firstFrom(start);
     for (; number < this.pieces.length; number++, index = 0) {
-      const { items, starts } = this.pieces[number]!;
+      const { items, bounds } = this.pieces[number]!;
       for (; index < items.length; index++) {
-        if (starts[index]! >= end) return found;
+        if (bounds[2 * index]! >= end) return found;
         found.push(items[index]!);
       }
     }
@@ -160,8 +173,8 @@ export class Intervals<T extends Interval> {
     let high = pieces.length - 1;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      const { ends } = pieces[middle]!;
-      if (ends[ends.length - 1]! <= position) low = middle + 1;
+      const { items, bounds } = pieces[middle]!;
+      if (bounds[2 * items.length - 1]! <= position) low = middle + 1;
       else high = middle;
     }
     return low;
