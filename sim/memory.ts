@@ -22,6 +22,8 @@ export interface Extent {
   readonly fill: number;
   /** Pages that have been written, by their number within the extent. */
   readonly pages: (Uint8Array | undefined)[];
+  /** Those of them that stay as they are: who writes gets a copy. See {@link PhysicalMemory.keep}. */
+  kept: readonly (Uint8Array | undefined)[] | undefined;
   /** Users besides the owner: DMA mappings. */
   pins: number;
   /** The owner has let go; the last pin gives the memory back. */
@@ -37,6 +39,10 @@ export class PagePool {
     if (page !== undefined) return page.fill(fill);
     const fresh = new Uint8Array(PAGE_SIZE);
     return fill === 0 ? fresh : fresh.fill(fill);
+  }
+  /** A page to be overwritten as a whole. */
+  any(): Uint8Array {
+    return this.pages.pop() ?? new Uint8Array(PAGE_SIZE);
   }
   give(page: Uint8Array): void {
     if (this.pages.length < 1024) this.pages.push(page);
@@ -54,7 +60,6 @@ export class PhysicalMemory {
   private next = PhysicalMemory.BASE;
   private readonly fill: number;
   readonly pool: PagePool;
-  private kept: ReadonlySet<Uint8Array> = new Set();
 
   /** `fill` is what never-written kernel memory reads as; two runs with different fills show residual-data leaks. */
   constructor(fill = 0, pool = new PagePool()) {
@@ -62,9 +67,17 @@ export class PhysicalMemory {
     this.pool = pool;
   }
 
-  /** The pages in use now never go back to the pool: somebody else will want them again. */
-  keep(): void {
-    this.kept = new Set(this.extents.items.flatMap((extent) => extent.pages.filter((page) => page !== undefined)));
+  /**
+   * The pages in use now stay as they are, for somebody who will put them back: a write goes to a copy, and only copies
+   * go to the pool. Returns them.
+   */
+  keep(): Uint8Array[] {
+    const kept: Uint8Array[] = [];
+    for (const extent of this.extents.items) {
+      extent.kept = Object.freeze(extent.pages.slice());
+      for (const page of extent.pages) if (page !== undefined) kept.push(page);
+    }
+    return kept;
   }
 
   /** The machine is no longer used: its pages go back to the pool. */
@@ -87,6 +100,7 @@ export class PhysicalMemory {
       purpose,
       fill: zeroed ? 0 : this.fill,
       pages: [],
+      kept: undefined,
       pins: 0,
       orphaned: false,
     };
@@ -153,7 +167,7 @@ export class PhysicalMemory {
       const at = address + done - extent.start;
       const offset = at & PAGE_MASK;
       const count = Math.min(PAGE_SIZE - offset, bytes.length - done);
-      const page = this.page(extent, (at - offset) / PAGE_SIZE);
+      const page = this.page(extent, (at - offset) / PAGE_SIZE, count === PAGE_SIZE);
       if (count < LOOP_BELOW || (count < bytes.length && count <= LOOP_UP_TO))
         for (let i = 0; i < count; i++) page[offset + i] = bytes[done + i]!;
       else page.set(count === bytes.length ? bytes : bytes.subarray(done, done + count), offset);
@@ -167,20 +181,22 @@ export class PhysicalMemory {
     return extent !== undefined && address + length <= extent.start + extent.length ? extent : undefined;
   }
 
-  private page(extent: Extent, number: number): Uint8Array {
-    let page = extent.pages[number];
-    if (page === undefined) {
-      page = this.pool.take(extent.fill);
-      extent.pages[number] = page;
-    }
+  /** The page that a write goes to. `whole`: all of it will be overwritten. */
+  private page(extent: Extent, number: number, whole: boolean): Uint8Array {
+    const { pages, kept } = extent;
+    const old = pages[number];
+    if (old !== undefined && (kept === undefined || old !== kept[number])) return old;
+    const page = whole || old !== undefined ? this.pool.any() : this.pool.take(extent.fill);
+    if (!whole && old !== undefined) page.set(old);
+    pages[number] = page;
     return page;
   }
 
   private recycle(extent: Extent): void {
-    const { pages } = extent;
+    const { pages, kept } = extent;
     for (let i = 0; i < pages.length; i++) {
       const page = pages[i];
-      if (page !== undefined && !this.kept.has(page)) this.pool.give(page);
+      if (page !== undefined && page !== kept?.[i]) this.pool.give(page);
     }
     pages.length = 0;
   }

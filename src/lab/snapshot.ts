@@ -20,6 +20,7 @@ export class Snapshot {
   private readonly maps: { readonly live: Map<unknown, unknown>; readonly kept: readonly [unknown, unknown][] }[] = [];
   private readonly sets: { readonly live: Set<unknown>; readonly kept: readonly unknown[] }[] = [];
   private readonly shapes = new Map<string, Shape>();
+  private readonly puts: readonly Shape[];
   /** Objects used as tables by name: they grow. */
   private readonly records: { readonly live: Fields; readonly names: ReadonlySet<string> }[] = [];
 
@@ -28,7 +29,7 @@ export class Snapshot {
    * descriptions, pools. It is left alone.
    */
   constructor(root: object, sibling: object = {}) {
-    const shared = new Set(reach(sibling));
+    const shared = reach(sibling);
     const ranges = new Set<string>();
     const buffers = new Map<unknown, number>();
     for (const value of reach(root)) {
@@ -42,6 +43,7 @@ export class Snapshot {
         ranges.add(range);
       }
     }
+    this.puts = [...this.shapes.values()];
   }
 
   /** Everything is as it was when this was made; what has come into being since is forgotten. */
@@ -63,7 +65,7 @@ export class Snapshot {
       for (const _ in live) count++;
       if (count > names.size) for (const name of Object.keys(live)) if (!names.has(name)) delete live[name];
     }
-    for (const { live, kept, put } of this.shapes.values()) put(live, kept);
+    for (const { live, kept, put } of this.puts) put(live, kept);
   }
 
   private keep(value: object): void {
@@ -76,6 +78,7 @@ export class Snapshot {
   }
 
   private keepList(live: unknown[]): void {
+    if (Object.isFrozen(live)) return;
     if (live.length === 0) this.empty.push(live);
     else if (allNumbers(live)) this.numbers.push({ live, kept: live.slice() });
     else this.arrays.push({ live, kept: live.slice() });
@@ -89,50 +92,58 @@ export class Snapshot {
   private keepFields(live: Fields): void {
     if (Object.isFrozen(live)) return;
     const names = fieldsOf(live);
-    const prototype = Object.getPrototypeOf(live);
-    if (prototype === Object.prototype || prototype === null) this.records.push({ live, names: new Set(names) });
+    if (isRecord(live)) this.records.push({ live, names: new Set(names) });
     if (names.length === 0) return;
     const key = names.join('\n');
     let shape = this.shapes.get(key);
     if (shape === undefined) this.shapes.set(key, (shape = { live: [], kept: [], put: putter(key, names) }));
     shape.live.push(live);
-    shape.kept.push(names.map((name) => live[name]));
+    for (const name of names) shape.kept.push(live[name]);
   }
 }
 
 /** Everything that can be reached from an object, itself first. */
-function* reach(root: object): Generator<object> {
-  const seen = new Set<unknown>();
+function reach(root: object): Set<object> {
+  const seen = new Set<object>();
   const open: unknown[] = [root];
   while (open.length > 0) {
     const value = open.pop();
     if (typeof value !== 'object' || value === null || seen.has(value)) continue;
     seen.add(value);
-    yield value;
     if (ArrayBuffer.isView(value)) continue;
-    if (Array.isArray(value) || value instanceof Set) for (const inner of value) open.push(inner);
+    if (Array.isArray(value)) for (let i = 0; i < value.length; i++) open.push(value[i]);
     else {
-      if (value instanceof Map) for (const entry of value) open.push(...entry);
+      if (value instanceof Map) for (const [key, item] of value) open.push(key, item);
+      else if (value instanceof Set) for (const item of value) open.push(item);
       for (const name of fieldsOf(value as Fields)) open.push((value as Fields)[name]);
     }
   }
+  return seen;
 }
 
 const allNumbers = (list: unknown[]): list is number[] => list.every((item) => typeof item === 'number');
 
-/** Names of the fields that can be written: no accessors. */
-const fieldsOf = (live: Fields): string[] =>
-  Object.keys(live).filter((name) => Object.getOwnPropertyDescriptor(live, name)?.writable);
+/** Objects made of a literal, or used as tables: they grow, and may have accessors. */
+function isRecord(live: Fields): boolean {
+  const prototype = Object.getPrototypeOf(live);
+  return prototype === Object.prototype || prototype === null;
+}
 
-/** Objects with the same names of fields, and what the fields of each held. */
+/** Names of the fields that can be written. Instances of classes have their accessors elsewhere. */
+function fieldsOf(live: Fields): string[] {
+  const names = Object.keys(live);
+  return isRecord(live) ? names.filter((name) => Object.getOwnPropertyDescriptor(live, name)!.writable) : names;
+}
+
+/** Objects with the same names of fields, and what the fields of each held, one object after another. */
 interface Shape {
   readonly live: Fields[];
-  readonly kept: (readonly unknown[])[];
+  readonly kept: unknown[];
   readonly put: Put;
 }
 
 /** Puts the fields of all objects of a shape back. */
-type Put = (live: readonly Fields[], kept: readonly (readonly unknown[])[]) => void;
+type Put = (live: readonly Fields[], kept: readonly unknown[]) => void;
 const putters = new Map<string, Put>();
 
 /**
@@ -145,9 +156,9 @@ function putter(key: string, names: readonly string[]): Put {
     const moves = names.map((name, index) => {
       const field = `object[${JSON.stringify(name)}]`;
       // Most fields never change: comparing leaves their memory clean.
-      return `if (${field} !== values[${index}]) ${field} = values[${index}];`;
+      return `if (${field} !== kept[at + ${index}]) ${field} = kept[at + ${index}];`;
     });
-    const body = `const object = live[i]; const values = kept[i];\n${moves.join('\n')}`;
+    const body = `const object = live[i]; const at = i * ${names.length};\n${moves.join('\n')}`;
     put = new Function('live', 'kept', `for (let i = 0; i < live.length; i++) {\n${body}\n}`) as Put;
     putters.set(key, put);
   }

@@ -28,46 +28,69 @@ export function newWorlds(subject: Subject): Worlds {
   return { subject, world: (run, setting) => build(subject, run, setting) };
 }
 
-/** Machines that are brought back to where they were after booting: one for each variation and setting. */
+/** Machines that are brought back to where they were after booting: one for each setting and variation. */
 export function keptWorlds(subject: Subject): Worlds {
-  const kept = new Map<Variation, Map<string, KeptWorld>>();
+  const kept = new Map<string, Kin>();
   return {
     subject,
     world(run, setting) {
-      const variation = VARIATIONS[run];
-      let ofVariation = kept.get(variation);
-      if (ofVariation === undefined) kept.set(variation, (ofVariation = new Map()));
       const key = settingKey(setting);
-      let known = ofVariation.get(key);
-      if (known === undefined) {
+      let kin = kept.get(key);
+      if (kin === undefined) {
         // The one that was made first goes: settings are drawn a few at a time.
-        if (ofVariation.size >= MOST_KEPT) ofVariation.delete(ofVariation.keys().next().value!);
-        ofVariation.set(key, (known = new KeptWorld(subject, run, setting)));
+        if (kept.size >= MOST_KEPT) kept.delete(kept.keys().next().value!);
+        kept.set(key, (kin = new Kin(subject, setting)));
       }
-      return known.again(run);
+      return kin.kept(run).again(run);
     },
   };
 }
 
-/** Machines that are kept of each variation. */
+/** Settings of which machines are kept. */
 const MOST_KEPT = 24;
 
 /** Of a twin that differs in what is hidden, only what its observers see counts, so nobody else watches. */
 const build = (subject: Subject, run: Run, setting: Setting): World =>
   new World(subject, setting, VARIATIONS[run], VARIATIONS[run] === BASE);
 
+/** The machines of one setting. They are of the same make, so what two of them share is nobody's own. */
+class Kin {
+  private readonly subject: Subject;
+  private readonly setting: Setting;
+  private readonly worlds = new Map<Variation, KeptWorld>();
+  /** The first two are made together: each tells of the other what is shared. */
+  private readonly first: World;
+
+  constructor(subject: Subject, setting: Setting) {
+    this.subject = subject;
+    this.setting = setting;
+    this.first = build(subject, 'base', setting);
+    const second = build(subject, 'confidentiality', setting);
+    this.worlds.set(VARIATIONS.base, new KeptWorld(this.first, second));
+    this.worlds.set(VARIATIONS.confidentiality, new KeptWorld(second, this.first));
+  }
+
+  kept(run: Run): KeptWorld {
+    const variation = VARIATIONS[run];
+    let known = this.worlds.get(variation);
+    if (known === undefined) {
+      known = new KeptWorld(build(this.subject, run, this.setting), this.first);
+      this.worlds.set(variation, known);
+    }
+    return known;
+  }
+}
+
 class KeptWorld {
   private readonly world: World;
   private readonly snapshot: Snapshot;
   private readonly seen = new Map<Run, Seen>();
 
-  constructor(subject: Subject, run: Run, setting: Setting) {
-    this.world = build(subject, run, setting);
-    this.world.machine.hardware.memory.keep();
-    const sibling = build(subject, run, setting);
-    // What is seen outlives the run.
-    this.world.seen = sibling.seen;
-    this.snapshot = new Snapshot(this.world, sibling);
+  constructor(world: World, sibling: World) {
+    this.world = world;
+    // What is seen outlives the run, and the memory puts its pages back by itself.
+    const apart = [world.seen, ...world.machine.hardware.memory.keep()];
+    this.snapshot = new Snapshot(world, [sibling, ...apart]);
   }
 
   again(run: Run): World {
