@@ -77,10 +77,9 @@ export class Fabric {
 
   /** A memory read request. False: unsupported request or fault, and `into` holds all ones from the failing byte on. */
   read(requester: PciFunction, iova: number, into: Uint8Array, pasid?: number): boolean {
-    let done = 0;
-    while (done < into.length) {
+    for (let done = 0; done < into.length; ) {
       const rest = done === 0 ? into : into.subarray(done);
-      const count = this.run(requester, iova + done, rest.length, false, rest, pasid);
+      const count = this.run(requester, iova + done, false, rest, pasid);
       if (count === 0) {
         into.fill(0xff, done);
         return false;
@@ -92,10 +91,9 @@ export class Fabric {
 
   /** A memory write request. False: blocked from the failing byte on; bytes before it have been written. */
   write(requester: PciFunction, iova: number, bytes: Uint8Array, pasid?: number): boolean {
-    let done = 0;
-    while (done < bytes.length) {
+    for (let done = 0; done < bytes.length; ) {
       const rest = done === 0 ? bytes : bytes.subarray(done);
-      const count = this.run(requester, iova + done, rest.length, true, rest, pasid);
+      const count = this.run(requester, iova + done, true, rest, pasid);
       if (count === 0) return false;
       done += count;
     }
@@ -103,14 +101,8 @@ export class Fabric {
   }
 
   /** One contiguous piece of a request; the bytes it covered, 0 if blocked. */
-  private run(
-    requester: PciFunction,
-    address: number,
-    length: number,
-    write: boolean,
-    bytes: Uint8Array,
-    pasid?: number,
-  ): number {
+  private run(requester: PciFunction, address: number, write: boolean, bytes: Uint8Array, pasid?: number): number {
+    const { length } = bytes;
     if (inMsiWindow(address) && pasid === undefined) {
       if (!write || length !== 4) return this.fault(requester, address, write, 'interrupt');
       return this.interrupt(requester, address, viewOf(bytes).getUint32(0, true));

@@ -2,7 +2,7 @@ import { Intervals } from './intervals.ts';
 import { Oops } from './oops.ts';
 
 /** Up to this many bytes are copied one by one where a copy in one go would first need a view made. */
-const LOOP_UP_TO = 48;
+const LOOP_UP_TO = 64;
 /** And fewer than this where it would not. */
 const LOOP_BELOW = 24;
 
@@ -28,6 +28,8 @@ export interface Extent {
   pins: number;
   /** The owner has let go; the last pin gives the memory back. */
   orphaned: boolean;
+  /** The memory has been given back: nothing is there any more. */
+  freed: boolean;
 }
 
 /** Pages that can be used again: building a machine then costs no allocation. A pool belongs to whoever builds machines. */
@@ -103,6 +105,7 @@ export class PhysicalMemory {
       kept: undefined,
       pins: 0,
       orphaned: false,
+      freed: false,
     };
     this.extents.insert(extent);
     this.next = start + size + PAGE_SIZE;
@@ -131,6 +134,7 @@ export class PhysicalMemory {
 
   private remove(extent: Extent): void {
     if (!this.extents.remove(extent)) throw new Oops('physical memory freed twice');
+    extent.freed = true;
     this.recycle(extent);
   }
 
@@ -141,13 +145,24 @@ export class PhysicalMemory {
 
   /** Copies bytes out; false if any byte is not backed by an extent. */
   read(address: number, into: Uint8Array): boolean {
-    const extent = this.backing(address, into.length);
-    if (extent === undefined) return false;
-    let done = 0;
-    while (done < into.length) {
-      const at = address + done - extent.start;
+    const extent = this.extents.at(address);
+    return extent !== undefined && this.load(extent, address - extent.start, into);
+  }
+
+  /** Copies bytes in; false (and nothing written) if any byte is not backed by an extent. */
+  write(address: number, bytes: Uint8Array): boolean {
+    const extent = this.extents.at(address);
+    return extent !== undefined && this.store(extent, address - extent.start, bytes);
+  }
+
+  /** As {@link read}, for who holds the extent: nothing has to be searched. `start` in bytes within it. */
+  load(extent: Extent, start: number, into: Uint8Array): boolean {
+    const { length } = into;
+    if (extent.freed || start + length > extent.length) return false;
+    for (let done = 0; done < length; ) {
+      const at = start + done;
       const offset = at & PAGE_MASK;
-      const count = Math.min(PAGE_SIZE - offset, into.length - done);
+      const count = Math.min(PAGE_SIZE - offset, length - done);
       const page = extent.pages[(at - offset) / PAGE_SIZE];
       if (page === undefined) into.fill(extent.fill, done, done + count);
       else if (count === PAGE_SIZE) into.set(page, done);
@@ -158,27 +173,21 @@ export class PhysicalMemory {
     return true;
   }
 
-  /** Copies bytes in; false (and nothing written) if any byte is not backed by an extent. */
-  write(address: number, bytes: Uint8Array): boolean {
-    const extent = this.backing(address, bytes.length);
-    if (extent === undefined) return false;
-    let done = 0;
-    while (done < bytes.length) {
-      const at = address + done - extent.start;
+  /** As {@link write}, for who holds the extent. */
+  store(extent: Extent, start: number, bytes: Uint8Array): boolean {
+    const { length } = bytes;
+    if (extent.freed || start + length > extent.length) return false;
+    for (let done = 0; done < length; ) {
+      const at = start + done;
       const offset = at & PAGE_MASK;
-      const count = Math.min(PAGE_SIZE - offset, bytes.length - done);
+      const count = Math.min(PAGE_SIZE - offset, length - done);
       const page = this.page(extent, (at - offset) / PAGE_SIZE, count === PAGE_SIZE);
-      if (count < LOOP_BELOW || (count < bytes.length && count <= LOOP_UP_TO))
+      if (count < LOOP_BELOW || (count < length && count <= LOOP_UP_TO))
         for (let i = 0; i < count; i++) page[offset + i] = bytes[done + i]!;
-      else page.set(count === bytes.length ? bytes : bytes.subarray(done, done + count), offset);
+      else page.set(count === length ? bytes : bytes.subarray(done, done + count), offset);
       done += count;
     }
     return true;
-  }
-
-  private backing(address: number, length: number): Extent | undefined {
-    const extent = this.extents.at(address);
-    return extent !== undefined && address + length <= extent.start + extent.length ? extent : undefined;
   }
 
   /** The page that a write goes to. `whole`: all of it will be overwritten. */

@@ -34,10 +34,10 @@ class Anonymous implements Backing {
     this.extent = extent;
   }
   load(offset: number, into: Uint8Array): boolean {
-    return this.memory.read(this.extent.start + offset, into);
+    return this.memory.load(this.extent, offset, into);
   }
   store(offset: number, bytes: Uint8Array): boolean {
-    return this.memory.write(this.extent.start + offset, bytes);
+    return this.memory.store(this.extent, offset, bytes);
   }
   physical(offset: number): number | undefined {
     return this.extent.start + offset;

@@ -71,7 +71,7 @@ export class MemFile implements OpenFile {
 
   copy(offset: number, bytes: Uint8Array, write: boolean): boolean {
     return write
-      ? this.memory.write(this.extent.start + offset, bytes)
-      : this.memory.read(this.extent.start + offset, bytes);
+      ? this.memory.store(this.extent, offset, bytes)
+      : this.memory.load(this.extent, offset, bytes);
   }
 }

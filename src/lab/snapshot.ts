@@ -20,7 +20,7 @@ export class Snapshot {
   private readonly maps: { readonly live: Map<unknown, unknown>; readonly kept: readonly [unknown, unknown][] }[] = [];
   private readonly sets: { readonly live: Set<unknown>; readonly kept: readonly unknown[] }[] = [];
   private readonly shapes = new Map<string, Shape>();
-  private readonly puts: readonly Shape[];
+  private readonly groups: readonly Group[];
   /** Objects used as tables by name: they grow. */
   private readonly records: { readonly live: Fields; readonly names: ReadonlySet<string> }[] = [];
 
@@ -43,19 +43,19 @@ export class Snapshot {
         ranges.add(range);
       }
     }
-    this.puts = [...this.shapes.values()];
+    this.groups = grouped([...this.shapes.values()]);
   }
 
   /** Everything is as it was when this was made; what has come into being since is forgotten. */
   restore(): void {
     for (const { live, kept } of this.bytes) live.set(kept);
-    for (const live of this.empty) if (live.length > 0) live.length = 0;
+    for (const live of this.empty) cut(live, 0);
     for (const { live, kept } of this.numbers) {
-      if (live.length !== kept.length) live.length = kept.length;
-      for (let i = 0; i < kept.length; i++) live[i] = kept[i]!;
+      cut(live, kept.length);
+      for (let i = 0; i < kept.length; i++) if (live[i] !== kept[i]) live[i] = kept[i]!;
     }
     for (const { live, kept } of this.arrays) {
-      if (live.length !== kept.length) live.length = kept.length;
+      cut(live, kept.length);
       for (let i = 0; i < kept.length; i++) if (live[i] !== kept[i]) live[i] = kept[i];
     }
     for (const { live, kept } of this.maps) if (!sameMap(live, kept)) refill(live, kept);
@@ -65,7 +65,7 @@ export class Snapshot {
       for (const _ in live) count++;
       if (count > names.size) for (const name of Object.keys(live)) if (!names.has(name)) delete live[name];
     }
-    for (const { live, kept, put } of this.puts) put(live, kept);
+    for (const { shapes, put } of this.groups) put(shapes);
   }
 
   private keep(value: object): void {
@@ -96,7 +96,7 @@ export class Snapshot {
     if (names.length === 0) return;
     const key = names.join('\n');
     let shape = this.shapes.get(key);
-    if (shape === undefined) this.shapes.set(key, (shape = { live: [], kept: [], put: putter(key, names) }));
+    if (shape === undefined) this.shapes.set(key, (shape = { names, live: [], kept: [] }));
     shape.live.push(live);
     for (const name of names) shape.kept.push(live[name]);
   }
@@ -137,32 +137,60 @@ function fieldsOf(live: Fields): string[] {
 
 /** Objects with the same names of fields, and what the fields of each held, one object after another. */
 interface Shape {
+  readonly names: readonly string[];
   readonly live: Fields[];
   readonly kept: unknown[];
+}
+
+/** Puts the fields of all objects of some shapes back. */
+type Put = (shapes: readonly Shape[]) => void;
+interface Group {
+  readonly shapes: readonly Shape[];
   readonly put: Put;
 }
 
-/** Puts the fields of all objects of a shape back. */
-type Put = (live: readonly Fields[], kept: readonly unknown[]) => void;
-const putters = new Map<string, Put>();
+/** Fields that one function moves: enough to make calls rare, few enough for the compiler. */
+const GROUP_FIELDS = 150;
+/** Machines of one make have the same groups. */
+const puts = new Map<string, Put>();
+
+function grouped(shapes: readonly Shape[]): Group[] {
+  const groups: Group[] = [];
+  for (let from = 0; from < shapes.length; ) {
+    let to = from;
+    for (let fields = 0; to < shapes.length && fields < GROUP_FIELDS; to++) fields += shapes[to]!.names.length;
+    const group = shapes.slice(from, to);
+    groups.push({ shapes: group, put: putOf(group) });
+    from = to;
+  }
+  return groups;
+}
 
 /**
  * A function with the names written out is what the compiler of the runtime makes plain moves of: a few nanoseconds an
  * object, where a loop over names takes 17 a field.
  */
-function putter(key: string, names: readonly string[]): Put {
-  let put = putters.get(key);
-  if (put === undefined) {
-    const moves = names.map((name, index) => {
-      const field = `object[${JSON.stringify(name)}]`;
-      // Most fields never change: comparing leaves their memory clean.
-      return `if (${field} !== kept[at + ${index}]) ${field} = kept[at + ${index}];`;
-    });
-    const body = `const object = live[i]; const at = i * ${names.length};\n${moves.join('\n')}`;
-    put = new Function('live', 'kept', `for (let i = 0; i < live.length; i++) {\n${body}\n}`) as Put;
-    putters.set(key, put);
-  }
+function putOf(shapes: readonly Shape[]): Put {
+  const key = JSON.stringify(shapes.map(({ names }) => names));
+  let put = puts.get(key);
+  if (put === undefined) puts.set(key, (put = new Function('shapes', shapes.map(code).join('\n')) as Put));
   return put;
+}
+
+function code({ names }: Shape, number: number): string {
+  const moves = names.map((name, index) => {
+    const field = `object[${JSON.stringify(name)}]`;
+    // Most fields never change: comparing leaves their memory clean.
+    return `if (${field} !== kept[at + ${index}]) ${field} = kept[at + ${index}];`;
+  });
+  const each = `const object = live[i];\n${moves.join('\n')}`;
+  const loop = `for (let i = 0, at = 0; i < live.length; i++, at += ${names.length}) {\n${each}\n}`;
+  return `{ const { live, kept } = shapes[${number}];\n${loop} }`;
+}
+
+/** Takes away what came on top. Setting the length is a call into the runtime, once lists of several kinds come here. */
+function cut(live: unknown[], length: number): void {
+  while (live.length > length) live.pop();
 }
 
 function sameMap(live: Map<unknown, unknown>, kept: readonly [unknown, unknown][]): boolean {

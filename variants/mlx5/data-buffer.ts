@@ -4,7 +4,7 @@
  * what nobody wrote must not be read.
  */
 import { Oops } from '../../src/kernel/oops.ts';
-import type { DmaBuffer } from '../../src/kernel/pci/device.ts';
+import type { DmaBuffer } from '../../src/kernel/pci/dma-buffer.ts';
 import type { Task } from '../../src/kernel/sleep.ts';
 import { ERRNO } from '../../src/uapi/errno.ts';
 import type { Untrusted } from '../../src/variant/untrusted.ts';

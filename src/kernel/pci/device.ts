@@ -4,7 +4,7 @@
  */
 import type { Hardware } from '../../../sim/hardware.ts';
 import type { Vector } from '../../../sim/interrupts.ts';
-import { type Extent, PAGE_SIZE } from '../../../sim/memory.ts';
+import { PAGE_SIZE } from '../../../sim/memory.ts';
 import { Mutex } from '../../../sim/mutex.ts';
 import type { PciFunction } from '../../../sim/pci/function.ts';
 import type { Quad } from '../../../sim/pci/model.ts';
@@ -13,6 +13,7 @@ import type { Bridge } from '../../../sim/pci/topology.ts';
 import type { Scheduler } from '../../../sim/scheduler.ts';
 import type { IommuGroup } from '../iommu-group.ts';
 import type { PciBus } from './bus.ts';
+import { type DmaBuffer, MappedExtent } from './dma-buffer.ts';
 import type { PciDriver } from './driver.ts';
 import { readSriov, type SriovRegisters } from './sriov.ts';
 
@@ -30,16 +31,6 @@ const NONE: Resource = { start: 0, length: 0, io: false, prefetch: false, wide: 
 export const ROM_RESOURCE = 6;
 /** IORESOURCE_ROM_SHADOW: firmware's copy of the boot display's ROM (arch/x86/pci/fixup.c: pci_fixup_video). */
 const SHADOW_ROM: Resource = { ...NONE, start: 0xc_0000, length: 0x2_0000 };
-
-/** Memory of the kernel that the device can reach: what dma_alloc_coherent gives. */
-export interface DmaBuffer {
-  /** The address the device uses. */
-  readonly iova: number;
-  readonly length: number;
-  read(offset: number, into: Uint8Array): void;
-  write(offset: number, bytes: Uint8Array): void;
-  free(): void;
-}
 
 /** Registers of one BAR, as ioremap gives them. Widths 1, 2, 4; all ones when the device does not answer. */
 export interface BarAccess {
@@ -190,22 +181,9 @@ export class PciDevice {
 
   /** Kernel memory mapped for this device in its group's default domain; zeroed as dma_alloc_coherent's, or not. */
   allocateDma(length: number, zeroed = true, purpose = ''): DmaBuffer {
-    const memory = this.hardware.memory;
-    const extent: Extent = memory.allocate(`kernel:${this.name}`, length, PAGE_SIZE, zeroed, purpose);
-    // Without an IOMMU the address is the physical one.
-    const domain = this.group?.defaultDomain;
-    const mapping = { start: extent.start, length: extent.length, physical: extent.start, read: true, write: true };
-    domain?.map(mapping);
-    return {
-      iova: extent.start,
-      length,
-      read: (offset, into) => void memory.read(extent.start + offset, into),
-      write: (offset, bytes) => void memory.write(extent.start + offset, bytes),
-      free: () => {
-        domain?.mappings.remove(mapping);
-        memory.free(extent);
-      },
-    };
+    const { memory } = this.hardware;
+    const extent = memory.allocate(`kernel:${this.name}`, length, PAGE_SIZE, zeroed, purpose);
+    return new MappedExtent(memory, extent, length, this.group?.defaultDomain);
   }
 
   /** A host interrupt vector for this device's messages; undefined when the host has none left. */

@@ -4,7 +4,8 @@
  * takes in one piece each.
  */
 import { bytesOf, viewOf, zeroedBytes, zeroedView } from '../../../src/kernel/bytes.ts';
-import type { BarAccess, DmaBuffer, PciDevice } from '../../../src/kernel/pci/device.ts';
+import type { BarAccess, PciDevice } from '../../../src/kernel/pci/device.ts';
+import type { DmaBuffer } from '../../../src/kernel/pci/dma-buffer.ts';
 import { type Task, WaitQueue } from '../../../src/kernel/sleep.ts';
 import { ERRNO } from '../../../src/uapi/errno.ts';
 import { type CommandOutput, outputOf, setAddress } from './command.ts';

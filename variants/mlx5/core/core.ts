@@ -1,6 +1,7 @@
 /** mlx5_core on one PF: brings the card up, carries commands, and tells VFs' drivers what happens to them. */
 import { Oops } from '../../../src/kernel/oops.ts';
-import type { DmaBuffer, PciDevice } from '../../../src/kernel/pci/device.ts';
+import type { PciDevice } from '../../../src/kernel/pci/device.ts';
+import type { DmaBuffer } from '../../../src/kernel/pci/dma-buffer.ts';
 import type { Task } from '../../../src/kernel/sleep.ts';
 import { ERRNO } from '../../../src/uapi/errno.ts';
 import { type HcaCapabilities, queryHcaCapabilities } from './capabilities.ts';

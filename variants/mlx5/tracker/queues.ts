@@ -3,7 +3,7 @@
  * and the card's end (drivers/vfio/pci/mlx5/cmd.c: mlx5vf_create_cq, mlx5vf_create_rc_qp, mlx5vf_activate_qp).
  */
 import { bytesOf, viewOf, zeroedBytes, zeroedView } from '../../../src/kernel/bytes.ts';
-import type { DmaBuffer } from '../../../src/kernel/pci/device.ts';
+import type { DmaBuffer } from '../../../src/kernel/pci/dma-buffer.ts';
 import type { Task } from '../../../src/kernel/sleep.ts';
 import { setAddress } from '../core/command.ts';
 import { PAGE } from '../core/object-commands.ts';
