@@ -33,7 +33,9 @@ export class Mutex {
     this.held = false;
     const { holder } = this;
     if (holder !== undefined) {
-      holder.splice(holder.lastIndexOf(this.queue.name), 1);
+      // Mostly the lock taken last goes first.
+      if (holder.at(-1) === this.queue.name) holder.pop();
+      else holder.splice(holder.lastIndexOf(this.queue.name), 1);
       this.holder = undefined;
     }
     this.queue.wake();

@@ -114,7 +114,8 @@ export class PciFunction {
 
   /** Offset of a capability, 0 if the function has none of that id. */
   capability(id: number, extended = false): number {
-    return this.caps.find((c) => c.id === id && c.extended === extended)?.at ?? 0;
+    for (const each of this.caps) if (each.id === id && each.extended === extended) return each.at;
+    return 0;
   }
 
   /** 0 (D0) to 3 (D3hot). */

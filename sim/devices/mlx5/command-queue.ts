@@ -3,7 +3,7 @@
  * "Command Interface"; include/linux/mlx5/driver.h: mlx5_cmd_layout). Two simplifications: what does not fit inline lies in
  * one contiguous buffer instead of a chain of 576-byte mailboxes, and token and signature are not looked at.
  */
-import { bytesOf, viewOf, zeroedBytes, zeroedView } from '../../bytes.ts';
+import { viewOf, zeroedBytes } from '../../bytes.ts';
 import type { DevicePorts } from '../../pci/model.ts';
 import { type Command, MBOX_IN } from './command.ts';
 import type { Firmware } from './firmware.ts';
@@ -28,8 +28,24 @@ export const ENTRY = {
 } as const;
 export const ENTRY_TYPE_PCI = 0x07;
 const INLINE = 16;
+/** A bit for each entry of the queue. */
+const ENTRIES = 2 ** (1 << CMDQ.LOG_SIZE) - 1;
 /** Longest input and output: a page list for 4 GiB fits. */
 const LENGTH_MAX = 0x100_0000;
+
+/** What does not fit inline. */
+class Long {
+  readonly bytes: Uint8Array;
+  readonly view: DataView;
+  /** What lies in the mailbox. */
+  readonly rest: Uint8Array;
+
+  constructor(length: number) {
+    this.bytes = zeroedBytes(length);
+    this.view = viewOf(this.bytes);
+    this.rest = this.bytes.subarray(INLINE);
+  }
+}
 
 /** An entry as it was fetched. What fits inline is read and written in place, through views that are made once. */
 class Slot {
@@ -40,6 +56,9 @@ class Slot {
   readonly tail = this.bytes.subarray(ENTRY.OUT);
   private readonly inputs: (DataView | undefined)[] = [];
   private readonly outputs: (DataView | undefined)[] = [];
+  /** Input and output of a command that are longer. Commands keep nothing of them when they have ended. */
+  private long: Long | undefined;
+  private answer: Long | undefined;
 
   constructor(index: number) {
     this.index = index;
@@ -50,6 +69,19 @@ class Slot {
     this.inputs[length] ??= viewOf(this.bytes.subarray(ENTRY.IN, ENTRY.IN + length));
     return this.inputs[length]!;
   }
+  /** Room for an input of `length` bytes. */
+  longInput(length: number): Long {
+    if (this.long?.bytes.length !== length) this.long = new Long(length);
+    return this.long;
+  }
+
+  /** `length` zero bytes for an output. */
+  longOutput(length: number): Long {
+    if (this.answer?.bytes.length !== length) this.answer = new Long(length);
+    else this.answer.bytes.fill(0);
+    return this.answer;
+  }
+
   /** The first `length` bytes of the inline output. */
   output(length: number): DataView {
     this.outputs[length] ??= viewOf(this.bytes.subarray(ENTRY.OUT, ENTRY.OUT + length));
@@ -73,8 +105,10 @@ export class CommandQueue {
 
   /** The doorbell: bit n is entry n. */
   ring(mask: number): void {
-    for (let index = 0; index < 1 << CMDQ.LOG_SIZE; index++)
-      if ((mask >>> index) & 1 && ((this.busy >>> index) & 1) === 0) this.start(index);
+    for (let left = mask & ENTRIES; left !== 0; left &= left - 1) {
+      const index = 31 - Math.clz32(left & -left);
+      if (((this.busy >>> index) & 1) === 0) this.start(index);
+    }
   }
 
   reset(): void {
@@ -106,7 +140,8 @@ export class CommandQueue {
       return;
     }
     for (let at = ENTRY.OUT; at < ENTRY.OUT + INLINE; at += 4) slot.view.setUint32(at, 0);
-    const output = outlen <= INLINE ? slot.output(outlen) : zeroedView(outlen);
+    const long = outlen <= INLINE ? undefined : slot.longOutput(outlen);
+    const output = long?.view ?? slot.output(outlen);
     const command: Command = {
       opcode: input.getUint16(MBOX_IN.OPCODE),
       opMod: input.getUint16(MBOX_IN.OP_MOD),
@@ -115,28 +150,27 @@ export class CommandQueue {
       vhca: undefined,
     };
     this.busy |= 1 << slot.index;
-    this.firmware.execute(command, () => this.finish(slot, output));
+    this.firmware.execute(command, () => this.finish(slot, long));
   }
 
   private input(slot: Slot, inlen: number): DataView | undefined {
     if (inlen <= INLINE) return slot.input(inlen);
-    const bytes = zeroedBytes(inlen);
+    const { bytes, view, rest } = slot.longInput(inlen);
     const pointer = getU64(slot.view, ENTRY.IN_PTR);
-    if (!addressable(pointer, inlen) || !this.ports.dma.read(pointer, bytes.subarray(INLINE))) return undefined;
+    if (!addressable(pointer, inlen) || !this.ports.dma.read(pointer, rest)) return undefined;
     for (let i = 0; i < INLINE; i++) bytes[i] = slot.bytes[ENTRY.IN + i]!;
-    return viewOf(bytes);
+    return view;
   }
 
-  private finish(slot: Slot, output: DataView): void {
-    if (output.byteLength <= INLINE) {
+  private finish(slot: Slot, output: Long | undefined): void {
+    if (output === undefined) {
       this.giveBack(slot, DELIVERY.OK);
       return;
     }
-    const bytes = bytesOf(output);
+    const { bytes, rest } = output;
     for (let i = 0; i < INLINE; i++) slot.bytes[ENTRY.OUT + i] = bytes[i]!;
     const pointer = getU64(slot.view, ENTRY.OUT_PTR);
-    if (addressable(pointer, bytes.length) && this.ports.dma.write(pointer, bytes.subarray(INLINE)))
-      this.giveBack(slot, DELIVERY.OK);
+    if (addressable(pointer, bytes.length) && this.ports.dma.write(pointer, rest)) this.giveBack(slot, DELIVERY.OK);
     else this.reject(slot, DELIVERY.FW_ERR);
   }
 

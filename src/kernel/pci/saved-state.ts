@@ -66,7 +66,7 @@ export function restoreState(device: PciDevice, state: SavedState): void {
   const fn = device.function;
   clearStatus(device);
   if (state.msixTable !== undefined) fn.msix!.bytes.set(state.msixTable);
-  for (const [at, width, value] of state.registers) device.writeConfig(at, width, value);
+  for (const register of state.registers) device.writeConfig(register[0], register[1], register[2]);
   const view = new DataView(state.header.buffer, state.header.byteOffset);
   for (let at = PCI.STD_HEADER_SIZEOF - 4; at >= 0; at -= 4) {
     const value = view.getUint32(at, true);

@@ -1,6 +1,6 @@
 /** Capabilities of the card as QUERY_HCA_CAP reports them. Bit n counts from the most significant bit (mlx5_ifc.h). */
 import type { Task } from '../../../src/kernel/sleep.ts';
-import { command, OPCODE } from './command.ts';
+import { type CommandOutput, OPCODE } from './command.ts';
 import type { CommandQueue } from './command-queue.ts';
 
 /** Capability groups (mlx5_ifc.h: MLX5_SET_HCA_CAP_OP_MOD_*). */
@@ -82,10 +82,14 @@ export function* queryVhca(queue: CommandQueue, functionId: number): Task<VhcaId
   return { vhcaId: general.getUint16(BIT.VHCA_ID / 8), migratable: bit(general2, BIT.MIGRATABLE) };
 }
 
-function* queryGroup(queue: CommandQueue, group: number, functionId: number | undefined): Task<DataView | number> {
-  const input = command(OPCODE.QUERY_HCA_CAP, 16, (group << 1) | CURRENT);
+function queryGroup(queue: CommandQueue, group: number, functionId: number | undefined): Task<DataView | number> {
+  const input = queue.input(OPCODE.QUERY_HCA_CAP, 16, (group << 1) | CURRENT);
   if (functionId !== undefined) input.setUint32(0x08, (0x8000_0000 | functionId) >>> 0);
-  const { errno, view } = yield* queue.execute(input, OUT_LENGTH);
+  return queue.execute(input, OUT_LENGTH, capabilityOf);
+}
+
+/** These answers are long, and so nobody else's. */
+function capabilityOf({ errno, view }: CommandOutput): DataView | number {
   return errno < 0 ? errno : new DataView(view.buffer, view.byteOffset + CAPABILITY, view.byteLength - CAPABILITY);
 }
 

@@ -3,12 +3,12 @@
  * for each, an interrupt when entries come back. Input and output beyond 16 bytes lie in mailboxes, which this card
  * takes in one piece each.
  */
-import { bytesOf, viewOf, zeroedBytes, zeroedView } from '../../../src/kernel/bytes.ts';
+import { viewOf, zeroedBytes, zeroedView } from '../../../src/kernel/bytes.ts';
 import type { BarAccess, PciDevice } from '../../../src/kernel/pci/device.ts';
 import type { DmaBuffer } from '../../../src/kernel/pci/dma-buffer.ts';
 import { type Task, WaitQueue } from '../../../src/kernel/sleep.ts';
 import { ERRNO } from '../../../src/uapi/errno.ts';
-import { type CommandOutput, outputOf, setAddress } from './command.ts';
+import { type CommandOutput, outputOf, PLAIN, setAddress } from './command.ts';
 import { be32, ENTRY, ENTRY_TYPE, INLINE, ISEG } from './registers.ts';
 
 /** Mailboxes up to this many bytes stay with their slot for the next command. */
@@ -21,7 +21,12 @@ interface Slot {
   input: DmaBuffer | undefined;
   output: DmaBuffer | undefined;
   readonly waiters: WaitQueue;
+  /** Room for an answer: see {@link CommandQueue.execute}. */
+  answer: DataView;
 }
+
+/** Answers of up to this many bytes are used again: most are that short. */
+const SHORT = 0x40;
 
 export class CommandQueue {
   private readonly device: PciDevice;
@@ -34,6 +39,8 @@ export class CommandQueue {
   private readonly entry = zeroedBytes(ENTRY.SIZE);
   private readonly view = viewOf(this.entry);
   private readonly ownership = zeroedBytes(1);
+  /** Plain inputs of commands that have been posted: the next may have them. */
+  private readonly plain: DataView[] = [];
   private token = 0;
   private aborted = false;
 
@@ -49,22 +56,36 @@ export class CommandQueue {
     bar.write(ISEG.CMDQ_ADDR_L_SZ, 4, be32(this.entries.iova >>> 0));
   }
 
-  /** Carries out one command; sleeps until the card has answered. `outLength` in bytes, at least 16. */
-  *execute(input: DataView, outLength: number): Task<CommandOutput> {
+  /** A zeroed input of `length` bytes, for one {@link execute}. */
+  input(opcode: number, length: number = PLAIN, opMod = 0): DataView {
+    let view = length === PLAIN ? this.plain.pop() : undefined;
+    if (view === undefined) view = zeroedView(length);
+    else for (let at = 0; at < length; at += 4) view.setUint32(at, 0);
+    view.setUint16(0x00, opcode);
+    view.setUint16(0x06, opMod);
+    return view;
+  }
+
+  /**
+   * Carries out one command; sleeps until the card has answered. `outLength` in bytes, at least 16. The input is used up.
+   * The result is what `read` makes of the answer; a short answer is there only while that runs.
+   */
+  *execute<R>(input: DataView, outLength: number, read: (output: CommandOutput) => R): Task<R> {
     let slot = this.freeSlot();
     while (slot === undefined && !this.aborted) {
       yield this.freed;
       slot = this.freeSlot();
     }
-    if (slot === undefined || this.aborted) return undelivered(outLength);
+    if (slot === undefined || this.aborted) return read(undelivered(outLength));
     slot.busy = true;
     slot.done = false;
     this.post(slot, input, outLength);
     this.bar.write(ISEG.CMD_DBELL, 4, be32((1 << slot.index) >>> 0));
     while (!slot.done) yield slot.waiters;
     const output = this.aborted ? undelivered(outLength) : this.collect(slot, outLength);
+    const result = read(output);
     this.giveBack(slot);
-    return output;
+    return result;
   }
 
   /** The command interrupt: wakes whoever waits for an entry that came back. */
@@ -104,6 +125,7 @@ export class CommandQueue {
       input: undefined,
       output: undefined,
       waiters: new WaitQueue('mlx5 command'),
+      answer: zeroedView(PLAIN),
     };
     slots.push(slot);
     return slot;
@@ -116,10 +138,10 @@ export class CommandQueue {
     view.setUint8(ENTRY.TYPE, ENTRY_TYPE);
     view.setUint32(ENTRY.INLEN, byteLength);
     view.setUint32(ENTRY.OUTLEN, outLength);
-    for (let at = 0; at < Math.min(byteLength, INLINE); at += 4) view.setUint32(ENTRY.IN + at, input.getUint32(at));
+    for (let at = 0; at < INLINE; at += 4) view.setUint32(ENTRY.IN + at, input.getUint32(at));
     if (byteLength > INLINE) {
       slot.input = this.mailbox(slot.input, byteLength - INLINE);
-      slot.input.write(0, bytesOf(input).subarray(INLINE));
+      slot.input.write(0, bytesFrom(input, INLINE));
       setAddress(view, ENTRY.IN_PTR, slot.input.iova);
     }
     if (outLength > INLINE) {
@@ -130,15 +152,18 @@ export class CommandQueue {
     view.setUint8(ENTRY.TOKEN, this.token);
     view.setUint8(ENTRY.STATUS_OWN, 1);
     this.entries.write(slot.index * ENTRY.SIZE, entry);
+    if (byteLength === PLAIN) this.plain.push(input);
   }
 
   private collect(slot: Slot, outLength: number): CommandOutput {
     const { entry, view } = this;
     this.entries.read(slot.index * ENTRY.SIZE, entry);
     if (view.getUint8(ENTRY.STATUS_OWN) >>> 1 !== 0) return undelivered(outLength);
-    const output = zeroedView(outLength);
-    for (let at = 0; at < Math.min(outLength, INLINE); at += 4) output.setUint32(at, view.getUint32(ENTRY.OUT + at));
-    if (outLength > INLINE) slot.output!.read(0, bytesOf(output).subarray(INLINE));
+    let output = slot.answer;
+    if (output.byteLength !== outLength) output = zeroedView(outLength);
+    if (outLength <= SHORT) slot.answer = output;
+    for (let at = 0; at < INLINE; at += 4) output.setUint32(at, view.getUint32(ENTRY.OUT + at));
+    if (outLength > INLINE) slot.output!.read(0, bytesFrom(output, INLINE));
     return outputOf(output);
   }
 
@@ -161,6 +186,11 @@ export class CommandQueue {
     old?.free();
     return this.device.allocateDma(length, true, 'mailbox');
   }
+}
+
+/** What comes after the first `skip` bytes of a view. */
+function bytesFrom({ buffer, byteOffset, byteLength }: DataView, skip: number): Uint8Array {
+  return new Uint8Array(buffer, byteOffset + skip, byteLength - skip);
 }
 
 /** The entry itself could not be carried out, or never came back. */

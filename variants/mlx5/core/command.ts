@@ -1,5 +1,4 @@
 /** Commands as bytes: big-endian, with the fields that every input and output begins with (mlx5_ifc.h: mbox_in, mbox_out). */
-import { zeroedView } from '../../../src/kernel/bytes.ts';
 import { statusErrno } from './status.ts';
 
 /** Opcodes (include/linux/mlx5/mlx5_ifc.h: MLX5_CMD_OP_*). */
@@ -30,14 +29,6 @@ export const OPCODE = {
 /** Bytes of a command without a body of its own, in and out. */
 export const PLAIN = 16;
 
-/** A zeroed input of `length` bytes. */
-export function command(opcode: number, length: number = PLAIN, opMod = 0): DataView {
-  const view = zeroedView(length);
-  view.setUint16(0x00, opcode);
-  view.setUint16(0x06, opMod);
-  return view;
-}
-
 /** Writes a 64-bit address or length below 2^53. */
 export function setAddress(view: DataView, at: number, value: number): void {
   view.setUint32(at, Math.floor(value / 0x1_0000_0000));
@@ -58,3 +49,10 @@ export function outputOf(view: DataView): CommandOutput {
   const status = view.getUint8(0x00);
   return { status, errno: statusErrno(status), view };
 }
+
+/** For commands that answer nothing else: 0, or a negated errno. */
+export const errnoOf = ({ errno }: CommandOutput): number => errno;
+
+/** For commands that make an object: its 24-bit number, or a negated errno. */
+export const numberOf = ({ errno, view }: CommandOutput): number =>
+  errno < 0 ? errno : view.getUint32(0x08) & 0xff_ffff;

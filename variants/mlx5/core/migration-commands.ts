@@ -1,6 +1,6 @@
 /** The migration commands (mlx5_ifc.h: suspend_vhca ... load_vhca_state; drivers/vfio/pci/mlx5/cmd.c sends them). */
 import type { Task } from '../../../src/kernel/sleep.ts';
-import { command, OPCODE, PLAIN } from './command.ts';
+import { type CommandOutput, errnoOf, OPCODE, PLAIN } from './command.ts';
 import type { CommandQueue } from './command-queue.ts';
 
 /** Sides of a VHCA as SUSPEND_VHCA numbers them. */
@@ -35,50 +35,56 @@ const INCREMENTAL = 0x8000_0000;
 const CHUNK = 0x4000_0000;
 const SET_TRACK = 0x4000_0000;
 
+function migrationStateOf({ errno, view }: CommandOutput): VhcaMigrationState | number {
+  if (errno < 0) return errno;
+  return {
+    state: view.getUint8(0x0c) >>> 4,
+    required: view.getUint32(0x10),
+    remaining: view.getUint32(0x18) * 0x1_0000_0000 + view.getUint32(0x1c),
+  };
+}
+
+function saveOutcomeOf({ status, errno, view }: CommandOutput): SaveOutcome {
+  return { status, errno, imageSize: view.getUint32(0x08), nextRequired: view.getUint32(0x0c) };
+}
+
 export class MigrationCommands {
   private readonly queue: CommandQueue;
   constructor(queue: CommandQueue) {
     this.queue = queue;
   }
 
-  *suspend(vhcaId: number, opMod: number): Task<number> {
-    const input = command(OPCODE.SUSPEND_VHCA, PLAIN, opMod);
+  suspend(vhcaId: number, opMod: number): Task<number> {
+    const input = this.queue.input(OPCODE.SUSPEND_VHCA, PLAIN, opMod);
     input.setUint16(0x0a, vhcaId);
-    return (yield* this.queue.execute(input, PLAIN)).errno;
+    return this.queue.execute(input, PLAIN, errnoOf);
   }
 
-  *resume(vhcaId: number, opMod: number): Task<number> {
-    const input = command(OPCODE.RESUME_VHCA, PLAIN, opMod);
+  resume(vhcaId: number, opMod: number): Task<number> {
+    const input = this.queue.input(OPCODE.RESUME_VHCA, PLAIN, opMod);
     input.setUint16(0x0a, vhcaId);
-    return (yield* this.queue.execute(input, PLAIN)).errno;
+    return this.queue.execute(input, PLAIN, errnoOf);
   }
 
-  *query(vhcaId: number, incremental: boolean, chunk: boolean): Task<VhcaMigrationState | number> {
-    const input = command(OPCODE.QUERY_VHCA_MIGRATION_STATE);
+  query(vhcaId: number, incremental: boolean, chunk: boolean): Task<VhcaMigrationState | number> {
+    const input = this.queue.input(OPCODE.QUERY_VHCA_MIGRATION_STATE);
     input.setUint32(0x08, ((incremental ? INCREMENTAL : 0) | (chunk ? CHUNK : 0) | vhcaId) >>> 0);
-    const { errno, view } = yield* this.queue.execute(input, 0x40);
-    if (errno < 0) return errno;
-    return {
-      state: view.getUint8(0x0c) >>> 4,
-      required: view.getUint32(0x10),
-      remaining: view.getUint32(0x18) * 0x1_0000_0000 + view.getUint32(0x1c),
-    };
+    return this.queue.execute(input, 0x40, migrationStateOf);
   }
 
-  *save(vhcaId: number, incremental: boolean, track: boolean, mkey: number, size: number): Task<SaveOutcome> {
-    const input = command(OPCODE.SAVE_VHCA_STATE, 0x20);
+  save(vhcaId: number, incremental: boolean, track: boolean, mkey: number, size: number): Task<SaveOutcome> {
+    const input = this.queue.input(OPCODE.SAVE_VHCA_STATE, 0x20);
     input.setUint32(0x08, ((incremental ? INCREMENTAL : 0) | (track ? SET_TRACK : 0) | vhcaId) >>> 0);
     input.setUint32(0x18, mkey);
     input.setUint32(0x1c, size);
-    const { status, errno, view } = yield* this.queue.execute(input, PLAIN);
-    return { status, errno, imageSize: view.getUint32(0x08), nextRequired: view.getUint32(0x0c) };
+    return this.queue.execute(input, PLAIN, saveOutcomeOf);
   }
 
-  *load(vhcaId: number, mkey: number, size: number): Task<number> {
-    const input = command(OPCODE.LOAD_VHCA_STATE, 0x20);
+  load(vhcaId: number, mkey: number, size: number): Task<number> {
+    const input = this.queue.input(OPCODE.LOAD_VHCA_STATE, 0x20);
     input.setUint16(0x0a, vhcaId);
     input.setUint32(0x18, mkey);
     input.setUint32(0x1c, size);
-    return (yield* this.queue.execute(input, PLAIN)).errno;
+    return this.queue.execute(input, PLAIN, errnoOf);
   }
 }

@@ -1,6 +1,6 @@
 /** Protection domains and memory keys (mlx5_ifc.h: alloc_pd, create_mkey, mkc; mlx5/core/pd.c, mr.c). */
 import type { Task } from '../../../src/kernel/sleep.ts';
-import { command, OPCODE, PLAIN, setAddress } from './command.ts';
+import { type CommandOutput, errnoOf, numberOf, OPCODE, PLAIN, setAddress } from './command.ts';
 import type { CommandQueue } from './command-queue.ts';
 
 /** Pages in a row that the card reaches at `iova`; both in bytes, multiples of {@link PAGE}. */
@@ -33,6 +33,12 @@ export function pageCount(runs: readonly PageRun[]): number {
   return length / PAGE;
 }
 
+/** A key is its index in 31:8 and a variant, 0 here. */
+const keyOf = (output: CommandOutput): number => {
+  const index = numberOf(output);
+  return index < 0 ? index : index * 256;
+};
+
 export class ObjectCommands {
   private readonly queue: CommandQueue;
   constructor(queue: CommandQueue) {
@@ -40,9 +46,8 @@ export class ObjectCommands {
   }
 
   /** The new protection domain's number, or a negated errno. */
-  *allocPd(): Task<number> {
-    const { errno, view } = yield* this.queue.execute(command(OPCODE.ALLOC_PD), PLAIN);
-    return errno < 0 ? errno : view.getUint32(0x08) & 0xff_ffff;
+  allocPd(): Task<number> {
+    return this.queue.execute(this.queue.input(OPCODE.ALLOC_PD), PLAIN, numberOf);
   }
 
   deallocPd(pd: number): Task<number> {
@@ -50,10 +55,10 @@ export class ObjectCommands {
   }
 
   /** A key that maps `runs` from virtual address 0, or a negated errno. Never 0. */
-  *createMkey(pd: number, runs: readonly PageRun[]): Task<number> {
+  createMkey(pd: number, runs: readonly PageRun[]): Task<number> {
     const pages = pageCount(runs);
     const octwords = Math.ceil(pages / 2);
-    const input = command(OPCODE.CREATE_MKEY, CREATE_MKEY.PAGES + 16 * octwords);
+    const input = this.queue.input(OPCODE.CREATE_MKEY, CREATE_MKEY.PAGES + 16 * octwords);
     const at = CREATE_MKEY.CONTEXT;
     input.setUint32(at + MKC.FLAGS, ACCESS_MTT_RW);
     input.setUint32(at + MKC.QPN, NO_QPN);
@@ -63,8 +68,7 @@ export class ObjectCommands {
     input.setUint32(at + MKC.LOG_PAGE, PAGE_SHIFT);
     input.setUint32(CREATE_MKEY.OCTWORDS, octwords);
     writePages(input, CREATE_MKEY.PAGES, runs);
-    const { errno, view } = yield* this.queue.execute(input, PLAIN);
-    return errno < 0 ? errno : (view.getUint32(0x08) & 0xff_ffff) * 256;
+    return this.queue.execute(input, PLAIN, keyOf);
   }
 
   destroyMkey(mkey: number): Task<number> {
@@ -72,9 +76,9 @@ export class ObjectCommands {
   }
 
   /** The many commands whose input is an opcode and a 24-bit number. */
-  protected *destroy(opcode: number, number: number): Task<number> {
-    const input = command(opcode);
+  protected destroy(opcode: number, number: number): Task<number> {
+    const input = this.queue.input(opcode);
     input.setUint32(0x08, number);
-    return (yield* this.queue.execute(input, PLAIN)).errno;
+    return this.queue.execute(input, PLAIN, errnoOf);
   }
 }

@@ -1,6 +1,6 @@
 /** Completion queues and queue pairs, as far as the page tracker needs them (mlx5_ifc.h: cqc, qpc; mlx5/core/cq.c). */
 import type { Task } from '../../../src/kernel/sleep.ts';
-import { command, OPCODE, PLAIN, setAddress } from './command.ts';
+import { errnoOf, numberOf, OPCODE, PLAIN, setAddress } from './command.ts';
 import type { CommandQueue } from './command-queue.ts';
 import { type PageRun, pageCount, writePages } from './object-commands.ts';
 
@@ -34,13 +34,13 @@ export class QueueCommands {
   }
 
   /** The new completion queue's number, or a negated errno. `vector`: the MSI-X vector of its completions. */
-  *createCq(ring: RingMemory, vector: number): Task<number> {
-    const input = command(OPCODE.CREATE_CQ, PAGES + 8 * pageCount(ring.pages));
+  createCq(ring: RingMemory, vector: number): Task<number> {
+    const input = this.queue.input(OPCODE.CREATE_CQ, PAGES + 8 * pageCount(ring.pages));
     input.setUint32(CQC.LOG_SIZE, ring.logSize << 24);
     input.setUint32(CQC.EQN, vector);
     setAddress(input, CQC.RECORD, ring.record);
     writePages(input, PAGES, ring.pages);
-    return yield* this.create(input);
+    return this.queue.execute(input, PLAIN, numberOf);
   }
 
   destroyCq(cqn: number): Task<number> {
@@ -48,15 +48,15 @@ export class QueueCommands {
   }
 
   /** A queue pair that only receives; entries of 16 bytes. Its number, or a negated errno. */
-  *createQp(pd: number, cqn: number, ring: RingMemory): Task<number> {
-    const input = command(OPCODE.CREATE_QP, PAGES + 8 * pageCount(ring.pages));
+  createQp(pd: number, cqn: number, ring: RingMemory): Task<number> {
+    const input = this.queue.input(OPCODE.CREATE_QP, PAGES + 8 * pageCount(ring.pages));
     input.setUint32(QPC.TYPE, RC_MIGRATED);
     input.setUint32(QPC.PD, pd);
     input.setUint32(QPC.RQ, (ring.logSize << 19) | NO_SQ);
     input.setUint32(QPC.CQN_RCV, cqn);
     setAddress(input, QPC.RECORD, ring.record);
     writePages(input, PAGES, ring.pages);
-    return yield* this.create(input);
+    return this.queue.execute(input, PLAIN, numberOf);
   }
 
   destroyQp(qpn: number): Task<number> {
@@ -64,31 +64,26 @@ export class QueueCommands {
   }
 
   /** Reset to Init. */
-  *rst2Init(qpn: number): Task<number> {
-    return yield* this.byNumber(OPCODE.RST2INIT_QP, qpn, TRANSITION);
+  rst2Init(qpn: number): Task<number> {
+    return this.byNumber(OPCODE.RST2INIT_QP, qpn, TRANSITION);
   }
 
   /** Init to Ready to Receive, connected with `remote`. */
-  *init2Rtr(qpn: number, remote: number): Task<number> {
-    const input = command(OPCODE.INIT2RTR_QP, TRANSITION);
+  init2Rtr(qpn: number, remote: number): Task<number> {
+    const input = this.queue.input(OPCODE.INIT2RTR_QP, TRANSITION);
     input.setUint32(0x08, qpn);
     input.setUint32(QPC.PAGE_REMOTE, remote);
-    return (yield* this.queue.execute(input, PLAIN)).errno;
+    return this.queue.execute(input, PLAIN, errnoOf);
   }
 
   /** Ready to Receive to Ready to Send. */
-  *rtr2Rts(qpn: number): Task<number> {
-    return yield* this.byNumber(OPCODE.RTR2RTS_QP, qpn, TRANSITION);
+  rtr2Rts(qpn: number): Task<number> {
+    return this.byNumber(OPCODE.RTR2RTS_QP, qpn, TRANSITION);
   }
 
-  private *create(input: DataView): Task<number> {
-    const { errno, view } = yield* this.queue.execute(input, PLAIN);
-    return errno < 0 ? errno : view.getUint32(0x08) & 0xff_ffff;
-  }
-
-  private *byNumber(opcode: number, number: number, length: number): Task<number> {
-    const input = command(opcode, length);
+  private byNumber(opcode: number, number: number, length: number): Task<number> {
+    const input = this.queue.input(opcode, length);
     input.setUint32(0x08, number);
-    return (yield* this.queue.execute(input, PLAIN)).errno;
+    return this.queue.execute(input, PLAIN, errnoOf);
   }
 }

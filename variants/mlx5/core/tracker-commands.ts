@@ -1,6 +1,6 @@
 /** Page trackers: general objects of type PAGE_TRACK (mlx5_ifc.h: page_track; drivers/vfio/pci/mlx5/cmd.c). */
 import type { Task } from '../../../src/kernel/sleep.ts';
-import { command, OPCODE, PLAIN } from './command.ts';
+import { type CommandOutput, errnoOf, OPCODE, PLAIN } from './command.ts';
 import type { CommandQueue } from './command-queue.ts';
 
 /** MLX5_OBJ_TYPE_PAGE_TRACK */
@@ -35,6 +35,10 @@ export interface TrackerSpec {
   readonly reportingQpn: number;
 }
 
+const idOf = ({ errno, view }: CommandOutput): number => (errno < 0 ? errno : view.getUint32(OBJECT.ID));
+const stateOf = ({ errno, view }: CommandOutput): number =>
+  errno < 0 ? errno : view.getUint8(OBJECT.CONTEXT + TRACK.STATE_AND_SIZES) >>> 4;
+
 export class TrackerCommands {
   private readonly queue: CommandQueue;
   constructor(queue: CommandQueue) {
@@ -42,9 +46,9 @@ export class TrackerCommands {
   }
 
   /** The new tracker's number, or a negated errno. */
-  *create(vhcaId: number, spec: TrackerSpec): Task<number> {
+  create(vhcaId: number, spec: TrackerSpec): Task<number> {
     const length = OBJECT.CONTEXT + TRACK.RANGES + RANGE_SIZE * spec.ranges.length;
-    const input = object(OPCODE.CREATE_GENERAL_OBJECT, 0, length);
+    const input = object(this.queue, OPCODE.CREATE_GENERAL_OBJECT, 0, length);
     const at = OBJECT.CONTEXT;
     input.setUint16(at + TRACK.VHCA_ID, vhcaId);
     const sizes = (spec.logAddressSpace << 16) | (spec.logPage << 8) | spec.logMessage;
@@ -55,35 +59,33 @@ export class TrackerCommands {
       input.setBigUint64(at + TRACK.RANGES + RANGE_SIZE * index, range.start);
       input.setBigUint64(at + TRACK.RANGES + RANGE_SIZE * index + 8, range.length);
     });
-    const { errno, view } = yield* this.queue.execute(input, PLAIN);
-    return errno < 0 ? errno : view.getUint32(OBJECT.ID);
+    return this.queue.execute(input, PLAIN, idOf);
   }
 
   /** Starts a report of [start, start + length). */
-  *report(tracker: number, start: bigint, length: bigint): Task<number> {
-    const input = object(OPCODE.MODIFY_GENERAL_OBJECT, tracker, OBJECT.CONTEXT + TRACK.RANGES);
+  report(tracker: number, start: bigint, length: bigint): Task<number> {
+    const input = object(this.queue, OPCODE.MODIFY_GENERAL_OBJECT, tracker, OBJECT.CONTEXT + TRACK.RANGES);
     const at = OBJECT.CONTEXT;
     input.setBigUint64(at + TRACK.SELECT, SELECT_RANGE);
     input.setUint32(at + TRACK.STATE_AND_SIZES, TRACK_STATE.REPORTING << 28);
     input.setBigUint64(at + TRACK.RANGE_START, start);
     input.setBigUint64(at + TRACK.LENGTH, length);
-    return (yield* this.queue.execute(input, PLAIN)).errno;
+    return this.queue.execute(input, PLAIN, errnoOf);
   }
 
   /** The tracker's state, or a negated errno. */
-  *state(tracker: number): Task<number> {
-    const input = object(OPCODE.QUERY_GENERAL_OBJECT, tracker, PLAIN);
-    const { errno, view } = yield* this.queue.execute(input, OBJECT.CONTEXT + TRACK.RANGES);
-    return errno < 0 ? errno : view.getUint8(OBJECT.CONTEXT + TRACK.STATE_AND_SIZES) >>> 4;
+  state(tracker: number): Task<number> {
+    const input = object(this.queue, OPCODE.QUERY_GENERAL_OBJECT, tracker, PLAIN);
+    return this.queue.execute(input, OBJECT.CONTEXT + TRACK.RANGES, stateOf);
   }
 
-  *destroy(tracker: number): Task<number> {
-    return (yield* this.queue.execute(object(OPCODE.DESTROY_GENERAL_OBJECT, tracker, PLAIN), PLAIN)).errno;
+  destroy(tracker: number): Task<number> {
+    return this.queue.execute(object(this.queue, OPCODE.DESTROY_GENERAL_OBJECT, tracker, PLAIN), PLAIN, errnoOf);
   }
 }
 
-function object(opcode: number, id: number, length: number): DataView {
-  const view = command(opcode, length);
+function object(queue: CommandQueue, opcode: number, id: number, length: number): DataView {
+  const view = queue.input(opcode, length);
   view.setUint16(OBJECT.TYPE, PAGE_TRACK);
   view.setUint32(OBJECT.ID, id);
   return view;
