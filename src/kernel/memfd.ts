@@ -70,8 +70,6 @@ export class MemFile implements OpenFile {
   }
 
   copy(offset: number, bytes: Uint8Array, write: boolean): boolean {
-    return write
-      ? this.memory.store(this.extent, offset, bytes)
-      : this.memory.load(this.extent, offset, bytes);
+    return write ? this.memory.store(this.extent, offset, bytes) : this.memory.load(this.extent, offset, bytes);
   }
 }

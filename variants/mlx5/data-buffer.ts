@@ -79,7 +79,8 @@ export class DataBuffer implements ByteSink, ImagePages {
   /** Gives key and pages back. */
   *free(): Task<void> {
     yield* this.unmap();
-    for (const run of this.runs.splice(0)) run.free();
+    for (const run of this.runs) run.free();
+    this.runs.length = 0;
     this.pages = 0;
   }
 
@@ -89,11 +90,16 @@ export class DataBuffer implements ByteSink, ImagePages {
   }
 
   write(offset: number, bytes: Uint8Array): void {
-    this.eachRun(offset, bytes, (run, at, part) => run.write(at, part));
+    // Mostly all pages were allocated together.
+    const [only] = this.runs;
+    if (this.runs.length === 1 && offset + bytes.length <= only!.length) only!.write(offset, bytes);
+    else this.eachRun(offset, bytes, (run, at, part) => run.write(at, part));
   }
 
   read(offset: number, into: Uint8Array): void {
-    this.eachRun(offset, into, (run, at, part) => run.read(at, part));
+    const [only] = this.runs;
+    if (this.runs.length === 1 && offset + into.length <= only!.length) only!.read(offset, into);
+    else this.eachRun(offset, into, (run, at, part) => run.read(at, part));
   }
 
   private eachRun(

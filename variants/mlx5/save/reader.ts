@@ -11,9 +11,6 @@ import type { Piece, SaveSession } from './session.ts';
 /** Poll bits beside those of {@link POLL} (include/uapi/asm-generic/poll.h). */
 const RDNORM = 0x40;
 const RDHUP = 0x2000;
-/** Bytes copied in one go. */
-const COPY = 0x4_0000;
-
 // No file lock is modelled: nothing here sleeps between looking at the session and moving its position.
 export class SaveReader {
   private readonly session: SaveSession;
@@ -64,7 +61,7 @@ export class SaveReader {
     while (done < length) {
       const piece = session.pieces[0];
       if (piece === undefined) break;
-      const count = Math.min(piece.start + piece.length - session.position, length - done, COPY);
+      const count = Math.min(piece.start + piece.length - session.position, length - done);
       if (count <= 0) {
         // An empty image at the head: the position is in no part, and never will be.
         session.state = 'ERROR';
@@ -77,29 +74,27 @@ export class SaveReader {
     return done;
   }
 
-  /** Copies to the user and moves on; whole pages before a fault count as read, as in the kernel's loop by pages. */
+  /** Copies to the user page by page and moves on: whole pages before a fault count as read. */
   private copy(caller: Process, address: number, piece: Piece, count: number): boolean {
     const { session } = this;
     const offset = session.position - piece.start;
-    const bytes = bytesOf(piece, offset, count);
     caller.mightFault();
-    if (caller.memory.write(address, bytes)) {
-      session.position += count;
-      return true;
-    }
     for (let at = 0; at < count; ) {
       const part = Math.min(PAGE - ((offset + at) % PAGE), count - at);
-      if (!caller.memory.write(address + at, bytes.subarray(at, at + part))) break;
+      if (!caller.memory.write(address + at, this.part(piece, offset + at, part))) return false;
       session.position += part;
       at += part;
     }
-    return false;
+    return true;
   }
-}
 
-function bytesOf({ source }: Piece, offset: number, count: number): Uint8Array {
-  if (source instanceof Uint8Array) return source.subarray(offset, offset + count);
-  const bytes = zeroedBytes(count);
-  source.read(offset, bytes);
-  return bytes;
+  /** Bytes of a piece within a page, until the next are asked for. */
+  private part({ source }: Piece, offset: number, count: number): Uint8Array {
+    if (source instanceof Uint8Array) return source.subarray(offset, offset + count);
+    this.page ??= zeroedBytes(PAGE);
+    const bytes = count === PAGE ? this.page : this.page.subarray(0, count);
+    source.read(offset, bytes);
+    return bytes;
+  }
+  private page: Uint8Array | undefined;
 }

@@ -131,7 +131,8 @@ export class SaveSession {
   /** mlx5fv_cmd_clean_migf_resources. */
   *free(): Task<void> {
     for (const piece of this.pieces.splice(0)) if (!(piece.source instanceof Uint8Array)) yield* piece.source.free();
-    for (const [index, buffer] of this.reserved.entries()) {
+    for (let index = 0; index < this.reserved.length; index++) {
+      const buffer = this.reserved[index];
       this.reserved[index] = undefined;
       if (buffer !== undefined) yield* buffer.free();
     }
