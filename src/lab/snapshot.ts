@@ -92,7 +92,7 @@ export class Snapshot {
   private keepFields(live: Fields): void {
     if (Object.isFrozen(live)) return;
     const names = fieldsOf(live);
-    if (isRecord(live)) this.records.push({ live, names: new Set(names) });
+    if (isRecord(live)) this.records.push({ live, names: new Set(Object.keys(live)) });
     if (names.length === 0) return;
     const key = names.join('\n');
     let shape = this.shapes.get(key);
@@ -195,6 +195,7 @@ function cut(live: unknown[], length: number): void {
 
 function sameMap(live: Map<unknown, unknown>, kept: readonly [unknown, unknown][]): boolean {
   if (live.size !== kept.length) return false;
+  if (kept.length === 0) return true;
   let at = 0;
   for (const key of live.keys()) {
     const was = kept[at++]!;
@@ -210,6 +211,7 @@ function refill(live: Map<unknown, unknown>, kept: readonly [unknown, unknown][]
 
 function sameSet(live: Set<unknown>, kept: readonly unknown[]): boolean {
   if (live.size !== kept.length) return false;
+  if (kept.length === 0) return true;
   let at = 0;
   for (const value of live) if (value !== kept[at++]) return false;
   return true;

@@ -48,6 +48,19 @@ describe('a snapshot brings back', () => {
     expect([...new Uint8Array(buffer)]).toEqual([5, 5, 0, 0, 0, 0, 5, 5]);
   });
 
+  test('accessors of an object literal, by leaving them alone', () => {
+    const part = {
+      value: 1,
+      get double() {
+        return 2 * this.value;
+      },
+    };
+    const snapshot = new Snapshot(part);
+    part.value = 5;
+    snapshot.restore();
+    expect([part.value, part.double]).toEqual([1, 2]);
+  });
+
   test('nothing that two machines share', () => {
     const pool = { pages: [1] };
     const snapshot = new Snapshot({ pool }, { pool });
