@@ -32,10 +32,15 @@ export class Intx {
     const { core } = this;
     if (!core.irqs.isNone) return -ERRNO.EINVAL;
     if (core.pdev.irq === 0) return -ERRNO.ENODEV;
-    this.trigger = trigger;
+    // The name, the context, and its place among those of the device.
+    const { allocation } = core.pdev.faults;
+    if (allocation.fails() || allocation.fails() || allocation.fails()) return -ERRNO.ENOMEM;
     // A user who disabled INTx before setting it up must not get an interrupt now.
     this.masked = core.irqs.virqDisabled;
     if (core.pci23) pci_intx(core.pdev, !this.masked);
+    // request_irq
+    if (allocation.fails()) return -ERRNO.ENOMEM;
+    this.trigger = trigger;
     core.irqs.type = PCI_IRQ.INTX;
     this.line = new HostIrq(core.pdev, () => this.arrived(), core.pci23 || !this.masked);
     this.line.poll();

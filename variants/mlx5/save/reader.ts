@@ -83,10 +83,11 @@ export class SaveReader {
     const offset = session.position - piece.start;
     const bytes = bytesOf(piece, offset, count);
     caller.mightFault();
-    if (caller.memory.write(address, bytes)) {
+    if (caller.copyToUser(address, bytes)) {
       session.position += count;
       return true;
     }
+    if (caller.faults.copy.hasJustFailed) return false;
     for (let at = 0; at < count; ) {
       const part = Math.min(PAGE - ((offset + at) % PAGE), count - at);
       if (!caller.memory.write(address + at, bytes.subarray(at, at + part))) break;

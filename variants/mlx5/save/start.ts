@@ -29,6 +29,8 @@ export function stopCopySize(answer: VhcaMigrationState, chunkMode: boolean, tra
 
 /** Opens a session and starts the full save: while the device runs and is tracked, or of the stopped device. */
 export function* startSave(device: Mlx5VfDevice, track: boolean): Task<SaveSession | number> {
+  // The session and its file.
+  if (device.noMemory() || device.noMemory()) return -ERRNO.ENOMEM;
   const pd = yield* device.commands.allocPd();
   if (pd < 0) return pd;
   const session = new SaveSession(device, pd);
@@ -68,6 +70,8 @@ function* reserve(session: SaveSession, pages: number, track: boolean): Task<num
     if (count > 1) buffer.chunk = index + 1;
     session.reserved[index] = buffer;
   }
+  // mlx5vf_add_stop_copy_header
+  if (session.device.noMemory()) return -ERRNO.ENOMEM;
   session.announce(pages * PAGE);
   if (track) session.initialBytes = session.length;
   return 0;
