@@ -32,6 +32,23 @@ export class Context {
     this.faults = faults;
   }
 
+  /** How many hold it open: the file, devices, groups, and files of its objects. */
+  get holderCount(): number {
+    return this.holders;
+  }
+
+  /** Devices bound, of all groups. */
+  get boundDevices(): number {
+    let count = 0;
+    for (const { members } of this.groups.values()) count += members;
+    return count;
+  }
+
+  /** How many groups have something here. */
+  get groupCount(): number {
+    return this.groups.size;
+  }
+
   /** An allocation fails that has to be answered with ENOMEM. */
   noMemory(): boolean {
     return this.faults.allocation.fails();

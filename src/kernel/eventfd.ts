@@ -33,6 +33,11 @@ export class EventFd implements OpenFile {
     return () => this.listeners.delete(listener);
   }
 
+  /** How many kernel consumers are hooked in. */
+  get consumers(): number {
+    return this.listeners.size;
+  }
+
   /** Takes the whole count, as a virqfd does. */
   drain(): bigint {
     const count = this.count;

@@ -288,6 +288,11 @@ export class Process {
     return this.table[fd];
   }
 
+  /** How many numbers are taken for files that are yet to be made. */
+  get reservedNumbers(): number {
+    return this.reserved.size;
+  }
+
   /** The open numbers, ascending. */
   get descriptors(): number[] {
     return [...this.table.keys()].filter((fd) => this.table[fd] !== undefined);

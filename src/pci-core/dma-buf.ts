@@ -71,6 +71,11 @@ export class DmaBuf implements OpenFile, DmaBufFile {
 export class DmaBufs {
   private readonly all = new Set<DmaBuf>();
 
+  /** Buffers that a close would revoke. */
+  get size(): number {
+    return this.all.size;
+  }
+
   /** vfio_pci_dma_buf_move. */
   move(revoked: boolean): void {
     for (const buffer of this.all) buffer.move(revoked);

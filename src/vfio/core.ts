@@ -96,6 +96,11 @@ export class VfioCore {
     return this.devices.filter((device): device is VfioDevice => device !== undefined && device.openCount !== 0);
   }
 
+  /** All registered devices, by number. */
+  get registered(): VfioDevice[] {
+    return this.devices.filter((device) => device !== undefined);
+  }
+
   /** The registered device of that name. */
   deviceNamed(name: string): VfioDevice | undefined {
     return this.devices.find((device) => device?.name === name);

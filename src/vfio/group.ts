@@ -71,6 +71,11 @@ export class VfioGroup {
     return new VfioGroupFile(this);
   }
 
+  /** How many hold the open file: its descriptors, open devices, calls under way. */
+  get holderCount(): number {
+    return this.holders;
+  }
+
   /** One more holder of the open file. */
   hold(): void {
     this.holders++;

@@ -49,6 +49,13 @@ export class PciBus {
     return this.added.get(driver) ?? [];
   }
 
+  /** How many ids administrators have added, of all drivers. */
+  get addedIdCount(): number {
+    let count = 0;
+    for (const ids of this.added.values()) count += ids.length;
+    return count;
+  }
+
   /** pci_add_dynid: the driver is offered every device that has none; 0, or ENOMEM. */
   *addId(driver: PciDriver, id: PciId): Task<number> {
     if (this.faults.allocation.fails()) return -ERRNO.ENOMEM;

@@ -23,6 +23,10 @@ export class Intx {
   get isActive(): boolean {
     return this.core.irqs.type === PCI_IRQ.INTX;
   }
+  /** Eventfds in use: the trigger, and the one that unmasks. */
+  get eventfds(): number {
+    return (this.trigger === undefined ? 0 : 1) + (this.unmaskHook === undefined || this.unmaskHook.isDead ? 0 : 1);
+  }
   get isMasked(): boolean {
     return this.masked;
   }

@@ -20,6 +20,11 @@ export class Messages {
     this.core = core;
   }
 
+  /** Vectors that an eventfd is behind. */
+  get armed(): number {
+    return this.triggers.size;
+  }
+
   /** vfio_msi_enable: 0; the positive number of vectors available if `count` are not; or a negated errno. */
   enable(count: number, index: number): number {
     const { core } = this;
