@@ -137,6 +137,8 @@ function addVfio(ledger: Ledger, device: VfioDevice, files: FileLedger): void {
   ledger[`${name}: VFIO references`] = device.references;
   ledger[`${name}: bound to an iommufd`] = device.binding === undefined ? 0 : 1;
   ledger[`${name}: cdev open`] = device.cdevOpened ? 1 : 0;
+  const resources = device.ops.resources?.(device.data);
+  for (const what in resources) ledger[`${name}: ${what}`] = resources[what]!;
   if (device.binding !== undefined) files.addContext(device.binding.context);
 }
 

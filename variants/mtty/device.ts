@@ -139,6 +139,7 @@ function getIrqInfo(device: Mtty, caller: Process, argument: number): number {
 
 const OPS: VfioDeviceOps<Mtty> = {
   name: 'vfio-mtty',
+  resources: ({ saving, resuming }) => ({ sessions: (saving ? 1 : 0) + (resuming ? 1 : 0) }),
   close_device(device) {
     // The migration state stays: only its session goes.
     device.endSessions();
