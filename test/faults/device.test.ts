@@ -156,6 +156,13 @@ const CASES: readonly FaultCase[] = [
     },
   },
   {
+    name: 'DEVICE_FEATURE: the token of a PF',
+    scene() {
+      const { desk, device } = opened(NVME);
+      return desk.scene(() => device.feature(FEATURE.PCI_VF_TOKEN | FEATURE_FLAG.SET, 16));
+    },
+  },
+  {
     name: 'read of configuration space',
     scene() {
       const { desk, device } = opened();

@@ -167,6 +167,46 @@ const CASES: readonly FaultCase[] = [
     ],
   },
   {
+    name: 'IOMMU_UNMAP_DMA with its dirty bitmap',
+    scene() {
+      const place = mapped(true);
+      const bitmap = place.desk.page + 8 * PAGE;
+      const words = [48, 1, IOVA, 0, 4 * PAGE, 0, PAGE, 0, 8, 0, bitmap % 2 ** 32, Math.floor(bitmap / 2 ** 32)];
+      return place.scene(() => place.desk.ioctl(place.container.fd, VFIO.IOMMU_UNMAP_DMA, ...words));
+    },
+    exceptions: [
+      {
+        kind: 'copy',
+        at: -1,
+        why: 'vfio_iommu_type1_unmap_dma: the size is copied out when the mappings are gone',
+        leaves: [/^type1/, /^memory: pins/, /^IOMMU group .*: mappings/, /locked pages/],
+      },
+    ],
+  },
+  {
+    name: 'IOMMU_UNMAP_DMA that takes addresses away',
+    scene() {
+      const place = mapped();
+      return place.scene(() => place.container.unmap(IOVA, 4 * PAGE, 4));
+    },
+    exceptions: [
+      {
+        kind: 'copy',
+        at: -1,
+        why: 'vfio_iommu_type1_unmap_dma: the size is copied out when the addresses are gone',
+        leaves: [/^type1: without an address/],
+      },
+    ],
+  },
+  {
+    name: 'IOMMU_MAP_DMA that gives an address back',
+    scene() {
+      const place = mapped();
+      checked(place.container.unmap(IOVA, 4 * PAGE, 4));
+      return place.scene(() => place.container.map(place.desk.page, IOVA, 4 * PAGE, 4));
+    },
+  },
+  {
     name: 'IOMMU_DIRTY_PAGES start',
     scene() {
       const place = mapped();

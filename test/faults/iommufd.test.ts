@@ -159,6 +159,23 @@ const CASES: readonly FaultCase[] = [
     ({ rig }, viommu) =>
       rig.make('HW_QUEUE_ALLOC', { viommu_id: viommu, type: 1, nesting_parent_iova: IOVA, length: 2 * PAGE }),
   ),
+  on('HWPT_INVALIDATE of a vIOMMU, two commands', viommuOf, ({ rig, memory }, viommu) => {
+    rig.put(memory, 0x10, 0, 0x11, 0);
+    const data = { data_type: 1, data_uptr: memory, entry_len: 16, entry_num: 2 };
+    return rig.call('HWPT_INVALIDATE', { hwpt_id: viommu, ...data });
+  }),
+  on(
+    'ATTACH of a PASID',
+    ({ rig, device, ioas }) => checked(rig.hwpt(device, ioas, HWPT_ALLOC_FLAG.PASID)),
+    ({ device }, hwpt) => device.attach(hwpt, 5),
+    [
+      {
+        kind: 'copy',
+        at: -1,
+        why: 'vfio_df_ioctl_attach_pt: the attachment of the function itself goes, not that of the PASID',
+      },
+    ],
+  ),
   on('VFIO_IOAS', nothing, ({ rig, ioas }) => rig.call('VFIO_IOAS', { ioas_id: ioas, op: 1 })),
   on('ATTACH to an IOAS, by a page table of its own', nothing, ({ device, ioas }) => device.attach(ioas)),
   on('ATTACH to a page table', parent, ({ device }, hwpt) => device.attach(hwpt)),

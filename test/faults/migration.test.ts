@@ -57,6 +57,13 @@ const lateSave: Exception = {
   answer: 0,
 };
 
+/** What is left of pre-copy is given up at the end; the firmware's answer to the SAVE decides whether that is an error. */
+const abandoned: readonly Exception[] = [
+  { kind: 'command', at: 2, why: 'mlx5vf_pci_step_device_state_locked: a SAVE that fails ends the session' },
+  { kind: 'command', at: [3, -1], why: 'what cannot be given back stays (mlx5vf_free_data_buffer)', answer: 0 },
+];
+const FINAL = 'mlx5vf_pci_save_device_inc_data: a final image that cannot be saved ends the session';
+
 const ARCS: readonly FaultCase[] = [
   arc([], RUNNING_P2P, [stateChanged]),
   arc([RUNNING_P2P], STOP, [stateChanged]),
@@ -65,6 +72,14 @@ const ARCS: readonly FaultCase[] = [
   arc([STOP], STOP_COPY, [...fileLost, lateSave]),
   arc([], PRE_COPY, [...fileLost, lateSave]),
   arc([PRE_COPY], PRE_COPY_P2P, [stateChanged]),
+  arc([PRE_COPY_P2P], PRE_COPY, [stateChanged]),
+  arc([PRE_COPY], RUNNING, [{ kind: 'copy', at: -1, why: ANSWER }, ...abandoned]),
+  arc([PRE_COPY_P2P], STOP_COPY, [
+    { kind: 'copy', at: -1, why: ANSWER, leaves: [/savesTracked/] },
+    { kind: 'allocation', at: [1, -1], why: FINAL, leaves: [] },
+    { kind: 'command', at: 2, why: FINAL, leaves: [] },
+    { ...lateSave, leaves: [] },
+  ]),
   arc([STOP], RESUMING, fileLost),
   arc([RESUMING], STOP, [
     { kind: 'copy', at: -1, why: ANSWER },

@@ -55,7 +55,11 @@ export function prove(given: FaultCase): Passed {
       const exception = (given.exceptions ?? []).find((known) => known.kind === kind && covers(known, n, passed[kind]));
       const where = `${kind} ${n} of ${passed[kind]}${exception === undefined ? '' : ` (${exception.why})`}`;
       const errno = kind === 'command' ? (given.command?.errno ?? ERRNOS.command) : ERRNOS[kind];
-      const { result, changes } = fail(scene, kind, n, given.command);
+      let outcome = fail(scene, kind, n, given.command);
+      // A failed call may leave a buffer that the next one uses: then it takes a new machine to come so far.
+      if (outcome === undefined) outcome = fail((scene = given.scene()), kind, n, given.command);
+      expect(outcome, `${where} is not passed`).toBeDefined();
+      const { result, changes } = outcome!;
       if (exception === undefined) {
         expect({ result, changes }, where).toEqual({ result: -errno, changes: [] });
         continue;
@@ -66,20 +70,20 @@ export function prove(given: FaultCase): Passed {
       expectLeft(changes, exception, where);
       scene = given.scene();
     }
-    expect(scene.call(), `the call after every ${kind} has failed once`).toBeGreaterThanOrEqual(0);
+    expect(scene.call(), `the call after every ${kind} has failed`).toBeGreaterThanOrEqual(0);
   }
   if (process.env['SHOW_POINTS'])
     console.log(`POINTS ${given.name} | ${JSON.stringify(passed)} | ${(given.exceptions ?? []).length}`);
   return passed;
 }
 
-/** Makes the n-th point fail. */
+/** Makes the n-th point fail; undefined: the call did not pass as many. */
 function fail(scene: Scene, kind: FaultKind, n: number, command: CommandFault | undefined) {
   const { kernel } = scene.machine;
   const before = ledgerOf(scene.machine);
   kernel.faults.arm(kind, n, command);
   const result = scene.call();
-  expect(kernel.faults.armed(kind), `${kind} ${n} is not passed`).toBe(false);
+  if (kernel.faults.armed(kind)) return undefined;
   kernel.scheduler.settle();
   return { result, changes: ledgerDifference(before, ledgerOf(scene.machine)) };
 }

@@ -97,7 +97,7 @@ function* finalImage(session: SaveSession): Task<number> {
 
 /**
  * Pre-copy is given up while the device runs on: a SAVE that is neither incremental nor tracked tells the firmware to
- * drop what it holds for tracking. 0, or a negated errno.
+ * drop what it holds for tracking. 0 once the command is on its way, or a negated errno and the session goes on.
  */
 export function* abandonSave(session: SaveSession): Task<number> {
   const answer = yield* session.device.commands.queryIncremental(session, 'cleanup');
@@ -105,10 +105,6 @@ export function* abandonSave(session: SaveSession): Task<number> {
   const buffer = yield* session.pool.get(pagesFor(answer.required));
   if (typeof buffer === 'number') return buffer;
   const result = yield* new SaveCommand(session, buffer, { incremental: false, track: false }).submit();
-  if (result < 0) {
-    session.pool.put(buffer);
-    return result;
-  }
-  yield* session.settle();
-  return (session.state as string) === 'ERROR' ? -ERRNO.EIO : 0;
+  if (result < 0) session.pool.put(buffer);
+  return result;
 }
