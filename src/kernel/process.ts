@@ -288,6 +288,11 @@ export class Process {
     return this.table[fd];
   }
 
+  /** What stands behind each number. */
+  get files(): readonly (FileReference | undefined)[] {
+    return this.table;
+  }
+
   /** How many numbers are taken for files that are yet to be made. */
   get reservedNumbers(): number {
     return this.reserved.size;

@@ -7,149 +7,159 @@ import type { IommuGroup } from '../kernel/iommu-group.ts';
 import type { PciDevice } from '../kernel/pci/device.ts';
 import type { Process, User } from '../kernel/process.ts';
 import { VfioPciCoreDevice } from '../pci-core/core-device.ts';
+import { PCI_IRQ } from '../uapi/vfio.ts';
 import type { VfioDevice } from '../vfio/device.ts';
 import type { VfioGroup } from '../vfio/group.ts';
 import { FileLedger } from './ledger-files.ts';
+import { type Counts, NOTHING } from './ledger-names.ts';
 import type { Machine } from './machine.ts';
 
-/** Counts by name; every name is there as long as what it counts is. */
+/** Counts by name, of the whole machine but for those that begin with the name of a process or a device. */
 export type Ledger = Record<string, number>;
 
-/** Takes the ledger of `machine`: microseconds, and nothing is touched. */
+/** What is known to be counted on a machine, devices and processes among it: the next ledger starts with these names. */
+const known = new WeakMap<Machine, Counts>();
+
+/** Takes the ledger of `machine`: some microseconds, and nothing is touched. */
 export function ledgerOf(machine: Machine): Ledger {
-  const ledger: Ledger = {};
+  const names = known.get(machine) ?? NOTHING;
+  const counts = take(machine, { ...names });
+  if (Object.keys(counts).length > Object.keys(names).length)
+    known.set(machine, Object.fromEntries(Object.keys(counts).map((name) => [name, 0])) as Counts);
+  return counts;
+}
+
+function take(machine: Machine, counts: Counts): Ledger {
   const { kernel, hardware, vfio } = machine;
-  const files = new FileLedger(ledger);
+  const files = new FileLedger(counts);
   const users = new Set<User>();
   for (const process of kernel.processes) {
-    addProcess(ledger, process, files);
+    addProcess(counts, process, files);
     users.add(process.user);
   }
-  let locked = 0;
-  for (const user of users) locked += user.lockedPages;
-  ledger['users: locked pages'] = locked;
-  addMemory(ledger, machine);
-  ledger['host: interrupt vectors'] = hardware.fabric.interrupts.allocated;
-  ledger['host: threads'] = kernel.scheduler.threads.length;
-  ledger['host: PASIDs'] = hardware.fabric.iommu.pasidContexts;
-  ledger['host: devices'] = kernel.bus.devices.size;
-  ledger['host: added ids'] = kernel.bus.addedIdCount;
-  for (const group of kernel.bus.groups.values()) addIommuGroup(ledger, group);
-  for (const device of kernel.bus.devices.values()) addPci(ledger, device);
+  for (const user of users) counts['users: locked pages'] += user.lockedPages;
+  addMemory(counts, machine);
+  counts['interrupt vectors'] = hardware.fabric.interrupts.allocated;
+  counts.threads = kernel.scheduler.threads.length;
+  counts['IOMMU: PASIDs'] = hardware.fabric.iommu.pasidContexts;
+  counts['drivers: added ids'] = kernel.bus.addedIdCount;
+  for (const group of kernel.bus.groups.values()) addIommuGroup(counts, group);
+  for (const device of kernel.bus.devices.values()) addPci(counts, device);
   const groups = new Set<VfioGroup>();
   for (const device of vfio.registered) {
-    addVfio(ledger, device, files);
+    addVfio(counts, device, files);
+    if (groups.has(device.group!)) continue;
     groups.add(device.group!);
+    addGroup(counts, device.group!, files);
   }
-  for (const group of groups) addGroup(ledger, group, files);
-  files.finish();
-  return ledger;
+  return counts;
 }
 
 /** The entries in which two ledgers differ, as `name: before -> after`; what is not there counts as 0. */
 export function ledgerDifference(before: Ledger, after: Ledger): string[] {
-  const names = new Set([...Object.keys(before), ...Object.keys(after)]);
-  return [...names]
-    .filter((name) => (before[name] ?? 0) !== (after[name] ?? 0))
-    .map((name) => `${name}: ${before[name] ?? 0} -> ${after[name] ?? 0}`);
-}
-
-function addProcess(ledger: Ledger, process: Process, files: FileLedger): void {
-  const { name } = process;
-  let count = 0;
-  let references = 0;
-  for (const fd of process.descriptors) {
-    const reference = process.file(fd)!;
-    count++;
-    references += reference.count;
-    files.add(reference.file);
+  const changes: string[] = [];
+  for (const name in before) {
+    const now = after[name] ?? 0;
+    if (before[name] !== now) changes.push(`${name}: ${before[name]} -> ${now}`);
   }
-  add(ledger, `${name}: files`, count);
-  add(ledger, `${name}: references of files`, references);
-  add(ledger, `${name}: numbers without a file`, process.reservedNumbers);
-  add(ledger, `${name}: mappings`, process.memory.all.length);
-  add(ledger, `${name}: locked pages`, process.lockedPages);
-  add(ledger, `${name}: pinned pages`, process.pinnedPages);
+  for (const name in after)
+    if (before[name] === undefined && after[name] !== 0) changes.push(`${name}: 0 -> ${after[name]}`);
+  return changes;
 }
 
-/** Processes may share a name. */
-function add(ledger: Ledger, name: string, count: number): void {
+/** An entry of a process or a device; several may share a name. */
+function add(ledger: Ledger, owner: string, what: string, count: number): void {
+  const name = `${owner}: ${what}`;
   ledger[name] = (ledger[name] ?? 0) + count;
 }
 
+function addProcess(counts: Counts, process: Process, files: FileLedger): void {
+  for (const reference of process.files) {
+    if (reference === undefined) continue;
+    counts.files++;
+    counts['files: references'] += reference.count;
+    files.add(reference.file);
+  }
+  counts['files: numbers without one'] += process.reservedNumbers;
+  counts['user mappings'] += process.memory.all.length;
+  // Who pays matters, and not only how much is paid.
+  if (process.lockedPages !== 0) add(counts, process.name, 'locked pages', process.lockedPages);
+  if (process.pinnedPages !== 0) add(counts, process.name, 'pinned pages', process.pinnedPages);
+}
+
 /** Mailboxes stay with the command queue that made them. */
-function addMemory(ledger: Ledger, { hardware }: Machine): void {
-  let [extents, bytes, kernel, pins, orphans] = [0, 0, 0, 0, 0];
+function addMemory(counts: Counts, { hardware }: Machine): void {
   for (const extent of hardware.memory.extents.items) {
     if (extent.purpose === 'mailbox') continue;
-    extents++;
-    bytes += extent.length;
-    pins += extent.pins;
-    if (extent.orphaned) orphans++;
-    if (extent.owner.startsWith('kernel:')) kernel += extent.length;
+    counts['memory: extents']++;
+    counts['memory: bytes'] += extent.length;
+    counts['memory: pins'] += extent.pins;
+    if (extent.orphaned) counts['memory: orphans']++;
+    if (extent.owner.startsWith('kernel:')) counts['memory: bytes of the kernel'] += extent.length;
   }
-  ledger['memory: extents'] = extents;
-  ledger['memory: bytes'] = bytes;
-  ledger['memory: bytes of the kernel'] = kernel;
-  ledger['memory: pins'] = pins;
-  ledger['memory: orphans'] = orphans;
 }
 
-function addIommuGroup(ledger: Ledger, group: IommuGroup): void {
-  const name = `IOMMU group ${group.id}`;
-  ledger[`${name}: owners`] = group.ownerCount;
-  ledger[`${name}: owned`] = group.owner === undefined ? 0 : 1;
-  // 0: the host's own; 1: blocked; 2: a user's.
-  ledger[`${name}: translation`] = group.domain === group.defaultDomain ? 0 : group.domain.kind === 'blocked' ? 1 : 2;
-  ledger[`${name}: mappings`] = group.domain === group.defaultDomain ? 0 : group.domain.mappings.size;
+function addIommuGroup(counts: Counts, group: IommuGroup): void {
+  counts['IOMMU: owners of groups'] += group.ownerCount;
+  if (group.owner !== undefined) counts['IOMMU: groups owned']++;
+  if (group.domain === group.defaultDomain) return;
+  counts[group.domain.kind === 'blocked' ? 'IOMMU: groups blocked' : 'IOMMU: groups of users']++;
+  counts['IOMMU: mappings of groups'] += group.domain.mappings.size;
 }
 
-function addPci(ledger: Ledger, device: PciDevice): void {
-  const { name, driverData } = device;
-  ledger[`${name}: driver`] = device.driver === undefined ? 0 : 1;
-  ledger[`${name}: driver data`] = driverData === undefined ? 0 : 1;
-  ledger[`${name}: override`] = device.driverOverride === undefined ? 0 : 1;
-  ledger[`${name}: enabled`] = device.enableCount;
-  ledger[`${name}: VFs`] = device.virtfns.length;
-  ledger[`${name}: messages on`] = device.msixEnabled || device.msi !== undefined ? 1 : 0;
-  ledger[`${name}: locked`] = device.lock.locked ? 1 : 0;
+function addPci(counts: Counts, device: PciDevice): void {
+  const { driverData } = device;
+  counts.functions++;
+  if (device.driver !== undefined) counts['functions: with a driver']++;
+  if (driverData !== undefined) counts['functions: with driver data']++;
+  if (device.driverOverride !== undefined) counts['functions: with an override']++;
+  counts['functions: enabled'] += device.enableCount;
+  if (device.msixEnabled || device.msi !== undefined) counts['functions: with messages on']++;
+  if (device.lock.locked) counts['locks held']++;
   const resources = device.function.model.resources?.();
-  for (const what in resources) ledger[`${name}: ${what}`] = resources[what]!;
-  if (driverData instanceof VfioPciCoreDevice) addCore(ledger, name, driverData);
+  for (const what in resources) add(counts, device.name, what, resources[what]!);
+  if (driverData instanceof VfioPciCoreDevice) addCore(counts, driverData);
 }
 
-function addCore(ledger: Ledger, name: string, core: VfioPciCoreDevice): void {
-  ledger[`${name}: open`] = core.isOpen ? 1 : 0;
-  ledger[`${name}: saved state`] = core.pciSavedState === undefined ? 0 : 1;
-  ledger[`${name}: power users`] = core.power.userCount;
-  ledger[`${name}: interrupt index`] = core.irqs.type;
-  ledger[`${name}: eventfds`] = core.irqs.eventfds + (core.errTrigger ? 1 : 0) + (core.reqTrigger ? 1 : 0);
-  ledger[`${name}: ioeventfds`] = core.ioeventfds.size;
-  ledger[`${name}: dma-bufs`] = core.dmaBufs?.size ?? 0;
-  ledger[`${name}: VFs' users`] = core.vfToken?.users ?? 0;
-  ledger[`${name}: device set`] = core.devSet?.members.length ?? 0;
-  ledger[`${name}: locks`] = (core.memoryLock.locked ? 1 : 0) + (core.igate.locked ? 1 : 0);
+function addCore(counts: Counts, core: VfioPciCoreDevice): void {
+  const { irqs, power } = core;
+  if (core.isOpen) counts['vfio-pci: open']++;
+  if (core.pciSavedState !== undefined) counts['vfio-pci: saved states']++;
+  counts['vfio-pci: power users'] += power.userCount;
+  if (power.engaged) counts['vfio-pci: in low power']++;
+  if (irqs.type !== PCI_IRQ.NUM) counts['vfio-pci: interrupt indices']++;
+  const single = (core.errTrigger === undefined ? 0 : 1) + (core.reqTrigger === undefined ? 0 : 1);
+  counts['vfio-pci: eventfds'] += irqs.eventfds + single;
+  counts['vfio-pci: ioeventfds'] += core.ioeventfds.size;
+  counts['vfio-pci: dma-bufs'] += core.dmaBufs?.size ?? 0;
+  counts['vfio-pci: users of VFs'] += core.vfToken?.users ?? 0;
+  counts['vfio-pci: members of device sets'] += core.devSet?.members.length ?? 0;
+  if (core.memoryLock.locked) counts['locks held']++;
+  if (core.igate.locked) counts['locks held']++;
 }
 
-function addVfio(ledger: Ledger, device: VfioDevice, files: FileLedger): void {
-  const { name } = device;
-  ledger[`${name}: openers`] = device.openCount;
-  ledger[`${name}: VFIO references`] = device.references;
-  ledger[`${name}: bound to an iommufd`] = device.binding === undefined ? 0 : 1;
-  ledger[`${name}: cdev open`] = device.cdevOpened ? 1 : 0;
+function addVfio(counts: Counts, device: VfioDevice, files: FileLedger): void {
+  counts['vfio: devices']++;
+  counts['vfio: openers'] += device.openCount;
+  counts['vfio: references'] += device.references;
+  if (device.cdevOpened) counts['vfio: cdevs open']++;
   const resources = device.ops.resources?.(device.data);
-  for (const what in resources) ledger[`${name}: ${what}`] = resources[what]!;
-  if (device.binding !== undefined) files.addContext(device.binding.context);
+  for (const what in resources) add(counts, device.name, what, resources[what]!);
+  if (device.binding === undefined) return;
+  counts['vfio: bound to an iommufd']++;
+  files.addContext(device.binding.context);
 }
 
-function addGroup(ledger: Ledger, group: VfioGroup, files: FileLedger): void {
-  const { path } = group;
-  ledger[`${path}: open`] = group.isOpen ? 1 : 0;
-  ledger[`${path}: holders`] = group.isOpen ? group.holderCount : 0;
-  ledger[`${path}: devices`] = group.drivers;
-  ledger[`${path}: in a container`] = group.container === undefined ? 0 : 1;
-  ledger[`${path}: users of the container`] = group.containerUsers;
-  ledger[`${path}: cdevs open`] = group.cdevOpens;
-  ledger[`${path}: locked`] = group.lock.locked ? 1 : 0;
-  if (group.container !== undefined) files.addContainer(group.container);
+function addGroup(counts: Counts, group: VfioGroup, files: FileLedger): void {
+  counts['vfio: groups']++;
+  counts['vfio: users of containers'] += group.containerUsers;
+  counts['vfio: cdevs that block groups'] += group.cdevOpens;
+  if (group.lock.locked) counts['locks held']++;
+  if (group.isOpen) {
+    counts['vfio: groups open']++;
+    counts['vfio: holders of groups'] += group.holderCount;
+  }
+  if (group.container === undefined) return;
+  counts['vfio: groups in a container']++;
+  files.addContainer(group.container);
 }
