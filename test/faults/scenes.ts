@@ -6,7 +6,7 @@ import type { MachineDescription } from '../../sim/pci/description.ts';
 import { ContainerClient, type DeviceClient, IommufdClient, Scratch } from '../../src/client/index.ts';
 import type { PciDevice, Process } from '../../src/kernel/index.ts';
 import { EventFd } from '../../src/kernel/index.ts';
-import { bindTo, twoVfs } from '../../src/lab/profiles/assign-functions.ts';
+import { bindTo, firstVfs } from '../../src/lab/profiles/assign-functions.ts';
 import { Machine, type MachineOptions } from '../../src/machine/index.ts';
 import { mlx5 } from '../../variants/mlx5/index.ts';
 import { mtty } from '../../variants/mtty/index.ts';
@@ -143,7 +143,7 @@ export function cdevPath(desk: Desk, name: string): string {
 /** A migratable VF of an mlx5 card, open. */
 export function migratable(): { readonly desk: Desk; readonly device: DeviceClient } {
   const desk = new Desk(new Machine(mlx5Machine, { variants: [mlx5] }));
-  const [vf] = twoVfs(desk.machine, '0000:01:00.0');
+  const [vf] = firstVfs(desk.machine, '0000:01:00.0', 2);
   bindTo(desk.machine, 'mlx5-vfio-pci', [vf]);
   return { desk, device: new GroupDesk(vf.name, desk).device() };
 }
