@@ -72,8 +72,6 @@ export function prove(given: FaultCase): Passed {
     }
     expect(scene.call(), `the call after every ${kind} has failed`).toBeGreaterThanOrEqual(0);
   }
-  if (process.env['SHOW_POINTS'])
-    console.log(`POINTS ${given.name} | ${JSON.stringify(passed)} | ${(given.exceptions ?? []).length}`);
   return passed;
 }
 

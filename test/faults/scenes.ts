@@ -140,12 +140,18 @@ export function cdevPath(desk: Desk, name: string): string {
   return `/dev/vfio/devices/vfio${desk.machine.vfio.deviceNamed(name)!.index}`;
 }
 
-/** A migratable VF of an mlx5 card, open. */
-export function migratable(): { readonly desk: Desk; readonly device: DeviceClient } {
+/** A migratable VF of an mlx5 card that nobody has opened yet. */
+export function migratableVf(): { readonly desk: Desk; readonly name: string } {
   const desk = new Desk(new Machine(mlx5Machine, { variants: [mlx5] }));
   const [vf] = firstVfs(desk.machine, '0000:01:00.0', 2);
   bindTo(desk.machine, 'mlx5-vfio-pci', [vf]);
-  return { desk, device: new GroupDesk(vf.name, desk).device() };
+  return { desk, name: vf.name };
+}
+
+/** The same, open. */
+export function migratable(): { readonly desk: Desk; readonly device: DeviceClient } {
+  const { desk, name } = migratableVf();
+  return { desk, device: new GroupDesk(name, desk).device() };
 }
 
 /** The attribute that makes mediated serial cards. */
