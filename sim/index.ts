@@ -5,7 +5,7 @@
  */
 export { edu } from './devices/edu/description.ts';
 export { igb } from './devices/igb/description.ts';
-export { MODELS } from './devices/index.ts';
+export { builtInModels, type CommandFailure, MODELS } from './devices/index.ts';
 export { type Capabilities, type Limits, type ModelOptions, mlx5Models, mlx5Slot } from './devices/mlx5/index.ts';
 export { SAMPLE_DESCRIPTION } from './devices/sample/description.ts';
 export {

@@ -24,6 +24,13 @@ export class InterruptController {
     this.capacity = capacity;
   }
 
+  /** How many vectors are handed out. */
+  get allocated(): number {
+    let count = 0;
+    for (const vector of this.table) if (vector !== undefined) count++;
+    return count;
+  }
+
   /** Allocates a vector for messages of `requesterId`; undefined when the host has none left. */
   allocate(requesterId: number, handler: () => void): Vector | undefined {
     let index = this.table.indexOf(undefined);

@@ -47,6 +47,13 @@ export class Iommu {
     else table.set(pasid, domain);
   }
 
+  /** How many pairs of requester and PASID have a domain. */
+  get pasidContexts(): number {
+    let count = 0;
+    for (const table of this.pasids.values()) count += table.size;
+    return count;
+  }
+
   domainOf(requesterId: number, pasid?: number): Domain {
     const domain = pasid === undefined ? this.contexts.get(requesterId) : this.pasids.get(requesterId)?.get(pasid);
     return domain ?? this.otherwise;

@@ -23,6 +23,8 @@ export interface DeviceModel {
   readLegacy?(space: LegacySpace, address: number, width: number): number;
   writeLegacy?(space: LegacySpace, address: number, width: number, value: number): void;
   reset(kind: ResetKind): void;
+  /** What the device holds for its drivers, by name; for whoever looks for leaks. */
+  resources?(): Readonly<Record<string, number>>;
 }
 
 /** Memory requests with the function's own requester id; they fail while bus mastering or D0 is off. */

@@ -35,12 +35,14 @@ export class Access implements IommufdObject {
     this.internal = internal;
   }
 
-  /** iommufd_access_create. Without a callback nothing can be pinned. */
-  static create(context: Context, callback?: UnmapCallback): Access {
+  /** iommufd_access_create: ENOMEM. Without a callback nothing can be pinned. */
+  static create(context: Context, callback?: UnmapCallback): Access | number {
+    if (context.noRoom()) return -ERRNO.ENOMEM;
     return context.get().objects.add(new Access(context, callback, false));
   }
 
-  static createInternal(context: Context): Access {
+  static createInternal(context: Context): Access | number {
+    if (context.noRoom()) return -ERRNO.ENOMEM;
     return context.objects.add(new Access(context, undefined, true));
   }
 
@@ -81,6 +83,8 @@ export class Access implements IommufdObject {
       if (area.preventAccess || startByte(area, first) % PAGE_SIZE !== 0) return -ERRNO.EINVAL;
       const refused = check(area, write);
       if (refused !== 0) return refused;
+      // iopt_area_add_access
+      if (this.context.noMemory()) return -ERRNO.ENOMEM;
       const hold = area.pages.pin(area.pageAt(first), area.pageAt(last));
       if (typeof hold === 'number') return hold;
       area.accesses.push({ access: this, hold });

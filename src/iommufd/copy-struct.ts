@@ -7,10 +7,10 @@ import { ERRNO } from '../uapi/errno.ts';
 export function copyStruct(caller: Process, argument: number, userSize: number, bytes: Uint8Array): number {
   for (let at = argument + bytes.length; at < argument + userSize; ) {
     const count = Math.min(PAGE_SIZE - (at % PAGE_SIZE), argument + userSize - at);
-    const tail = caller.memory.copyIn(at, count);
+    const tail = caller.copyFromUser(at, count);
     if (tail === undefined) return -ERRNO.EFAULT;
     if (tail.some((byte) => byte !== 0)) return -ERRNO.E2BIG;
     at += count;
   }
-  return caller.memory.readInto(argument, bytes.subarray(0, Math.min(userSize, bytes.length))) ? 0 : -ERRNO.EFAULT;
+  return caller.copyFromUserInto(argument, bytes.subarray(0, Math.min(userSize, bytes.length))) ? 0 : -ERRNO.EFAULT;
 }

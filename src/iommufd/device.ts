@@ -31,12 +31,17 @@ export class IommufdDevice implements IommufdObject {
     this.attachments = attachments;
   }
 
-  /** iommufd_device_bind: the device, or EINVAL, EPERM, EBUSY. */
+  /** iommufd_device_bind: the device, or EINVAL, EPERM, EBUSY, ENOMEM. */
   static bind(context: Context, pci: PciDevice | undefined, group: IommuGroup): IommufdDevice | number {
+    if (context.noGroup(group)) return -ERRNO.ENOMEM;
     const { software } = group.iommu.features;
     if (!software && !context.parameters.iommufdAllowUnsafeInterrupts && !group.isolatedMsi) return -ERRNO.EPERM;
     const error = group.claimDevice(context);
     if (error !== 0) return error;
+    if (context.noRoom()) {
+      group.release();
+      return -ERRNO.ENOMEM;
+    }
     const attachments = context.group(group);
     attachments.join();
     context.get();

@@ -39,6 +39,8 @@ export function hwptGetDirtyBitmap(cmd: Ucmd): number {
   const error = checkRange(iova, length, pageSize, hwpt.ioas.table.alignment);
   if (error !== 0) return error;
   if (!hwpt.options.dirtyTracking) return -ERRNO.EOPNOTSUPP;
+  // iova_bitmap_alloc
+  if (cmd.context.noMemory() || cmd.context.noMemory()) return -ERRNO.ENOMEM;
   const bitmap = new UserIovaBitmap(cmd.caller.memory, Number(cmd.u64(at.data)), iova, length, pageSize);
   collect(hwpt, iova, iova + length - 1n, bitmap, (flags & DIRTY_BITMAP_FLAG.NO_CLEAR) === 0);
   return 0;

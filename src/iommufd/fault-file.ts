@@ -30,7 +30,7 @@ export class FaultFile implements OpenFile {
       const bytes = encode(group, this.queue.nextCookie);
       if (done + bytes.length > length) return done === 0 ? -ERRNO.EINVAL : done;
       // What cannot be copied stays in the queue, and is not taken for read.
-      if (!caller.memory.write(address + done, bytes)) return done === 0 ? -ERRNO.EFAULT : done;
+      if (!caller.copyToUser(address + done, bytes)) return done === 0 ? -ERRNO.EFAULT : done;
       this.queue.deliver();
       done += bytes.length;
     }
@@ -42,7 +42,7 @@ export class FaultFile implements OpenFile {
     if (position !== undefined || length % RESPONSE.size !== 0) return -ERRNO.ESPIPE;
     let done = 0;
     for (; done < length; done += RESPONSE.size) {
-      const bytes = caller.memory.copyIn(address + done, RESPONSE.size);
+      const bytes = caller.copyFromUser(address + done, RESPONSE.size);
       const error = bytes === undefined ? -ERRNO.EFAULT : this.answer(viewOf(bytes));
       if (error !== 0) return done === 0 ? error : done;
     }
@@ -84,19 +84,19 @@ export function faultQueueAlloc(cmd: Ucmd): number {
   const { at } = iommu_fault_alloc;
   const { context, caller } = cmd;
   if (cmd.u32(at.flags) !== 0) return -ERRNO.EOPNOTSUPP;
+  // iommufd_eventq_init: the object, its file (anon_inode_getfile), and a number for it.
+  if (context.noRoom() || context.noMemory()) return -ERRNO.ENOMEM;
+  const fd = caller.reserveNumber();
+  if (fd < 0) return fd;
   const queue = context.objects.add(new FaultQueue());
-  const file = new FaultFile(context, queue);
-  const fd = caller.install(file);
-  if (fd < 0) {
-    file.release();
-    context.objects.remove(queue);
-    return fd;
-  }
   cmd.view.setUint32(at.out_fault_id, queue.id, true);
   cmd.view.setUint32(at.out_fault_fd, fd, true);
   const error = cmd.respond();
-  if (error === 0) return 0;
-  caller.close(fd);
+  if (error === 0) {
+    caller.installAt(fd, new FaultFile(context, queue));
+    return 0;
+  }
+  caller.giveBackNumber(fd);
   context.objects.remove(queue);
   return error;
 }

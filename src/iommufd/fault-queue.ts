@@ -35,6 +35,11 @@ export class FaultQueue implements IommufdObject {
     this.waiting.push(group);
   }
 
+  /** Groups that are read and not answered. */
+  get unanswered(): number {
+    return this.delivered.size;
+  }
+
   /** The cookie that {@link deliver} will give: the lowest free one. */
   get nextCookie(): number {
     let cookie = 1;

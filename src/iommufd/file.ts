@@ -88,7 +88,7 @@ export class IommufdFile implements OpenFile {
   ioctl(caller: Process, request: number, argument: number): number {
     const command = COMMANDS.get(request & 0xff);
     if (command === undefined) return vfioIoctl(this.context, caller, request, argument);
-    const head = caller.memory.copyIn(argument, 4);
+    const head = caller.copyFromUser(argument, 4);
     if (head === undefined) return -ERRNO.EFAULT;
     if (command.number !== request) return -ERRNO.ENOTTY;
     const userSize = viewOf(head).getUint32(0, true);

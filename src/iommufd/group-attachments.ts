@@ -45,13 +45,18 @@ export class GroupAttachments {
   /** iommufd_hw_pagetable_attach. */
   attach(device: IommufdDevice, pasid: number, hwpt: AnyHwpt): number {
     const known = this.attachments.get(pasid);
+    const { context } = this;
+    // The place of the PASID, and what stands there; then the place of the device.
+    if (known === undefined && (context.noMemory() || context.noMemory())) return -ERRNO.ENOMEM;
     if (known?.devices.has(device)) return -ERRNO.EBUSY;
+    if (context.noMemory()) return -ERRNO.ENOMEM;
     if (known !== undefined && known.hwpt !== hwpt) return -ERRNO.EINVAL;
     const reserved = pasid === NO_PASID ? reserve(device, hwpt) : 0;
     if (reserved !== 0) return reserved;
     if (known === undefined) {
       const handle = { deviceId: device.id };
-      const error = this.checkPasid(pasid, hwpt) || program(this.group, device.pci, pasid, hwpt, handle);
+      const error =
+        this.checkPasid(pasid, hwpt) || this.allocateHandle() || program(this.group, device.pci, pasid, hwpt, handle);
       if (error !== 0) {
         if (pasid === NO_PASID) unreserve(device, hwpt);
         return error;
@@ -72,7 +77,8 @@ export class GroupAttachments {
     const reserved = moves ? this.reserveAll(known, hwpt) : 0;
     if (reserved !== 0) return reserved;
     const handle = { deviceId: device.id };
-    const error = this.checkPasid(pasid, hwpt) || program(this.group, device.pci, pasid, hwpt, handle);
+    const error =
+      this.checkPasid(pasid, hwpt) || this.allocateHandle() || program(this.group, device.pci, pasid, hwpt, handle);
     if (error !== 0) {
       if (moves) for (const member of known.devices) unreserve(member, hwpt);
       return error;
@@ -108,6 +114,11 @@ export class GroupAttachments {
     }
     const pasids = [...this.attachments.keys()].some((other) => other !== NO_PASID);
     return pasid !== NO_PASID || pasids ? -ERRNO.EINVAL : 0;
+  }
+
+  /** struct iommufd_attach_handle, and its place in the group (iommu_attach_group_handle). */
+  private allocateHandle(): number {
+    return this.context.noMemory() || this.context.noMemory() ? -ERRNO.ENOMEM : 0;
   }
 
   private reserveAll(attachment: Attachment, hwpt: AnyHwpt): number {

@@ -25,6 +25,8 @@ export function getHwInfo(cmd: Ucmd): number {
   if (device === undefined) return -ERRNO.ENOENT;
   if (device.iommu.features.software) return -ERRNO.EOPNOTSUPP;
   if (type !== HW_INFO_TYPE.DEFAULT && type !== HW_INFO_TYPE.INTEL_VTD) return -ERRNO.EOPNOTSUPP;
+  // The driver's answer (intel_iommu_hw_info).
+  if (cmd.context.noMemory()) return -ERRNO.ENOMEM;
   const info = describe(device);
   const room = cmd.u32(at.data_len);
   // More room than there is information is filled with zeros, however much it is.
@@ -50,11 +52,11 @@ function describe(device: IommufdDevice): Uint8Array {
 
 function copyPadded(cmd: Ucmd, info: Uint8Array, room: number): boolean {
   const address = Number(cmd.u64(at.data_uptr));
-  const { memory } = cmd.caller;
-  if (!memory.write(address, info.subarray(0, Math.min(room, info.length)))) return false;
+  const { caller } = cmd;
+  if (!caller.copyToUser(address, info.subarray(0, Math.min(room, info.length)))) return false;
   const zeros = new Uint8Array(4096);
   for (let done = info.length; done < room; done += zeros.length)
-    if (!memory.write(address + done, zeros.subarray(0, Math.min(zeros.length, room - done)))) return false;
+    if (!caller.copyToUser(address + done, zeros.subarray(0, Math.min(zeros.length, room - done)))) return false;
   return true;
 }
 

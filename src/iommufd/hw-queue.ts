@@ -58,6 +58,10 @@ export function hwQueueAlloc(cmd: Ucmd): number {
     memory.letGo();
     return index >= QUEUES ? -ERRNO.EINVAL : -ERRNO.EEXIST;
   }
+  if (cmd.context.noRoom()) {
+    memory.letGo();
+    return -ERRNO.ENOMEM;
+  }
   const queue = objects.add(new HwQueue(viommu, index, memory.physical, memory.letGo));
   cmd.view.setUint32(at.out_hw_queue_id, queue.id, true);
   const error = cmd.respond();
@@ -75,8 +79,11 @@ function pinContiguous(
   const { ioas } = viommu.parent;
   const first = iova - (iova % PAGE);
   const length = last - (last % PAGE) + PAGE - first;
+  // The array of its pages.
+  if (cmd.context.noMemory()) return -ERRNO.ENOMEM;
   const areas: Area[] = [...ioas.table.areas.within(first, first + length - 1n)];
   const access = Access.createInternal(cmd.context);
+  if (typeof access === 'number') return access;
   // An access nobody can name: its number is not the user's to see.
   const attached = access.attach(ioas.id);
   const pages = attached === 0 ? access.pin(first, length, false) : attached;

@@ -35,6 +35,8 @@ export function allocateHwpt(
   attachFirst?: AttachFirst,
 ): Hwpt | number {
   const { iommu } = device;
+  // The object, and the driver's page table.
+  if (context.noRoom() || context.noMemory()) return -ERRNO.ENOMEM;
   const domain = new Domain('paging', `ioas ${ioas.id}`);
   domain.coherent = iommu.features.enforceCoherency ?? false;
   domain.software = iommu.features.software ?? false;
@@ -115,7 +117,9 @@ function nested(cmd: Ucmd, base: Hwpt | Viommu, device: IommufdDevice, request: 
   if (base.kind === 'hwpt-paging' && (base.automatic || !base.options.nestParent || base.iommu !== device.iommu))
     return -ERRNO.EINVAL;
   const pasid = (flags & PASID) !== 0;
+  if (cmd.context.noRoom()) return -ERRNO.ENOMEM;
   const stage = firstStage(cmd.caller, base, request, pasid);
+  if (typeof stage !== 'number' && cmd.context.noMemory()) return -ERRNO.ENOMEM;
   return typeof stage === 'number' ? stage : cmd.context.objects.add(new NestedHwpt(base, stage, pasid));
 }
 

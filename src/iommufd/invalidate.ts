@@ -65,7 +65,7 @@ function flushStage1(caller: Process, entries: Entries, handled: (count: number)
   if (entries.type !== HWPT_INVALIDATE_DATA.VTD_S1) return -ERRNO.EINVAL;
   for (let index = 0; index < entries.count; index++) {
     if (entries.length !== VTD.size) return -ERRNO.EINVAL;
-    const bytes = caller.memory.copyIn(entries.address + index * VTD.size, VTD.size);
+    const bytes = caller.copyFromUser(entries.address + index * VTD.size, VTD.size);
     const error = bytes === undefined ? -ERRNO.EFAULT : checkStage1Entry(viewOf(bytes));
     if (error !== 0) return error;
     handled(index + 1);

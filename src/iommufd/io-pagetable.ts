@@ -2,7 +2,9 @@
  * The mappings of one IOAS, kept equal in every page table that shows it (io_pagetable.c). Invariants: areas are
  * disjoint and touch no reserved range; every area's pages are held while there is a page table.
  */
+
 import { PAGE_SIZE } from '../../sim/memory.ts';
+import { FaultInjection } from '../kernel/fault-injection.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import type { Access } from './access.ts';
 import { Area } from './area.ts';
@@ -30,13 +32,19 @@ const UNMAP_TRIES = 100;
 
 export class IoPagetable {
   readonly areas = new Ranges<Area>();
-  readonly reserved = new Reserved(this.areas);
+  readonly reserved: Reserved;
   readonly tables: PageTable[] = [];
   readonly accesses = new Set<Access>();
   /** IOVAs and lengths are multiples of it: 1 as long as nothing asks for more. */
   alignment = 1n;
   /** IOMMU_OPTION_HUGE_PAGES off: mappings may be cut, page by page. */
   hugePagesOff = false;
+  private readonly faults: FaultInjection;
+
+  constructor(faults: FaultInjection = new FaultInjection()) {
+    this.faults = faults;
+    this.reserved = new Reserved(this.areas, faults);
+  }
 
   /** iopt_map_pages: maps the pieces one behind the other, at `iova` or (undefined) where they fit; the IOVA or an errno. */
   map(pieces: readonly Piece[], iova: bigint | undefined, prot: Protection): bigint | number {
@@ -47,7 +55,7 @@ export class IoPagetable {
     let next = start;
     let error = 0;
     for (const { pages, offset, length: bytes } of pieces) {
-      error = this.checkPiece(pages, offset, prot);
+      error = this.faults.allocation.fails() ? -ERRNO.ENOMEM : this.checkPiece(pages, offset, prot);
       if (error !== 0) break;
       const area = new Area({ start: next, last: next + bytes - 1n }, pages, offset, prot);
       this.insertArea(area);
@@ -67,6 +75,7 @@ export class IoPagetable {
     let next = start;
     for (const area of this.areas.within(start, last)) {
       if (area.start > next) return -ERRNO.ENOENT;
+      if (this.faults.allocation.fails()) return -ERRNO.ENOMEM;
       const end = area.last < last ? area.last : last;
       pieces.push({ pages: area.pages, offset: area.offset + Number(next - area.start), length: end - next + 1n });
       next = end + 1n;
@@ -126,6 +135,8 @@ export class IoPagetable {
     const alignment = smallest > this.alignment ? smallest : this.alignment;
     if (alignment > PAGE) return -ERRNO.EINVAL;
     if (!this.fitsAlignment(alignment)) return -ERRNO.EADDRINUSE;
+    // xa_reserve: its place among the page tables.
+    if (this.faults.allocation.fails()) return -ERRNO.ENOMEM;
     const error = this.reserved.addAperture(table.features.aperture, table) || this.fillTable(table);
     if (error !== 0) {
       this.reserved.removeOwner(table);
@@ -152,6 +163,7 @@ export class IoPagetable {
 
   /** iopt_add_access: a kernel user pins page by page, so areas must be made of pages. */
   addAccess(access: Access): number {
+    if (this.faults.allocation.fails()) return -ERRNO.ENOMEM;
     if (!this.fitsAlignment(PAGE)) return -ERRNO.EADDRINUSE;
     this.accesses.add(access);
     this.updateAlignment();
@@ -214,7 +226,7 @@ export class IoPagetable {
     if (typeof hold === 'number') return hold;
     area.hold = hold;
     for (const table of this.tables) {
-      const error = fill(table, area, hold);
+      const error = fill(table, area, hold, this.faults);
       if (error !== 0) return error;
     }
     return 0;
@@ -224,7 +236,7 @@ export class IoPagetable {
   private fillTable(table: PageTable): number {
     for (const area of this.areas.all) {
       const hold = area.hold ?? area.pages.pin(area.firstPage, area.lastPage);
-      const error = typeof hold === 'number' ? hold : fill(table, area, hold);
+      const error = typeof hold === 'number' ? hold : fill(table, area, hold, this.faults);
       if (typeof hold !== 'number') area.hold = hold;
       if (error === 0) continue;
       for (const undone of this.areas.all) {

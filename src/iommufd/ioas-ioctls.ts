@@ -25,6 +25,7 @@ export function ioasOf(context: Context, id: number): Ioas | undefined {
 export function ioasAlloc(cmd: Ucmd): number {
   const { at } = abi.iommu_ioas_alloc;
   if (cmd.u32(at.flags) !== 0) return -ERRNO.EOPNOTSUPP;
+  if (cmd.context.noRoom()) return -ERRNO.ENOMEM;
   const ioas = cmd.context.objects.add(new Ioas(cmd.context));
   cmd.view.setUint32(at.out_ioas_id, ioas.id, true);
   const error = cmd.respond();
@@ -47,7 +48,7 @@ export function ioasIovaRanges(cmd: Ucmd): number {
     const view = new DataView(bytes.buffer, bytes.byteOffset);
     view.setBigUint64(abi.iommu_iova_range.at.start, range.start, true);
     view.setBigUint64(abi.iommu_iova_range.at.last, range.last, true);
-    if (!cmd.caller.memory.write(address + index * size, bytes)) return -ERRNO.EFAULT;
+    if (!cmd.caller.copyToUser(address + index * size, bytes)) return -ERRNO.EFAULT;
   }
   cmd.view.setUint32(at.num_iovas, ranges.length, true);
   cmd.view.setBigUint64(at.out_iova_alignment, ioas.table.alignment, true);
@@ -74,11 +75,12 @@ function readRanges(caller: Process, address: number, count: number): Range[] | 
   const { size, at } = abi.iommu_iova_range;
   const ranges: Range[] = [];
   for (let index = 0; index < count; index++) {
-    const bytes = caller.memory.copyIn(address + index * size, size);
+    const bytes = caller.copyFromUser(address + index * size, size);
     if (bytes === undefined) return -ERRNO.EFAULT;
     const view = new DataView(bytes.buffer, bytes.byteOffset);
     const range = { start: view.getBigUint64(at.start, true), last: view.getBigUint64(at.last, true) };
     if (range.start >= range.last) return -ERRNO.EINVAL;
+    if (caller.faults.allocation.fails()) return -ERRNO.ENOMEM;
     if (ranges.some(({ start, last }) => start <= range.last && last >= range.start)) return -ERRNO.EINVAL;
     ranges.push(range);
   }
@@ -128,7 +130,9 @@ export function mapUser(
   const first = address - (address % PAGE);
   // An address beyond user memory is as unmapped as any; as a number it must only stay beyond.
   const source = userPages(caller, first < BigInt(TASK_SIZE) ? Number(first) : TASK_SIZE);
-  const pages = new Pages(source, first, prot.write, Account.of(caller, context.accountMode));
+  // iopt_alloc_pages
+  if (context.noMemory()) return -ERRNO.ENOMEM;
+  const pages = new Pages(source, first, prot.write, Account.of(caller, context.accountMode), context.faults);
   return ioas.table.map([{ pages, offset: Number(address % BigInt(PAGE_SIZE)), length }], iova, prot);
 }
 

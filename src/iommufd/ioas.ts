@@ -8,13 +8,14 @@ export class Ioas implements IommufdObject {
   readonly kind = 'ioas';
   id = 0;
   users = 1;
-  readonly table = new IoPagetable();
+  readonly table: IoPagetable;
   /** Page tables made of it, oldest first; attaching tries the automatic ones among them. */
   readonly hwpts: Hwpt[] = [];
   private readonly context: Context;
 
   constructor(context: Context) {
     this.context = context;
+    this.table = new IoPagetable(context.faults);
   }
 
   destroy(): void {

@@ -31,7 +31,10 @@ export function ioasMapFile(cmd: Ucmd): number {
   const source = sourceOf(file, start, length);
   if (typeof source === 'number') return source;
   const origin = start - (start % PAGE);
-  const pages = new Pages(source, origin, prot.write, Account.of(cmd.caller, cmd.context.accountMode));
+  // iopt_alloc_file_pages, iopt_alloc_dmabuf_pages
+  const { context } = cmd;
+  if (context.noMemory()) return -ERRNO.ENOMEM;
+  const pages = new Pages(source, origin, prot.write, Account.of(cmd.caller, context.accountMode), context.faults);
   const piece = { pages, offset: Number(start % PAGE), length };
   const placed = ioas.table.map([piece], flags & IOAS_MAP_FLAG.FIXED_IOVA ? iova : undefined, prot);
   if (typeof placed === 'number') return placed;
@@ -57,6 +60,8 @@ function sourceOf(reference: FileReference, start: bigint, length: bigint): Page
 export function ioasChangeProcess(cmd: Ucmd): number {
   if (cmd.u32(iommu_ioas_change_process.at.__reserved) !== 0) return -ERRNO.EOPNOTSUPP;
   const spaces = cmd.context.objects.all.filter((object): object is Ioas => object.kind === 'ioas');
+  // iommufd_take_all_iova_rwsem: the list of those that are locked.
+  if (spaces.some(() => cmd.context.noMemory())) return -ERRNO.ENOMEM;
   const pages = new Set(spaces.flatMap((ioas) => ioas.table.areas.all.map((area) => area.pages)));
   if ([...pages].some(({ source }) => source.kind !== 'file')) return -ERRNO.EINVAL;
   return Account.handOver(

@@ -12,6 +12,11 @@ export class ObjectTable {
     return this.slots.size;
   }
 
+  /** All objects, in any order. */
+  get live(): Iterable<IommufdObject> {
+    return [...this.slots.values()].filter((slot) => slot !== 'tombstone');
+  }
+
   /** All objects, lowest number first. */
   get all(): IommufdObject[] {
     const live = [...this.slots.values()].filter((slot) => slot !== 'tombstone');

@@ -3,8 +3,11 @@
  * and paid for once however many page tables and kernel users hold it; whoever comes later gets the pages that the
  * earlier ones hold, even if the process has meanwhile mapped something else there.
  */
+
 import { PAGE_SIZE } from '../../sim/memory.ts';
 import type { PinnedRun } from '../kernel/address-space.ts';
+import { FaultInjection } from '../kernel/fault-injection.ts';
+import { ERRNO } from '../uapi/errno.ts';
 import type { Account } from './accounting.ts';
 import type { Area } from './area.ts';
 import type { PageSource } from './page-source.ts';
@@ -32,12 +35,20 @@ export class Pages {
   /** Who maps them, in which I/O page table. */
   private readonly areas = new Map<Area, AreaTable>();
   private revoked = false;
+  private readonly faults: FaultInjection;
 
-  constructor(source: PageSource, origin: bigint, writable: boolean, account: Account) {
+  constructor(
+    source: PageSource,
+    origin: bigint,
+    writable: boolean,
+    account: Account,
+    faults: FaultInjection = new FaultInjection(),
+  ) {
     this.source = source;
     this.origin = origin;
     this.writable = writable;
     this.account = account;
+    this.faults = faults;
   }
 
   /** `area` maps them from now on. */
@@ -55,6 +66,9 @@ export class Pages {
   pin(first: number, last: number): Hold | number {
     const runs: PinnedRun[] = [];
     if (this.revoked) return this.held({ first, last, runs });
+    // pfn_reader_user_init and pages_to_xarray: the pages that are pinned at a time, and where their numbers are kept.
+    const { allocation } = this.faults;
+    if (this.source.kind !== 'dma-buf' && (allocation.fails() || allocation.fails())) return -ERRNO.ENOMEM;
     let fresh = 0;
     for (let page = first; page <= last; ) {
       const known = this.holding(page);

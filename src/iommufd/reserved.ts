@@ -2,6 +2,7 @@
  * IOVAs that no mapping may touch, each with the device or page table that wants it so, and those that the user allows
  * for automatic placement (io_pagetable.c: reserved_itree, allowed_itree).
  */
+import { FaultInjection } from '../kernel/fault-injection.ts';
 import type { ReservedRegion } from '../kernel/iommu-group.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { holes, type Range, type Ranges } from './ranges.ts';
@@ -16,9 +17,11 @@ export class Reserved {
   allowed: readonly Range[] = [];
   private list: Owned[] = [];
   private readonly areas: Ranges<Range>;
+  private readonly faults: FaultInjection;
 
-  constructor(areas: Ranges<Range>) {
+  constructor(areas: Ranges<Range>, faults: FaultInjection = new FaultInjection()) {
     this.areas = areas;
+    this.faults = faults;
   }
 
   /** In order of start. */
@@ -39,6 +42,7 @@ export class Reserved {
   add(start: bigint, last: bigint, owner: object): number {
     if (this.areas.first(start, last) !== undefined) return -ERRNO.EADDRINUSE;
     if (this.allowed.some((range) => range.start <= last && range.last >= start)) return -ERRNO.EADDRINUSE;
+    if (this.faults.allocation.fails()) return -ERRNO.ENOMEM;
     this.list.push({ start, last, owner });
     this.list.sort((a, b) => (a.start < b.start ? -1 : a.start > b.start ? 1 : 0));
     return 0;

@@ -72,5 +72,5 @@ const STE_CONFIG = { ABORT: 0, BYPASS: 4, S1_TRANS: 5 } as const;
 function copyData(caller: Process, { dataLength, dataAddress }: Request, size: number): DataView | number {
   if (dataLength !== size) return -ERRNO.EINVAL;
   const bytes = zeroedBytes(size);
-  return caller.memory.readInto(Number(dataAddress), bytes) ? viewOf(bytes) : -ERRNO.EFAULT;
+  return caller.copyFromUserInto(Number(dataAddress), bytes) ? viewOf(bytes) : -ERRNO.EFAULT;
 }

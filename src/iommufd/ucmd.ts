@@ -32,6 +32,6 @@ export class Ucmd {
   respond(): number {
     const bytes = bytesOf(this.view);
     const part = bytes.subarray(0, Math.min(this.userSize, bytes.length));
-    return this.caller.memory.write(this.argument, part) ? 0 : -ERRNO.EFAULT;
+    return this.caller.copyToUser(this.argument, part) ? 0 : -ERRNO.EFAULT;
   }
 }

@@ -42,6 +42,8 @@ export function vdeviceAlloc(cmd: Ucmd): number {
   if (device === undefined) return -ERRNO.ENOENT;
   if (viommu.iommu !== device.iommu) return -ERRNO.EINVAL;
   if (device.vdevice !== undefined || viommu.vdevices.has(virtualId)) return -ERRNO.EEXIST;
+  // The object, and its place among those of the vIOMMU.
+  if (cmd.context.noRoom() || cmd.context.noMemory()) return -ERRNO.ENOMEM;
   const vdevice = objects.add(new Vdevice(viommu, device, virtualId));
   cmd.view.setUint32(at.out_vdevice_id, vdevice.id, true);
   const error = cmd.respond();

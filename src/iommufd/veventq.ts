@@ -73,7 +73,7 @@ export class VeventqFile implements OpenFile {
     let done = 0;
     for (let bytes = this.first(); bytes !== undefined; bytes = this.first()) {
       if (done + bytes.length > length) return done === 0 ? -ERRNO.EINVAL : done;
-      if (!caller.memory.write(address + done, bytes)) return done === 0 ? -ERRNO.EFAULT : done;
+      if (!caller.copyToUser(address + done, bytes)) return done === 0 ? -ERRNO.EFAULT : done;
       this.queue.events.shift();
       done += bytes.length;
     }
@@ -117,19 +117,19 @@ export function veventqAlloc(cmd: Ucmd): number {
   const viommu = context.objects.get(cmd.u32(at.viommu_id), 'viommu') as Viommu | undefined;
   if (viommu === undefined) return -ERRNO.ENOENT;
   if (viommu.queues.some((queue) => queue.type === type)) return -ERRNO.EEXIST;
+  // iommufd_eventq_init: the object, its file (anon_inode_getfile), and a number for it.
+  if (context.noRoom() || context.noMemory()) return -ERRNO.ENOMEM;
+  const fd = caller.reserveNumber();
+  if (fd < 0) return fd;
   const queue = context.objects.add(new Veventq(viommu, type, depth));
-  const file = new VeventqFile(context, queue);
-  const fd = caller.install(file);
-  if (fd < 0) {
-    file.release();
-    context.objects.remove(queue);
-    return fd;
-  }
   cmd.view.setUint32(at.out_veventq_id, queue.id, true);
   cmd.view.setUint32(at.out_veventq_fd, fd, true);
   const error = cmd.respond();
-  if (error === 0) return 0;
-  caller.close(fd);
+  if (error === 0) {
+    caller.installAt(fd, new VeventqFile(context, queue));
+    return 0;
+  }
+  caller.giveBackNumber(fd);
   context.objects.remove(queue);
   return error;
 }

@@ -16,7 +16,7 @@ const DMA_AVAIL = 0xffff_ffff;
 
 /** The size that is needed comes back whatever was given; capabilities that fit are there, even if not all do. */
 export function vfioGetInfo(context: Context, caller: Process, argument: number): number {
-  const given = caller.memory.copyIn(argument, MIN_SIZE);
+  const given = caller.copyFromUser(argument, MIN_SIZE);
   if (given === undefined) return -ERRNO.EFAULT;
   const argsz = viewOf(given).getUint32(at.argsz, true);
   if (argsz < MIN_SIZE) return -ERRNO.EINVAL;
@@ -29,7 +29,7 @@ export function vfioGetInfo(context: Context, caller: Process, argument: number)
     end += cap.length;
     const view = viewOf(cap);
     if (index < caps.length - 1) view.setUint32(info_cap_header.at.next, end, true);
-    if (end <= argsz && !caller.memory.write(argument + start, cap)) return -ERRNO.EFAULT;
+    if (end <= argsz && !caller.copyToUser(argument + start, cap)) return -ERRNO.EFAULT;
   }
   const info = zeroedBytes(size);
   const view = viewOf(info);
@@ -37,7 +37,7 @@ export function vfioGetInfo(context: Context, caller: Process, argument: number)
   view.setUint32(at.flags, IOMMU_INFO.PGSIZES | IOMMU_INFO.CAPS, true);
   view.setBigUint64(at.iova_pgsizes, pageSizes(ioas), true);
   view.setUint32(at.cap_offset, end <= argsz ? size : 0, true);
-  return caller.memory.write(argument, info.subarray(0, Math.min(argsz, size))) ? 0 : -ERRNO.EFAULT;
+  return caller.copyToUser(argument, info.subarray(0, Math.min(argsz, size))) ? 0 : -ERRNO.EFAULT;
 }
 
 /** What all page tables have in common; without one, every size from PAGE_SIZE up. */

@@ -39,7 +39,9 @@ export function vfioIoctl(context: Context, caller: Process, command: number, ar
 /** iommufd_vfio_compat_ioas_create: a group joins, and needs an IOAS; 0, or EINVAL on a file for groups without IOMMU. */
 export function createCompatIoas(context: Context): number {
   if (context.noiommu) return -ERRNO.EINVAL;
-  if (context.vfioIoas === undefined) context.vfioIoas = context.objects.add(new Ioas(context));
+  if (context.vfioIoas !== undefined) return 0;
+  if (context.noRoom()) return -ERRNO.ENOMEM;
+  context.vfioIoas = context.objects.add(new Ioas(context));
   return 0;
 }
 
@@ -81,7 +83,7 @@ function setIommu(context: Context, caller: Process, type: number): number {
 /** iommufd_vfio_map_dma. Access flags may both be missing: only an IOMMU minds. */
 function mapDma(context: Context, caller: Process, argument: number): number {
   const { at, size } = iommu_type1_dma_map;
-  const bytes = caller.memory.copyIn(argument, size);
+  const bytes = caller.copyFromUser(argument, size);
   if (bytes === undefined) return -ERRNO.EFAULT;
   const view = viewOf(bytes);
   const flags = view.getUint32(at.flags, true);
@@ -97,7 +99,7 @@ function mapDma(context: Context, caller: Process, argument: number): number {
 /** iommufd_vfio_unmap_dma: the size comes back even where unmapping failed half-way. */
 function unmapDma(context: Context, caller: Process, argument: number): number {
   const { at, size } = iommu_type1_dma_unmap;
-  const bytes = caller.memory.copyIn(argument, size);
+  const bytes = caller.copyFromUser(argument, size);
   if (bytes === undefined) return -ERRNO.EFAULT;
   const view = viewOf(bytes);
   const flags = view.getUint32(at.flags, true);
@@ -115,7 +117,7 @@ function unmapDma(context: Context, caller: Process, argument: number): number {
     result = unmapRange(ioas, iova, length);
   }
   view.setBigUint64(at.size, result.bytes, true);
-  return caller.memory.write(argument, bytes) ? result.error : -ERRNO.EFAULT;
+  return caller.copyToUser(argument, bytes) ? result.error : -ERRNO.EFAULT;
 }
 
 /** iopt_cut_iova at both ends: what type1 of version 1 lets users rely on. */

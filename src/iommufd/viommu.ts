@@ -65,6 +65,7 @@ export function viommuAlloc(cmd: Ucmd): number {
   const parent = objects.get(cmd.u32(at.hwpt_id), 'hwpt-paging') as Hwpt | undefined;
   if (parent === undefined) return -ERRNO.ENOENT;
   if (!parent.options.nestParent || parent.iommu !== device.iommu) return -ERRNO.EINVAL;
+  if (cmd.context.noRoom()) return -ERRNO.ENOMEM;
   const viommu = objects.add(new Viommu(type, parent));
   cmd.view.setUint32(at.out_viommu_id, viommu.id, true);
   const error = cmd.respond();

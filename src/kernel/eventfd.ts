@@ -33,6 +33,11 @@ export class EventFd implements OpenFile {
     return () => this.listeners.delete(listener);
   }
 
+  /** How many kernel consumers are hooked in. */
+  get consumers(): number {
+    return this.listeners.size;
+  }
+
   /** Takes the whole count, as a virqfd does. */
   drain(): bigint {
     const count = this.count;
@@ -48,7 +53,7 @@ export class EventFd implements OpenFile {
 
   write(caller: Process, address: number, length: number): Result {
     if (length < 8) return -ERRNO.EINVAL;
-    const bytes = caller.memory.copyIn(address, 8);
+    const bytes = caller.copyFromUser(address, 8);
     if (bytes === undefined) return -ERRNO.EFAULT;
     const value = viewOf(bytes).getBigUint64(0, true);
     if (value > MAX) return -ERRNO.EINVAL;
@@ -74,7 +79,7 @@ export class EventFd implements OpenFile {
     const bytes = zeroedBytes(8);
     viewOf(bytes).setBigUint64(0, this.count, true);
     this.count = 0n;
-    return caller.memory.write(address, bytes) ? 8 : -ERRNO.EFAULT;
+    return caller.copyToUser(address, bytes) ? 8 : -ERRNO.EFAULT;
   }
 }
 

@@ -6,6 +6,7 @@ export { AddressSpace, type Mapping, type PinnedRun } from './address-space.ts';
 export { Devfs, type Opener } from './devfs.ts';
 export { type DmaBufExport, type DmaBufFile, dmaBufOf } from './dma-buf.ts';
 export { EventFd } from './eventfd.ts';
+export { type CommandFault, CommandPoint, FaultInjection, type FaultKind, FaultPoint } from './fault-injection.ts';
 export { type Backing, FileReference, type MmapRequest, type OpenFile, POLL, type Result } from './file.ts';
 export { IommuGroup, type ReservedRegion } from './iommu-group.ts';
 export { ALL_CAPABILITIES, Kernel } from './kernel.ts';

@@ -4,6 +4,7 @@ import type { Scheduler, Task } from '../../sim/scheduler.ts';
 import { HANG } from '../../sim/scheduler.ts';
 import { AddressSpace } from './address-space.ts';
 import { Devfs } from './devfs.ts';
+import { FaultInjection } from './fault-injection.ts';
 import type { OpenFile } from './file.ts';
 import { PciBus } from './pci/bus.ts';
 import { type Capability, type OpenFlags, type PathLookup, Process, type User } from './process.ts';
@@ -25,6 +26,10 @@ export class Kernel implements PathLookup {
   readonly hardware: Hardware;
   readonly scheduler: Scheduler;
   readonly devfs = new Devfs();
+  /** Makes allocations, copies, descriptors and commands fail on request. */
+  readonly faults = new FaultInjection();
+  /** Every process that was started. */
+  readonly processes: Process[] = [];
   readonly bus: PciBus;
   readonly sysfs: Sysfs;
   /** Directories other subsystems add under /sys/bus/pci/devices/BDF (vfio-dev). */
@@ -42,14 +47,16 @@ export class Kernel implements PathLookup {
   constructor(hardware: Hardware) {
     this.hardware = hardware;
     this.scheduler = hardware.scheduler;
-    this.bus = new PciBus(hardware);
+    this.bus = new PciBus(hardware, this.faults);
     this.sysfs = new Sysfs(this.tree());
   }
 
   /** Starts a process; root's, with all that root may do, unless told otherwise. */
   process(name: string, capabilities: Iterable<Capability> = ALL_CAPABILITIES, user: User = this.root): Process {
     const memory = new AddressSpace(this.hardware.memory, name);
-    return new Process(name, memory, this.scheduler, this, capabilities, user);
+    const process = new Process(name, memory, this.scheduler, this, capabilities, user, this.faults);
+    this.processes.push(process);
+    return process;
   }
 
   /** Runs kernel work (module loading, probing) to its end. A hang here is a fault of the emulator. */

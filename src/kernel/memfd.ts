@@ -26,7 +26,7 @@ export class MemFile implements OpenFile {
     const count = Math.max(0, Math.min(length, this.length - at));
     const bytes = zeroedBytes(count);
     this.copy(at, bytes, false);
-    if (!caller.memory.write(address, bytes)) return -ERRNO.EFAULT;
+    if (!caller.copyToUser(address, bytes)) return -ERRNO.EFAULT;
     if (position === undefined) this.position += count;
     return count;
   }
@@ -35,7 +35,7 @@ export class MemFile implements OpenFile {
     const at = position ?? this.position;
     const count = Math.min(length, this.length - at);
     if (count <= 0) return length === 0 ? 0 : -ERRNO.ENOSPC;
-    const bytes = caller.memory.copyIn(address, count);
+    const bytes = caller.copyFromUser(address, count);
     if (bytes === undefined) return -ERRNO.EFAULT;
     this.copy(at, bytes, true);
     if (position === undefined) this.position += count;

@@ -6,6 +6,7 @@
 import { HANG, type Scheduler, type Task } from '../../sim/scheduler.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { type AddressSpace, MMAP_LOCK, TASK_SIZE } from './address-space.ts';
+import { FaultInjection } from './fault-injection.ts';
 import { type Backing, FileReference, type OpenFile, POLL, type Result } from './file.ts';
 
 /** Capabilities a process may lack (include/uapi/linux/capability.h). */
@@ -63,7 +64,11 @@ export class Process {
   pinnedPages = 0;
   /** Whose process it is; iommufd charges users rather than processes. */
   readonly user: User;
+  /** Fault injection of the kernel that it runs on. */
+  readonly faults: FaultInjection;
   private readonly table: (FileReference | undefined)[] = [];
+  /** Numbers of the table that a call has taken and not used yet. */
+  private readonly reserved = new Set<number>();
   private readonly paths: PathLookup;
 
   constructor(
@@ -73,6 +78,7 @@ export class Process {
     paths: PathLookup,
     capabilities: Iterable<Capability>,
     user: User = { lockedPages: 0 },
+    faults: FaultInjection = new FaultInjection(),
   ) {
     this.name = name;
     this.memory = memory;
@@ -80,6 +86,22 @@ export class Process {
     this.paths = paths;
     this.capabilities = new Set(capabilities);
     this.user = user;
+    this.faults = faults;
+  }
+
+  /** copy_from_user, for short-lived copies; undefined: EFAULT. The process itself uses {@link memory}. */
+  copyFromUser(address: number, length: number): Uint8Array | undefined {
+    return this.faults.copy.fails() ? undefined : this.memory.copyIn(address, length);
+  }
+
+  /** copy_from_user into a buffer of the kernel; false: EFAULT. */
+  copyFromUserInto(address: number, into: Uint8Array): boolean {
+    return !this.faults.copy.fails() && this.memory.readInto(address, into);
+  }
+
+  /** copy_to_user; false: EFAULT. */
+  copyToUser(address: number, bytes: Uint8Array): boolean {
+    return !this.faults.copy.fails() && this.memory.write(address, bytes);
   }
 
   /** Ends `call` now: runs the task to its end; a call that can never end is interrupted and answers EINTR. */
@@ -103,9 +125,13 @@ export class Process {
   }
 
   open(path: string, how: OpenFlags = { read: true, write: true, nonblock: false }): number {
-    // get_unused_fd comes first: a full table must not open anything.
-    const fd = this.lowestFree();
+    // The name (getname) and the number come first: a full table must not open anything.
+    const { allocation } = this.faults;
+    if (allocation.fails()) return -ERRNO.ENOMEM;
+    const fd = this.unusedNumber();
     if (fd < 0) return fd;
+    // alloc_empty_file
+    if (allocation.fails()) return -ERRNO.ENOMEM;
     const file = this.paths.open(this, path, how);
     if (typeof file === 'number') return file;
     file.nonblock = how.nonblock;
@@ -136,7 +162,7 @@ export class Process {
   dup(fd: number): number {
     const reference = this.table[fd];
     if (reference === undefined) return -ERRNO.EBADF;
-    const number = this.lowestFree();
+    const number = this.unusedNumber();
     if (number < 0) return number;
     this.table[number] = reference.get();
     return number;
@@ -193,6 +219,8 @@ export class Process {
     if (length === 0) return -ERRNO.EINVAL;
     if (length > TASK_SIZE) return -ERRNO.ENOMEM;
     if (reference.file.mmap === undefined) return -ERRNO.ENODEV;
+    // vm_area_alloc
+    if (this.faults.allocation.fails()) return -ERRNO.ENOMEM;
     const backing = reference.file.mmap(this, { offset, length, ...how });
     if (typeof backing === 'number') return backing;
     return this.memory.map(holding(this, reference, backing), 0, length, { ...how, device: backing.ordinary !== true });
@@ -204,7 +232,14 @@ export class Process {
 
   /** memfd_create, and ftruncate to `length` bytes. */
   memfd(length: number): number {
-    return this.install(this.memory.file(length));
+    const { allocation } = this.faults;
+    // memfd_create: the name, the number, then the file.
+    if (allocation.fails()) return -ERRNO.ENOMEM;
+    const fd = this.reserveNumber();
+    if (fd < 0) return fd;
+    if (!allocation.fails()) return this.installAt(fd, this.memory.file(length));
+    this.giveBackNumber(fd);
+    return -ERRNO.ENOMEM;
   }
 
   /** Poll bits of `fd`; a file without a poll operation is always readable and writable. */
@@ -224,14 +259,43 @@ export class Process {
 
   /** Installs an open file at the lowest free number (get_unused_fd, fd_install); EMFILE when the table is full. */
   install(file: OpenFile): number {
-    const number = this.lowestFree();
+    const number = this.unusedNumber();
     if (number >= 0) this.table[number] = new FileReference(file);
+    return number;
+  }
+
+  /** get_unused_fd_flags: takes a number for a file that is yet to be made; EMFILE when the table is full. */
+  reserveNumber(): number {
+    const number = this.unusedNumber();
+    if (number >= 0) this.reserved.add(number);
+    return number;
+  }
+
+  /** put_unused_fd. */
+  giveBackNumber(number: number): void {
+    this.reserved.delete(number);
+  }
+
+  /** fd_install at a number that was reserved; the number. */
+  installAt(number: number, file: OpenFile): number {
+    this.reserved.delete(number);
+    this.table[number] = new FileReference(file);
     return number;
   }
 
   /** fdget: the reference behind a number, or undefined. */
   file(fd: number): FileReference | undefined {
     return this.table[fd];
+  }
+
+  /** What stands behind each number. */
+  get files(): readonly (FileReference | undefined)[] {
+    return this.table;
+  }
+
+  /** How many numbers are taken for files that are yet to be made. */
+  get reservedNumbers(): number {
+    return this.reserved.size;
   }
 
   /** The open numbers, ascending. */
@@ -245,8 +309,9 @@ export class Process {
     for (const fd of this.descriptors) this.close(fd);
   }
 
-  private lowestFree(): number {
-    for (let fd = 3; fd < this.fileLimit; fd++) if (this.table[fd] === undefined) return fd;
+  private unusedNumber(): number {
+    if (this.faults.file.fails()) return -ERRNO.EMFILE;
+    for (let fd = 3; fd < this.fileLimit; fd++) if (this.table[fd] === undefined && !this.reserved.has(fd)) return fd;
     return -ERRNO.EMFILE;
   }
 }

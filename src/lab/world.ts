@@ -64,12 +64,8 @@ export class World {
   private readonly resets = new Map<PciFunction, number>();
   /** Whose step is under way. */
   actor: Actor = 'H';
-  /** Status with which the next save of tenant A fails; undefined: none. */
-  failure: number | undefined;
   /** The kernel crashed: nothing can be called any more. */
   crashed = false;
-  /** A failure has been injected: what the user's stream says is no longer the whole truth. */
-  failed = false;
 
   /** In a world that is not `watched` only the tenants and the host see what happens: enough for a twin, and faster. */
   constructor(subject: Subject, setting: Setting, variation: Variation, watched = true) {
@@ -81,7 +77,7 @@ export class World {
     this.variation = variation;
     this.limit = profile.way === 'type1' || profile.way === 'type1v2' ? DMA_ENTRY_LIMIT : Number.POSITIVE_INFINITY;
     this.machine = new Machine(profile.machine, {
-      ...profile.load((opcode) => this.failNow(opcode)),
+      ...profile.load(),
       fill: variation.fill,
       pool: PAGES,
       parameters: { dmaEntryLimit: DMA_ENTRY_LIMIT },
@@ -139,16 +135,18 @@ export class World {
     return this.resets.get(fn) ?? 0;
   }
 
-  /** Fault injection: the firmware fails one command of tenant A. */
-  private failNow(opcode: number): number | undefined {
-    if (this.failure === undefined || this.actor !== 'A' || !this.profile.failures?.commands.has(opcode))
-      return undefined;
+  /** Fault injection: the firmware fails the next command of tenant A that is worth failing. */
+  failNext(status: number): void {
+    const { commands } = this.profile.failures!;
     // Only a first save: one that fails later leaves the firmware tracking, which is no fault of the driver.
-    if (this.inside.sessions(this.a) > 0) return undefined;
-    const status = this.failure;
-    this.failure = undefined;
-    this.failed = true;
-    return status;
+    const counts = (opcode: number): boolean =>
+      this.actor === 'A' && commands.has(opcode) && this.inside.sessions(this.a) === 0;
+    this.machine.kernel.faults.arm('command', 1, { status, counts });
+  }
+
+  /** A failure has been injected: what the user's stream says is no longer the whole truth. */
+  get failed(): boolean {
+    return this.machine.kernel.faults.command.injected > 0;
   }
 
   /** Lets devices and background work come to rest. */

@@ -2,6 +2,7 @@
  * Machines that run: hardware, a kernel, VFIO and drivers put together, and those that come with the emulator.
  * @module
  */
+export { type Ledger, ledgerDifference, ledgerOf } from './ledger.ts';
 export { type HostModule, Machine, type MachineOptions } from './machine.ts';
 export { MACHINES, machineNamed } from './machines.ts';
 export { DECLARED, EMULATED, MODULES, VARIANTS, variantNamed } from './variants.ts';

@@ -1,5 +1,5 @@
 /** A machine that runs: hardware from a description, a kernel on it, the VFIO core, and the drivers loaded. */
-import { MODELS } from '../../sim/devices/index.ts';
+import { builtInModels, type CommandFailure } from '../../sim/devices/index.ts';
 import type { ModelTable } from '../../sim/hardware.ts';
 import { Hardware } from '../../sim/hardware.ts';
 import type { PagePool } from '../../sim/memory.ts';
@@ -11,6 +11,7 @@ import type { PciDriver } from '../kernel/pci/driver.ts';
 import { disableSriov, enableSriov } from '../kernel/pci/sriov.ts';
 import type { Capability, Process } from '../kernel/process.ts';
 import { VfioPci } from '../pci-core/vfio-pci.ts';
+import { ERRNO } from '../uapi/errno.ts';
 import type { ParentObservers } from '../variant/interaction.ts';
 import type { VariantModule } from '../variant/variant.ts';
 import { VfioCore } from '../vfio/core.ts';
@@ -32,8 +33,8 @@ export interface MachineOptions {
   readonly fill?: number;
   /** Where memory pages come from and go back to; a campaign passes one from machine to machine. */
   readonly pool?: PagePool;
-  /** Device models beside the built-in ones. */
-  readonly models?: ModelTable;
+  /** Device models beside the built-in ones, or how to make them: firmware that can fail asks what it is given first. */
+  readonly models?: ModelTable | ((failNext: CommandFailure) => ModelTable);
 }
 
 const PARAMETERS: VfioParameters = {
@@ -54,13 +55,22 @@ export class Machine {
 
   constructor(description: MachineDescription, options: MachineOptions = {}) {
     this.description = description;
-    const models = options.models === undefined ? MODELS : { ...MODELS, ...options.models };
+    let kernel: Kernel | undefined;
+    const failNext: CommandFailure = (opcode) => kernel?.faults.command.status(opcode);
+    const own = typeof options.models === 'function' ? options.models(failNext) : options.models;
+    const models = { ...builtInModels(failNext), ...own };
     this.hardware = new Hardware(description, models, options.fill ?? 0, options.pool);
-    this.kernel = new Kernel(this.hardware);
+    this.kernel = kernel = new Kernel(this.hardware);
     const parameters = { ...PARAMETERS, ...options.parameters };
-    this.vfio = new VfioCore({ devfs: this.kernel.devfs, scheduler: this.kernel.scheduler, parameters });
+    const { devfs, scheduler, faults } = this.kernel;
+    this.vfio = new VfioCore({ devfs, scheduler, parameters, faults });
     this.kernel.deviceExtra = ({ name }) => vfioDevEntries(this.vfio.deviceNamed(name));
-    this.kernel.devfs.register('/dev/iommu', () => new IommufdFile('/dev/iommu', new Context(parameters, 'user')));
+    this.kernel.devfs.register('/dev/iommu', ({ faults }) =>
+      // iommufd_fops_open
+      faults.allocation.fails()
+        ? -ERRNO.ENOMEM
+        : new IommufdFile('/dev/iommu', new Context(parameters, 'user', faults)),
+    );
     for (const module of options.variants ?? []) this.loadVariant(module);
     const vfioPci = new VfioPci(this.vfio, { enable_sriov: true });
     for (const driver of [...NATIVE_DRIVERS, vfioPci.driver]) this.load(driver);

@@ -83,7 +83,7 @@ function transfer(
   iswrite: boolean,
 ): number {
   const part = piece[width]!;
-  if (iswrite && !caller.memory.readInto(address, part)) return -ERRNO.EFAULT;
+  if (iswrite && !caller.copyFromUserInto(address, part)) return -ERRNO.EFAULT;
   if (testMem && !__vfio_pci_memory_enabled(core)) return -ERRNO.EIO;
   if (iswrite) {
     store(io, offset, width);
@@ -91,7 +91,7 @@ function transfer(
   }
   load(io, offset, width);
   // The device has answered by now: a fault here comes after the side effect of the read.
-  return caller.memory.write(address, part) ? 0 : -ERRNO.EFAULT;
+  return caller.copyToUser(address, part) ? 0 : -ERRNO.EFAULT;
 }
 
 /**
@@ -118,7 +118,7 @@ export function vfio_pci_core_do_io_rw(
     const fillable = at < xStart ? Math.min(left, xStart - at) : at >= xEnd ? left : 0;
     if (fillable === 0) {
       const excluded = Math.min(left, xEnd - at);
-      if (!iswrite && !caller.memory.write(address + done, new Uint8Array(excluded).fill(0xff))) return -ERRNO.EFAULT;
+      if (!iswrite && !caller.copyToUser(address + done, new Uint8Array(excluded).fill(0xff))) return -ERRNO.EFAULT;
       done += excluded;
       continue;
     }

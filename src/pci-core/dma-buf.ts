@@ -71,6 +71,11 @@ export class DmaBuf implements OpenFile, DmaBufFile {
 export class DmaBufs {
   private readonly all = new Set<DmaBuf>();
 
+  /** Buffers that a close would revoke. */
+  get size(): number {
+    return this.all.size;
+  }
+
   /** vfio_pci_dma_buf_move. */
   move(revoked: boolean): void {
     for (const buffer of this.all) buffer.move(revoked);
@@ -103,7 +108,7 @@ export function vfio_pci_core_feature_dma_buf(
   if (dmaBufs === undefined) return -ERRNO.EOPNOTSUPP;
   const check = vfio_check_feature(flags, argsz, FEATURE_FLAG.GET, device_feature_dma_buf.size);
   if (check !== 1) return check;
-  const bytes = caller.memory.copyIn(argument, device_feature_dma_buf.size);
+  const bytes = caller.copyFromUser(argument, device_feature_dma_buf.size);
   if (bytes === undefined) return -ERRNO.EFAULT;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const { at } = device_feature_dma_buf;
@@ -114,10 +119,16 @@ export function vfio_pci_core_feature_dma_buf(
   if (bar > PCI_REGION.BAR5 || core.bars.map[bar]! < 0) return -ERRNO.ENODEV;
   const ranges = readRanges(core, caller, argument + device_feature_dma_buf.size, count, bar);
   if (typeof ranges === 'number') return ranges;
+  if (!allocateBuffer(caller)) return -ERRNO.ENOMEM;
   const buffer = new DmaBuf(dmaBufs, bar, core.pdev.resources[bar]!.start, ranges, !__vfio_pci_memory_enabled(core));
   const fd = caller.install(buffer);
   if (fd >= 0) dmaBufs.add(buffer);
   return fd;
+}
+
+/** The driver's own, its physical ranges; and the buffer and its file (dma_buf_export). */
+function allocateBuffer({ faults: { allocation } }: Process): boolean {
+  return !(allocation.fails() || allocation.fails() || allocation.fails() || allocation.fails());
 }
 
 /** The ranges, which nobody compares with argsz. */
@@ -129,8 +140,8 @@ function readRanges(
   bar: number,
 ): BarRange[] | number {
   const size = count * region_dma_range.size;
-  if (size > MAX_LIST) return -ERRNO.ENOMEM;
-  const bytes = caller.memory.copyIn(address, size);
+  if (size > MAX_LIST || caller.faults.allocation.fails()) return -ERRNO.ENOMEM;
+  const bytes = caller.copyFromUser(address, size);
   if (bytes === undefined) return -ERRNO.EFAULT;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const list = Array.from({ length: count }, (_, i) => ({

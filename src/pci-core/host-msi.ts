@@ -86,6 +86,8 @@ export function enableMsi(pdev: PciDevice, count: number): HostMsi | number {
   if (count > supported) return supported;
   // Several messages of one function need interrupt remapping.
   if (count > 1 && pdev.group?.isolatedMsi === false) return 1;
+  // msi_setup_msi_desc
+  if (pdev.faults.allocation.fails()) return -ERRNO.ENOMEM;
   const vectors = allocateBlock(pdev, roundupPowerOfTwo(count));
   return vectors === undefined ? -ERRNO.ENOSPC : new HostMsi(pdev, vectors, count);
 }

@@ -38,6 +38,7 @@ export class HostMsix implements HostVectors {
 
   allocateAt(index: number): number {
     if (index >= this.size) return -ERRNO.EINVAL;
+    if (this.pdev.faults.allocation.fails()) return -ERRNO.ENOMEM;
     const vector = allocateVector(this.pdev);
     if (vector === undefined) return -ERRNO.ENOSPC;
     this.vectors.set(index, vector);
@@ -98,6 +99,8 @@ export function enableMsix(pdev: PciDevice, count: number): HostMsix | number {
   if (pdev.function.powerState !== 0) return -ERRNO.EINVAL;
   const supported = (pdev.readConfig(pdev.capability(CAP.MSIX) + MSIX.FLAGS, 2) & MSIX_FLAGS.QSIZE) + 1;
   if (count > supported) return supported;
+  // msi_add_msi_desc
+  if (pdev.faults.allocation.fails()) return -ERRNO.ENOMEM;
   const vectors: Vector[] = [];
   while (vectors.length < count) {
     const vector = allocateVector(pdev);

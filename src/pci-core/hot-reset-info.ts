@@ -17,7 +17,7 @@ export function vfio_pci_ioctl_get_pci_hot_reset_info(
   caller: Process,
   argument: number,
 ): number {
-  const bytes = caller.memory.copyIn(argument, pci_hot_reset_info.size);
+  const bytes = caller.copyFromUser(argument, pci_hot_reset_info.size);
   if (bytes === undefined) return -ERRNO.EFAULT;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const { at, size } = pci_hot_reset_info;
@@ -28,12 +28,13 @@ export function vfio_pci_ioctl_get_pci_hot_reset_info(
   view.setUint32(at.flags, 0, true);
   view.setUint32(at.count, devices.length, true);
   if (devices.length > Math.floor((argsz - size) / pci_dependent_device.size))
-    return caller.memory.write(argument, bytes) ? -ERRNO.ENOSPC : -ERRNO.EFAULT;
+    return caller.copyToUser(argument, bytes) ? -ERRNO.ENOSPC : -ERRNO.EFAULT;
+  if (caller.faults.allocation.fails()) return -ERRNO.ENOMEM;
   const filled = fill(core, devices);
   if (typeof filled === 'number') return filled;
   view.setUint32(at.flags, filled.flags, true);
-  if (!caller.memory.write(argument + size, filled.bytes)) return -ERRNO.EFAULT;
-  return caller.memory.write(argument, bytes) ? 0 : -ERRNO.EFAULT;
+  if (!caller.copyToUser(argument + size, filled.bytes)) return -ERRNO.EFAULT;
+  return caller.copyToUser(argument, bytes) ? 0 : -ERRNO.EFAULT;
 }
 
 function fill(core: VfioPciCoreDevice, devices: readonly PciDevice[]): { flags: number; bytes: Uint8Array } | number {

@@ -12,7 +12,7 @@ import type { DeviceSet } from './device-set.ts';
 import { isCdev, ownerId } from './hot-reset-info.ts';
 
 export function vfio_pci_ioctl_pci_hot_reset(core: VfioPciCoreDevice, caller: Process, argument: number): Result {
-  const bytes = caller.memory.copyIn(argument, pci_hot_reset.size);
+  const bytes = caller.copyFromUser(argument, pci_hot_reset.size);
   if (bytes === undefined) return -ERRNO.EFAULT;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const { at, size } = pci_hot_reset;
@@ -35,7 +35,10 @@ function readGroups(
   count: number,
 ): Set<IommuGroup> | number {
   if (count > affectedDevices(core.pdev).length) return -ERRNO.EINVAL;
-  const bytes = caller.memory.copyIn(address, 4 * count);
+  // One array of numbers, and one of files.
+  const { allocation } = caller.faults;
+  if (allocation.fails() || allocation.fails()) return -ERRNO.ENOMEM;
+  const bytes = caller.copyFromUser(address, 4 * count);
   if (bytes === undefined) return -ERRNO.EFAULT;
   const view = new DataView(bytes.buffer, bytes.byteOffset);
   const groups = new Set<IommuGroup>();

@@ -21,7 +21,7 @@ const MIN_INFO = device_info.at.cap_offset;
 
 /** Only argsz is the user's; it says how much of the struct is written back. */
 export function vfio_pci_ioctl_get_info(core: VfioPciCoreDevice, caller: Process, argument: number): number {
-  const user = caller.memory.copyIn(argument, MIN_INFO);
+  const user = caller.copyFromUser(argument, MIN_INFO);
   if (user === undefined) return -ERRNO.EFAULT;
   const argsz = viewOf(user).getUint32(0, true);
   if (argsz < MIN_INFO) return -ERRNO.EINVAL;
@@ -34,17 +34,18 @@ export function vfio_pci_ioctl_get_info(core: VfioPciCoreDevice, caller: Process
   view.setUint32(at.num_irqs, PCI_IRQ.NUM, true);
   const capability = atomicCapability(core);
   if (capability !== undefined) {
+    if (caller.faults.allocation.fails()) return -ERRNO.ENOMEM;
     flags |= DEVICE_FLAGS.CAPS;
     if (argsz < device_info.size + capability.length)
       view.setUint32(at.argsz, device_info.size + capability.length, true);
     else {
-      if (!caller.memory.write(argument + device_info.size, capability)) return -ERRNO.EFAULT;
+      if (!caller.copyToUser(argument + device_info.size, capability)) return -ERRNO.EFAULT;
       view.setUint32(at.cap_offset, device_info.size, true);
     }
   }
   view.setUint32(at.flags, flags, true);
   const written = bytes.subarray(0, Math.min(argsz, device_info.size));
-  return caller.memory.write(argument, written) ? 0 : -ERRNO.EFAULT;
+  return caller.copyToUser(argument, written) ? 0 : -ERRNO.EFAULT;
 }
 
 /** The chain with its one possible capability. */
@@ -62,7 +63,7 @@ function atomicCapability(core: VfioPciCoreDevice): Uint8Array | undefined {
 
 /** Flags and count of one interrupt index. */
 export function vfio_pci_ioctl_get_irq_info(core: VfioPciCoreDevice, caller: Process, argument: number): number {
-  const bytes = caller.memory.copyIn(argument, irq_info.size);
+  const bytes = caller.copyFromUser(argument, irq_info.size);
   if (bytes === undefined) return -ERRNO.EFAULT;
   const view = viewOf(bytes);
   const { at } = irq_info;
@@ -70,7 +71,7 @@ export function vfio_pci_ioctl_get_irq_info(core: VfioPciCoreDevice, caller: Pro
   if (view.getUint32(at.argsz, true) < irq_info.size || index >= PCI_IRQ.NUM) return -ERRNO.EINVAL;
   view.setUint32(at.flags, irqFlags(core, index), true);
   view.setUint32(at.count, core.irqs.count(index), true);
-  return caller.memory.write(argument, bytes) ? 0 : -ERRNO.EFAULT;
+  return caller.copyToUser(argument, bytes) ? 0 : -ERRNO.EFAULT;
 }
 
 /** INTx is masked by the kernel on arrival; only MSI-X can grow, where the host can allocate vectors one by one. */

@@ -38,7 +38,7 @@ export class IoEventFds {
 
   /** VFIO_DEVICE_IOEVENTFD. */
   ioctl(caller: Process, argument: number): number {
-    const bytes = caller.memory.copyIn(argument, MIN_SIZE);
+    const bytes = caller.copyFromUser(argument, MIN_SIZE);
     if (bytes === undefined) return -ERRNO.EFAULT;
     const view = new DataView(bytes.buffer, bytes.byteOffset);
     const { at } = device_ioeventfd;
@@ -66,6 +66,7 @@ export class IoEventFds {
     if (found >= 0) return fd === -1 ? this.remove(found) : -ERRNO.EEXIST;
     if (fd < 0) return -ERRNO.ENODEV;
     if (this.list.length >= MAX_IOEVENTFDS) return -ERRNO.ENOSPC;
+    if (caller.faults.allocation.fails()) return -ERRNO.ENOMEM;
     const fire = (): boolean => this.fire(bar, position, data, width);
     const hook = enableVirqfd(caller, fd, core.pdev.scheduler, undefined, { handler: fire, thread: () => void fire() });
     if (typeof hook === 'number') return hook;

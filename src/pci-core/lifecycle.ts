@@ -33,11 +33,24 @@ export function* vfio_pci_core_enable(core: VfioPciCoreDevice): Task<number> {
   core.resetWorks = reset === 0;
   core.pciSavedState = saveState(pdev);
   chooseIntx(core);
+  if (!allocateConfig(core)) {
+    core.pciSavedState = undefined;
+    pci_disable_device(pdev);
+    if (!core.disableIdleD3) core.power.put();
+    return -ERRNO.ENOMEM;
+  }
   core.shadow = new ConfigShadow(pdev, core.nointx);
   findMsix(core);
   core.hasVga = !core.disableVga && isVga(pdev);
   core.bars.open();
   return 0;
+}
+
+/** vfio_config_init: the map of capabilities, the shadow, and the permissions of MSI, which depend on the device. */
+function allocateConfig({ pdev }: VfioPciCoreDevice): boolean {
+  const { allocation } = pdev.faults;
+  if (allocation.fails() || allocation.fails()) return false;
+  return pdev.capability(CAP.MSI) === 0 || !allocation.fails();
 }
 
 /** Whether, and how, INTx can be masked in the device. */

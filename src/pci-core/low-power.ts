@@ -28,7 +28,7 @@ export function lowPowerEntryWithWakeup(
   const { size, at } = device_low_power_entry_with_wakeup;
   const check = vfio_check_feature(flags, argsz, FEATURE_FLAG.SET, size);
   if (check !== 1) return check;
-  const bytes = caller.memory.copyIn(argument, size);
+  const bytes = caller.copyFromUser(argument, size);
   if (bytes === undefined) return -ERRNO.EFAULT;
   const fd = new DataView(bytes.buffer, bytes.byteOffset).getInt32(at.wakeup_eventfd, true);
   if (fd < 0) return -ERRNO.EINVAL;

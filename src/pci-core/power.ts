@@ -29,6 +29,11 @@ export class Power {
     this.core = core;
   }
 
+  /** The usage count. */
+  get userCount(): number {
+    return this.users;
+  }
+
   get isSuspended(): boolean {
     return this.suspended;
   }

@@ -56,6 +56,10 @@ export function vfio_pci_core_register_device(
   if (complete < 0) return complete;
   // Its VFs may be in use already, by users nobody could account for.
   if (pdev.numVfs > 0) return -ERRNO.EBUSY;
+  // vfio_assign_device_set: a set, and its place among all of them; vfio_pci_vf_init: the token of a PF.
+  const { allocation } = pdev.faults;
+  if (allocation.fails() || allocation.fails()) return -ERRNO.ENOMEM;
+  if (pdev.isSriovPf && allocation.fails()) return -ERRNO.ENOMEM;
   core.vdev = device;
   core.registry = registry;
   const set = assignDeviceSet(core);

@@ -94,7 +94,7 @@ export function vfio_pci_core_feature_token(
   if (core.vfToken === undefined) return -ERRNO.ENOTTY;
   const check = vfio_check_feature(flags, argsz, FEATURE_FLAG.SET, UUID_SIZE);
   if (check !== 1) return check;
-  const uuid = caller.memory.copyIn(argument, UUID_SIZE);
+  const uuid = caller.copyFromUser(argument, UUID_SIZE);
   if (uuid === undefined) return -ERRNO.EFAULT;
   core.vfToken.uuid = uuid;
   return 0;

@@ -19,8 +19,10 @@ export interface UserPiece {
 export function pieceFromUser(caller: Process, address: number, length: number, done: number): UserPiece {
   caller.mightFault();
   const wanted = Math.min(PIECE, length - done);
-  const bytes = caller.memory.copyIn(address + done, wanted);
+  const bytes = caller.copyFromUser(address + done, wanted);
   if (bytes !== undefined) return { bytes: fromUser(bytes), length: wanted, faulted: false };
+  // A copy that was made to fail reads nothing of a memory that is all there.
+  if (caller.faults.copy.hasJustFailed) return { bytes: fromUser(new Uint8Array(0)), length: 0, faulted: true };
   let good = 0;
   while (good < wanted) {
     const step = Math.min(PAGE_SIZE - ((address + done + good) % PAGE_SIZE), wanted - good);

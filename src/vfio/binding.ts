@@ -79,10 +79,11 @@ function physical(bound: IommufdDevice, context: Context): Binding {
 }
 
 /** vfio_iommufd_emulated_*. */
-function bindEmulated(device: VfioDevice, context: Context): Binding {
+function bindEmulated(device: VfioDevice, context: Context): Binding | number {
   const { dma_unmap } = device.ops;
   const notify = (iova: bigint, length: bigint): void => dma_unmap?.(device.data, Number(iova), Number(length));
   const access = Access.create(context, dma_unmap === undefined ? undefined : notify);
+  if (typeof access === 'number') return access;
   return {
     id: access.id,
     context,

@@ -27,6 +27,11 @@ export function cdevName(device: VfioDevice): string {
 export function openCdev(core: VfioCore, device: VfioDevice, caller: Process): OpenFile | number {
   if (device.group?.kind === 'noiommu' && !caller.capabilities.has('CAP_SYS_RAWIO')) return -ERRNO.EPERM;
   if (!core.get(device)) return -ERRNO.ENODEV;
+  // vfio_allocate_device_file
+  if (caller.faults.allocation.fails()) {
+    core.put(device);
+    return -ERRNO.ENOMEM;
+  }
   return new Cdev(core, device).file;
 }
 
@@ -67,7 +72,7 @@ class Cdev implements CdevIoctls {
     const ptId = binding.attach(view.getUint32(at.pt_id, true), pasid);
     if (ptId < 0) return ptId;
     view.setUint32(at.pt_id, ptId, true);
-    if (caller.memory.write(argument + at.pt_id, new Uint8Array(view.buffer, view.byteOffset + at.pt_id, 4))) return 0;
+    if (caller.copyToUser(argument + at.pt_id, new Uint8Array(view.buffer, view.byteOffset + at.pt_id, 4))) return 0;
     // The attachment of the function itself goes, also where a PASID was attached.
     binding.detach(undefined);
     return -ERRNO.EFAULT;
@@ -94,7 +99,7 @@ class Cdev implements CdevIoctls {
     const error = yield* openDevice(device, iommu, 'cdev', caller);
     if (error !== 0) return error;
     const id = new Uint8Array(Uint32Array.of(device.binding!.id).buffer);
-    if (!caller.memory.write(argument + device_bind_iommufd.at.out_devid, id)) {
+    if (!caller.copyToUser(argument + device_bind_iommufd.at.out_devid, id)) {
       yield* closeDevice(device, iommu);
       return -ERRNO.EFAULT;
     }
@@ -140,7 +145,7 @@ function checkToken(device: VfioDevice, caller: Process, address: number | undef
   const match = device.ops.match_token_uuid;
   if (address === undefined) return match?.(device.data, undefined) ?? 0;
   if (match === undefined) return -ERRNO.EINVAL;
-  const token = caller.memory.copyIn(address, TOKEN_SIZE);
+  const token = caller.copyFromUser(address, TOKEN_SIZE);
   return token === undefined ? -ERRNO.EFAULT : match(device.data, token);
 }
 
@@ -152,7 +157,7 @@ function readRequest(
   pasidAt: number,
   pasids: boolean | undefined,
 ): { readonly view: DataView; readonly pasid: number | undefined } | number {
-  const bytes = caller.memory.copyIn(argument, pasidAt);
+  const bytes = caller.copyFromUser(argument, pasidAt);
   if (bytes === undefined) return -ERRNO.EFAULT;
   const view = viewOf(bytes);
   const argsz = view.getUint32(0, true);
@@ -161,6 +166,6 @@ function readRequest(
   if ((flags & ATTACH_FLAG.PASID) === 0) return { view, pasid: undefined };
   if (!pasids) return -ERRNO.EOPNOTSUPP;
   if (argsz < size) return -ERRNO.EINVAL;
-  const pasid = caller.memory.copyIn(argument + pasidAt, 4);
+  const pasid = caller.copyFromUser(argument + pasidAt, 4);
   return pasid === undefined ? -ERRNO.EFAULT : { view, pasid: viewOf(pasid).getUint32(0, true) };
 }

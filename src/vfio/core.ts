@@ -5,6 +5,7 @@
 import { Mutex } from '../../sim/mutex.ts';
 import { type Scheduler, type Task, WaitQueue } from '../../sim/scheduler.ts';
 import type { Devfs } from '../kernel/devfs.ts';
+import { FaultInjection } from '../kernel/fault-injection.ts';
 import type { OpenFile } from '../kernel/file.ts';
 import type { IommuGroup } from '../kernel/iommu-group.ts';
 import type { PciDevice } from '../kernel/pci/device.ts';
@@ -29,6 +30,8 @@ export interface VfioHost {
   readonly devfs: Devfs;
   readonly scheduler: Scheduler;
   readonly parameters: VfioParameters;
+  /** The kernel's; default: nothing ever fails. */
+  readonly faults?: FaultInjection;
 }
 
 /**
@@ -53,6 +56,7 @@ const FIRST_FAKE_GROUP = 0x1000;
 export class VfioCore {
   readonly scheduler: Scheduler;
   readonly parameters: VfioParameters;
+  readonly faults: FaultInjection;
   /** IOMMU drivers a container may use, newest registration first. */
   readonly drivers: IommuDriver[];
   /** Files SET_CONTAINER recognises. */
@@ -71,8 +75,11 @@ export class VfioCore {
     this.devfs = host.devfs;
     this.scheduler = host.scheduler;
     this.parameters = host.parameters;
+    this.faults = host.faults ?? new FaultInjection();
     this.drivers = [type1Driver(host.parameters), noiommuDriver(host.parameters)];
-    this.devfs.register('/dev/vfio/vfio', () => new VfioContainer(this.drivers));
+    this.devfs.register('/dev/vfio/vfio', ({ faults }) =>
+      faults.allocation.fails() ? -ERRNO.ENOMEM : new VfioContainer(this.drivers),
+    );
   }
 
   /** What `file` is to SET_CONTAINER; undefined: EBADFD. */
@@ -87,6 +94,11 @@ export class VfioCore {
   /** Registered devices that count an opener, or fewer than none. */
   openDevices(): VfioDevice[] {
     return this.devices.filter((device): device is VfioDevice => device !== undefined && device.openCount !== 0);
+  }
+
+  /** All registered devices, by number. */
+  get registered(): VfioDevice[] {
+    return this.devices.filter((device) => device !== undefined);
   }
 
   /** The registered device of that name. */
@@ -126,8 +138,11 @@ export class VfioCore {
   /** vfio_register_group_dev, or vfio_register_emulated_iommu_dev; 0 or a negated errno. */
   registerDevice(device: VfioDevice, iommuGroup: IommuGroup | undefined, kind: 'iommu' | 'emulated' = 'iommu'): number {
     if (this.devices[device.index] === device) return -ERRNO.EINVAL;
-    const group = this.groupFor(iommuGroup, kind);
-    if (typeof group === 'number') return group;
+    const group = this.allocateDevice(device) ? this.groupFor(iommuGroup, kind) : -ERRNO.ENOMEM;
+    if (typeof group === 'number') {
+      this.sets.delete(device);
+      return group;
+    }
     if (!this.sets.has(device)) this.sets.set(device, { lock: new Mutex('device set', this.scheduler) });
     device.index = this.lowestFreeIndex();
     this.devices[device.index] = device;
@@ -179,12 +194,23 @@ export class VfioCore {
     this.leaving.delete(device);
   }
 
+  /** vfio_alloc_device: the device and its number; and a device set of its own, unless its driver gave it one. */
+  private allocateDevice(device: VfioDevice): boolean {
+    const { allocation } = this.faults;
+    return !(allocation.fails() || allocation.fails() || (!this.sets.has(device) && allocation.fails()));
+  }
+
   /** group.c:vfio_device_set_group: finds or makes the group. */
   private groupFor(iommuGroup: IommuGroup | undefined, kind: 'iommu' | 'emulated'): VfioGroup | number {
+    const known = iommuGroup !== undefined && this.groups.has(iommuGroup);
+    if (!known && kind === 'iommu' && iommuGroup === undefined && !this.parameters.noiommu) return -ERRNO.EINVAL;
+    // vfio_group_alloc: the group and its minor; and for a fake one the IOMMU group.
+    const { allocation } = this.faults;
+    if (!known && (allocation.fails() || allocation.fails())) return -ERRNO.ENOMEM;
+    if (!known && iommuGroup === undefined && allocation.fails()) return -ERRNO.ENOMEM;
     if (kind === 'emulated') return this.createGroup(this.fakeGroupId(), 'emulated', undefined);
     if (iommuGroup !== undefined)
       return this.groups.get(iommuGroup) ?? this.createGroup(iommuGroup.id, 'iommu', iommuGroup);
-    if (!this.parameters.noiommu) return -ERRNO.EINVAL;
     return this.createGroup(this.fakeGroupId(), 'noiommu', undefined);
   }
 

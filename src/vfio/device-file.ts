@@ -150,14 +150,14 @@ export class VfioDeviceFile<D> implements OpenFile {
  * EFAULT, EINVAL, or E2BIG for an unknown non-zero tail.
  */
 function readBindRequest(caller: Process, argument: number): BindRequest | number {
-  const size = caller.memory.copyIn(argument, 4);
+  const size = caller.copyFromUser(argument, 4);
   if (size === undefined) return -ERRNO.EFAULT;
   const argsz = viewOf(size).getUint32(0, true);
   if (argsz < MIN_SIZE) return -ERRNO.EINVAL;
   const tail = checkZeroTail(caller, argument + device_bind_iommufd.size, argument + argsz);
   if (tail < 0) return tail;
   const bytes = new Uint8Array(device_bind_iommufd.size);
-  if (!caller.memory.readInto(argument, bytes.subarray(0, Math.min(argsz, device_bind_iommufd.size))))
+  if (!caller.copyFromUserInto(argument, bytes.subarray(0, Math.min(argsz, device_bind_iommufd.size))))
     return -ERRNO.EFAULT;
   const view = viewOf(bytes);
   const flags = view.getUint32(device_bind_iommufd.at.flags, true);
@@ -172,7 +172,7 @@ function readBindRequest(caller: Process, argument: number): BindRequest | numbe
 function checkZeroTail(caller: Process, from: number, to: number): number {
   for (let at = from; at < to; ) {
     const length = Math.min(PAGE_SIZE - (at % PAGE_SIZE), to - at);
-    const bytes = caller.memory.copyIn(at, length);
+    const bytes = caller.copyFromUser(at, length);
     if (bytes === undefined) return -ERRNO.EFAULT;
     if (bytes.some((byte) => byte !== 0)) return -ERRNO.E2BIG;
     at += length;

@@ -41,6 +41,8 @@ export interface VfioDeviceOps<D> {
   get_region_info_caps?(device: D, index: number, info: RegionInfo): number;
   /** The device pins pages itself (emulated devices): told before a range goes. */
   dma_unmap?(device: D, iova: number, length: number): void;
+  /** What the driver holds for the device, by name; for whoever looks for leaks. */
+  resources?(device: D): Readonly<Record<string, number>>;
   /** PASID attach is offered (vfio-pci itself only). */
   readonly pasid?: boolean;
 }

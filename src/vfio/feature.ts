@@ -55,7 +55,7 @@ const view = viewOf(header);
 
 /** Decodes the header at `argument` and runs the feature; features the core does not know go to the driver. */
 export function vfio_ioctl_device_feature<D>(device: VfioDevice<D>, caller: Process, argument: number): Result {
-  if (!caller.memory.readInto(argument, header)) return -ERRNO.EFAULT;
+  if (!caller.copyFromUserInto(argument, header)) return -ERRNO.EFAULT;
   const argsz = view.getUint32(device_feature.at.argsz, true);
   const flags = view.getUint32(device_feature.at.flags, true);
   if (argsz < HEADER) return -ERRNO.EINVAL;

@@ -3,7 +3,6 @@
 import { PAGE_SIZE } from '../../sim/memory.ts';
 import type { Mutex } from '../../sim/mutex.ts';
 import type { Task } from '../../sim/scheduler.ts';
-import type { AddressSpace } from '../kernel/address-space.ts';
 import { viewOf } from '../kernel/bytes.ts';
 import type { OpenFile, Result } from '../kernel/file.ts';
 import type { Process } from '../kernel/process.ts';
@@ -36,7 +35,7 @@ export class VfioGroupFile implements OpenFile {
   }
 
   getStatus(caller: Process, argument: number): Result {
-    const bytes = caller.memory.copyIn(argument, group_status.size);
+    const bytes = caller.copyFromUser(argument, group_status.size);
     if (bytes === undefined) return -ERRNO.EFAULT;
     const view = viewOf(bytes);
     if (view.getUint32(group_status.at.argsz, true) < group_status.size) return -ERRNO.EINVAL;
@@ -44,12 +43,12 @@ export class VfioGroupFile implements OpenFile {
       const flags = this.group.status();
       if (flags < 0) return flags;
       view.setUint32(group_status.at.flags, flags, true);
-      return caller.memory.write(argument, bytes) ? 0 : -ERRNO.EFAULT;
+      return caller.copyToUser(argument, bytes) ? 0 : -ERRNO.EFAULT;
     });
   }
 
   setContainer(caller: Process, argument: number): Result {
-    const bytes = caller.memory.copyIn(argument, 4);
+    const bytes = caller.copyFromUser(argument, 4);
     if (bytes === undefined) return -ERRNO.EFAULT;
     const file = caller.file(viewOf(bytes).getInt32(0, true))?.file;
     if (file === undefined) return -ERRNO.EBADF;
@@ -57,7 +56,7 @@ export class VfioGroupFile implements OpenFile {
   }
 
   getDeviceFd(caller: Process, argument: number): Result {
-    const name = readString(caller.memory, argument);
+    const name = readString(caller, argument);
     return typeof name === 'number' ? name : this.whileHeld(this.group.getDeviceFd(name, caller));
   }
 
@@ -96,16 +95,20 @@ function* lockThen(lock: Mutex, call: () => number): Task<number> {
 }
 
 /** strndup_user(PAGE_SIZE): EINVAL if no NUL within a page's length, EFAULT if memory ends before it. */
-function readString(memory: AddressSpace, address: number): string | number {
+function readString(caller: Process, address: number): string | number {
+  // memdup_user takes the memory once the length is known, and copies the string a second time.
+  const { allocation, copy } = caller.faults;
   let text = '';
   while (text.length < PAGE_SIZE) {
     const at = address + text.length;
     const count = Math.min(64, PAGE_SIZE - text.length, PAGE_SIZE - (at % PAGE_SIZE));
-    const bytes = memory.copyIn(at, count);
+    const bytes = caller.copyFromUser(at, count);
     if (bytes === undefined) return -ERRNO.EFAULT;
     const end = bytes.indexOf(0);
     text += String.fromCharCode(...(end < 0 ? bytes : bytes.subarray(0, end)));
-    if (end >= 0) return text;
+    if (end < 0) continue;
+    if (allocation.fails()) return -ERRNO.ENOMEM;
+    return copy.fails() ? -ERRNO.EFAULT : text;
   }
   return -ERRNO.EINVAL;
 }

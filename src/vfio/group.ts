@@ -71,6 +71,11 @@ export class VfioGroup {
     return new VfioGroupFile(this);
   }
 
+  /** How many hold the open file: its descriptors, open devices, calls under way. */
+  get holderCount(): number {
+    return this.holders;
+  }
+
   /** One more holder of the open file. */
   hold(): void {
     this.holders++;
@@ -157,19 +162,27 @@ export class VfioGroup {
   *getDeviceFd(name: string, caller: Process): Task<number> {
     const device = this.find(name);
     if (typeof device === 'number') return device;
-    if (!hasFreeDescriptor(caller)) {
+    // The number is reserved before the device is opened: a full table must not reset a device.
+    const fd = caller.reserveNumber();
+    if (fd < 0) {
       this.core.put(device);
-      return -ERRNO.EMFILE;
+      return fd;
     }
-    const error = yield* this.openDevice(device, caller);
+    const { allocation } = caller.faults;
+    // vfio_allocate_device_file
+    const error = allocation.fails() ? -ERRNO.ENOMEM : yield* this.openDevice(device, caller);
     if (error !== 0) {
+      caller.giveBackNumber(fd);
       this.core.put(device);
       return error;
     }
-    const file = new VfioDeviceFile(device, { granted: true, release: () => this.closeDevice(device) });
-    const fd = caller.install(file);
-    if (fd < 0) yield* this.closeDevice(device);
-    return fd;
+    // anon_inode_getfile
+    if (allocation.fails()) {
+      yield* this.closeDevice(device);
+      caller.giveBackNumber(fd);
+      return -ERRNO.ENOMEM;
+    }
+    return caller.installAt(fd, new VfioDeviceFile(device, { granted: true, release: () => this.closeDevice(device) }));
   }
 
   private *openWith(container: ContainerLike, device: VfioDevice, caller: Process): Task<number> {
@@ -185,10 +198,4 @@ export class VfioGroup {
     this.container?.detach(this);
     this.container = undefined;
   }
-}
-
-/** The descriptor is reserved before the device is opened: a full table must not reset a device (get_unused_fd_flags). */
-function hasFreeDescriptor(caller: Process): boolean {
-  for (let fd = 3; fd < caller.fileLimit; fd++) if (caller.file(fd) === undefined) return true;
-  return false;
 }

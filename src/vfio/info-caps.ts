@@ -19,6 +19,11 @@ function sizeOf(cap: InfoCap): number {
   return Math.ceil((info_cap_header.size + cap.payload.length) / 8) * 8;
 }
 
+/** vfio_info_cap_add makes the buffer longer for each capability; false: ENOMEM, and the chain is given up. */
+export function allocateInfoCaps(caller: Process, caps: readonly InfoCap[]): boolean {
+  return caps.every(() => !caller.faults.allocation.fails());
+}
+
 /** Bytes of the whole chain. */
 export function infoCapsSize(caps: readonly InfoCap[]): number {
   let size = 0;
@@ -63,6 +68,6 @@ export function placeInfoCaps(
 ): PlacedCaps | number {
   const needed = structSize + infoCapsSize(caps);
   if (argsz < needed) return { argsz: needed, capOffset: 0 };
-  if (!caller.memory.write(argument + structSize, encodeInfoCaps(caps, structSize))) return -ERRNO.EFAULT;
+  if (!caller.copyToUser(argument + structSize, encodeInfoCaps(caps, structSize))) return -ERRNO.EFAULT;
   return { argsz, capOffset: structSize };
 }

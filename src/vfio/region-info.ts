@@ -4,7 +4,7 @@ import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { REGION_INFO_FLAG, region_info } from '../uapi/vfio.ts';
 import type { RegionInfo, VfioDevice } from './device.ts';
-import { placeInfoCaps } from './info-caps.ts';
+import { allocateInfoCaps, placeInfoCaps } from './info-caps.ts';
 
 const { at, size: SIZE } = region_info;
 
@@ -17,7 +17,7 @@ export function vfio_get_region_info<D>(device: VfioDevice<D>, caller: Process, 
   const { ops } = device;
   if (ops.get_region_info_caps === undefined) return -ERRNO.EINVAL;
   const bytes = zeroedBytes(SIZE);
-  if (!caller.memory.readInto(argument, bytes)) return -ERRNO.EFAULT;
+  if (!caller.copyFromUserInto(argument, bytes)) return -ERRNO.EFAULT;
   const view = viewOf(bytes);
   const argsz = view.getUint32(at.argsz, true);
   if (argsz < SIZE) return -ERRNO.EINVAL;
@@ -30,6 +30,7 @@ export function vfio_get_region_info<D>(device: VfioDevice<D>, caller: Process, 
   };
   const error = ops.get_region_info_caps(device.data, view.getUint32(at.index, true), info);
   if (error !== 0) return error;
+  if (!allocateInfoCaps(caller, info.caps)) return -ERRNO.ENOMEM;
 
   if (info.caps.length > 0) {
     const placed = placeInfoCaps(caller, argument, argsz, SIZE, info.caps);
@@ -41,5 +42,5 @@ export function vfio_get_region_info<D>(device: VfioDevice<D>, caller: Process, 
   view.setUint32(at.flags, info.flags, true);
   view.setBigUint64(at.size, info.size, true);
   view.setBigUint64(at.offset, info.offset, true);
-  return caller.memory.write(argument, bytes) ? 0 : -ERRNO.EFAULT;
+  return caller.copyToUser(argument, bytes) ? 0 : -ERRNO.EFAULT;
 }

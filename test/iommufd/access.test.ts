@@ -9,10 +9,10 @@ function emulated(onUnmap: (access: Access) => UnmapCallback = () => () => {}) {
   const made = new Rig().ioas([]);
   const { context } = made.program.process.file(made.iommu.fd)!.file as IommufdFile;
   const log: [bigint, bigint][] = [];
-  const access: Access = Access.create(context, (iova, length) => {
+  const access = Access.create(context, (iova, length) => {
     log.push([iova, length]);
     onUnmap(access)(iova, length);
-  });
+  }) as Access;
   return { ...made, context, access, log, attach: () => access.attach(made.ioas) };
 }
 

@@ -106,6 +106,31 @@ describe('pages pinned by an emulated device', () => {
     expect(external.pin(group, 0, 1, true)).toBe(-ENOMEM);
   });
 
+  it('are all given back when there is no memory for one of them', () => {
+    const { machine, user, container, memory, external, device } = emulated();
+    user.map(container, 0, 0x4000, memory);
+    const pins = (): number => machine.memory.extents.items.reduce((sum, extent) => sum + extent.pins, 0);
+    const before = pins();
+    for (let n = 1; n <= 4; n++) {
+      user.process.faults.arm('allocation', n);
+      expect(external.pin(device.group!, 0, 4, true)).toBe(-ENOMEM);
+      expect([user.process.lockedPages, pins()]).toEqual([0, before]);
+    }
+    expect(external.pin(device.group!, 0, 4, true)).toHaveLength(4);
+    external.unpin(0, 4);
+    expect([user.process.lockedPages, pins()]).toEqual([0, before]);
+  });
+
+  it('stay what they are when the process takes its memory away', () => {
+    const { machine, user, container, memory, external, device } = emulated();
+    user.map(container, 0, 0x1000, memory);
+    const [page] = external.pin(device.group!, 0, 1, true) as number[];
+    user.process.munmap(memory);
+    expect(machine.memory.write(page!, Uint8Array.of(5))).toBe(true);
+    external.unpin(0, 1);
+    expect(machine.memory.owner(page!)).toBeUndefined();
+  });
+
   // covers: T121
   it('are asked for before they are unmapped', () => {
     const pinned = emulated(EXTENSION.TYPE1v2_IOMMU, (iova) => pinned.external.unpin(iova, 4));

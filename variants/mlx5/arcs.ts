@@ -62,9 +62,12 @@ function* leavePreCopy(device: Mlx5VfDevice): Task<SetStateResult> {
     return attached < 0 ? attached : undefined;
   }
   const result = yield* abandonSave(saving);
-  if (result < 0 && result !== -ERRNO.EIO) return result;
+  if (result < 0) return result;
+  // Whatever the firmware answered, the session is over; an error of it is told.
+  yield* saving.settle();
+  const failed = saving.state === 'ERROR';
   yield* device.endSessions();
-  return result < 0 ? result : undefined;
+  return failed ? -ERRNO.EIO : undefined;
 }
 
 /** The last suspend, then what changed until it. */

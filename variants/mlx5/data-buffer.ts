@@ -40,6 +40,8 @@ export class DataBuffer implements ByteSink, ImagePages {
   /** Adds pages; 0, or ENOMEM, and then none were added. */
   addPages(count: number): number {
     if (count === 0) return 0;
+    // The list of pages, and the pages (mlx5vf_add_migration_pages).
+    if (this.device.noMemory() || this.device.noMemory()) return -ERRNO.ENOMEM;
     const run = this.device.card.allocatePages(count * PAGE);
     const result = this.append(run);
     if (result < 0) {
@@ -50,8 +52,9 @@ export class DataBuffer implements ByteSink, ImagePages {
     return 0;
   }
 
-  /** Makes pages part of the buffer (sg_alloc_append_table_from_pages). Fails where a test makes it fail. */
+  /** Makes pages part of the buffer (sg_alloc_append_table_from_pages). 0, or ENOMEM. */
   append(run: DmaBuffer): number {
+    if (this.device.noMemory()) return -ERRNO.ENOMEM;
     this.runs.push(run);
     return 0;
   }
@@ -61,6 +64,8 @@ export class DataBuffer implements ByteSink, ImagePages {
     if (this.mapped >= count) return 0;
     const gone = yield* this.unmap();
     if (gone < 0) return gone;
+    // The command is as long as the list of pages.
+    if (this.device.noMemory()) return -ERRNO.ENOMEM;
     const key = yield* this.device.parent.call('createMkey', { pd: this.pd, pages: this.cover(count) });
     if (key < 0) return key;
     this.mkey = key;
@@ -139,6 +144,7 @@ export class DataBuffer implements ByteSink, ImagePages {
 /** A new buffer of `pages` mapped pages, or a negated errno. */
 export function* allocateBuffer(device: Mlx5VfDevice, pd: number, pages: number): Task<DataBuffer | number> {
   if (device.detached) return -ERRNO.ENOTCONN;
+  if (device.noMemory()) return -ERRNO.ENOMEM;
   const buffer = new DataBuffer(device, pd);
   const added = buffer.addPages(pages);
   const result = added < 0 ? added : yield* buffer.map();

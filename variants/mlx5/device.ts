@@ -49,6 +49,11 @@ export class Mlx5VfDevice {
     this.tracker = new PageTracker(this);
   }
 
+  /** An allocation fails that has to be answered with ENOMEM. */
+  noMemory(): boolean {
+    return this.core.pdev.faults.allocation.fails();
+  }
+
   /** 0 while the PF serves the VF; asked before every command. */
   attached(): number {
     return SAFEGUARDS.PARENT_ATTACHED.holds(this.detached, undefined) ? 0 : -ERRNO.ENOTCONN;

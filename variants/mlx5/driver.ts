@@ -51,6 +51,11 @@ export const MLX5_OPS: VfioDeviceOps<Mlx5VfioPci> = {
   name: DRIVER_NAME,
   open_device: open,
   close_device: close,
+  resources({ migratable }) {
+    if (migratable === undefined) return {};
+    const { saving, resuming, tracker } = migratable.vf;
+    return { sessions: (saving ? 1 : 0) + (resuming ? 1 : 0), 'page trackers': tracker.active ? 1 : 0 };
+  },
 };
 export const MLX5_MIGRATION_OPS = migrationOps(migrated);
 export const MLX5_LOG_OPS = logOps(migrated);

@@ -1,6 +1,7 @@
 /** The emulated serial card of one mediated device, and its callbacks towards the VFIO core. */
 
 import { viewOf, zeroedBytes } from '../../src/kernel/bytes.ts';
+import { FaultInjection } from '../../src/kernel/fault-injection.ts';
 import type { Process } from '../../src/kernel/process.ts';
 import { ERRNO } from '../../src/uapi/errno.ts';
 import {
@@ -38,13 +39,21 @@ export class Mtty {
   saving: Session | undefined;
   resuming: Session | undefined;
 
-  constructor(uuid: string, ports: number) {
+  private readonly faults: FaultInjection;
+
+  constructor(uuid: string, ports: number, faults: FaultInjection = new FaultInjection()) {
+    this.faults = faults;
     this.ports = Array.from({ length: ports }, () => new Uart(() => this.irqs.raise()));
     this.config = new SerialConfig(ports);
     this.vdev = new VfioDevice(uuid, OPS, this);
     this.vdev.migrationFlags = MTTY_MIGRATION_FLAGS;
     this.vdev.migOps = MTTY_MIGRATION;
     this.vdev.logOps = MTTY_LOG;
+  }
+
+  /** What a session takes, itself and its file, cannot be had (mtty_save_data_open). */
+  noMemory(): boolean {
+    return this.faults.allocation.fails() || this.faults.allocation.fails();
   }
 
   begin(side: 'read' | 'write'): Session {
@@ -92,9 +101,9 @@ function move(
     const left = length - done;
     const width = left >= 4 && at % 4 === 0 ? 4 : left >= 2 && at % 2 === 0 ? 2 : 1;
     const bytes = zeroedBytes(width);
-    if (write && !caller.memory.readInto(address + done, bytes)) return -ERRNO.EFAULT;
+    if (write && !caller.copyFromUserInto(address + done, bytes)) return -ERRNO.EFAULT;
     if (!device.access(Math.floor(at / REGION_BYTES), at % REGION_BYTES, bytes, write)) return -ERRNO.EFAULT;
-    if (!write && !caller.memory.write(address + done, bytes)) return -ERRNO.EFAULT;
+    if (!write && !caller.copyToUser(address + done, bytes)) return -ERRNO.EFAULT;
     done += width;
   }
   return done;
@@ -103,7 +112,7 @@ function move(
 function getInfo(device: Mtty, caller: Process, argument: number): number {
   const { at } = device_info;
   const size = at.num_irqs + 4;
-  const bytes = caller.memory.copyIn(argument, size);
+  const bytes = caller.copyFromUser(argument, size);
   if (bytes === undefined) return -ERRNO.EFAULT;
   const view = viewOf(bytes);
   if (view.getUint32(at.argsz, true) < size) return -ERRNO.EINVAL;
@@ -111,12 +120,12 @@ function getInfo(device: Mtty, caller: Process, argument: number): number {
   view.setUint32(at.num_regions, PCI_REGION.NUM, true);
   view.setUint32(at.num_irqs, PCI_IRQ.NUM, true);
   device.irqs.known = PCI_IRQ.NUM;
-  return caller.memory.write(argument, bytes) ? 0 : -ERRNO.EFAULT;
+  return caller.copyToUser(argument, bytes) ? 0 : -ERRNO.EFAULT;
 }
 
 function getIrqInfo(device: Mtty, caller: Process, argument: number): number {
   const { at, size } = irq_info;
-  const bytes = caller.memory.copyIn(argument, size);
+  const bytes = caller.copyFromUser(argument, size);
   if (bytes === undefined) return -ERRNO.EFAULT;
   const view = viewOf(bytes);
   const index = view.getUint32(at.index, true);
@@ -125,11 +134,12 @@ function getIrqInfo(device: Mtty, caller: Process, argument: number): number {
   if (flags === undefined) return -ERRNO.EINVAL;
   view.setUint32(at.flags, flags, true);
   view.setUint32(at.count, 1, true);
-  return caller.memory.write(argument, bytes) ? 0 : -ERRNO.EFAULT;
+  return caller.copyToUser(argument, bytes) ? 0 : -ERRNO.EFAULT;
 }
 
 const OPS: VfioDeviceOps<Mtty> = {
   name: 'vfio-mtty',
+  resources: ({ saving, resuming }) => ({ sessions: (saving ? 1 : 0) + (resuming ? 1 : 0) }),
   close_device(device) {
     // The migration state stays: only its session goes.
     device.endSessions();

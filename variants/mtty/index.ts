@@ -85,7 +85,10 @@ class MttyParent {
     if (!UUID.test(uuid)) return -ERRNO.EINVAL;
     if (this.devices.has(uuid)) return -ERRNO.EEXIST;
     if (this.available < ports) return -ERRNO.EUSERS;
-    const mtty = new Mtty(uuid, ports);
+    // A copy of the text, the mediated device, and its configuration space (mdev_device_create, mtty_init_dev).
+    const { faults } = this.vfio;
+    if (faults.allocation.fails() || faults.allocation.fails() || faults.allocation.fails()) return -ERRNO.ENOMEM;
+    const mtty = new Mtty(uuid, ports, faults);
     const result = this.vfio.registerDevice(mtty.vdev as unknown as VfioDevice, undefined, 'emulated');
     if (result === 0) this.devices.set(uuid, { mtty, type });
     return result;

@@ -72,7 +72,7 @@ export class Session {
   private read(caller: Process, address: number, length: number): number {
     if (!this.alive) return -ERRNO.ENODEV;
     const count = Math.min(length, this.filled - this.position);
-    if (!caller.memory.write(address, this.bytes.subarray(this.position, this.position + count))) return -ERRNO.EFAULT;
+    if (!caller.copyToUser(address, this.bytes.subarray(this.position, this.position + count))) return -ERRNO.EFAULT;
     this.position += count;
     return count;
   }
@@ -82,7 +82,7 @@ export class Session {
     const end = this.position + length;
     if (!passes(fromUser(end), SAFEGUARDS.FITS, streamSize(this.device))) return -SAFEGUARDS.FITS.errno;
     if (!this.alive) return -ERRNO.ENODEV;
-    const part = caller.memory.copyIn(address, length);
+    const part = caller.copyFromUser(address, length);
     if (part === undefined) return -ERRNO.EFAULT;
     const complete = this.position < FORMAT.headerSize && end >= FORMAT.headerSize;
     this.bytes.set(part, this.position);
@@ -112,7 +112,7 @@ export class Session {
 function arc(device: Mtty, from: number, to: number): SetStateResult {
   const running = from === RUNNING || from === RUNNING_P2P;
   if (to === STOP_COPY || (running && (to === PRE_COPY || to === PRE_COPY_P2P))) return save(device, to);
-  if (to === RESUMING) return device.begin('write').file;
+  if (to === RESUMING) return device.noMemory() ? -ERRNO.ENOMEM : device.begin('write').file;
   if (from === RESUMING) return load(device);
   const leaves = from === STOP_COPY || ((from === PRE_COPY || from === PRE_COPY_P2P) && RUNS.has(to));
   if (leaves) device.endSessions();
@@ -124,6 +124,7 @@ const RUNS = new Set<number>([RUNNING, RUNNING_P2P]);
 /** The file, if the session begins with this arc. */
 function save(device: Mtty, to: number): SetStateResult {
   const known = device.saving;
+  if (known === undefined && device.noMemory()) return -ERRNO.ENOMEM;
   const session = known ?? device.begin('read');
   if (known === undefined) session.header();
   if (to === STOP_COPY) session.appendPorts();

@@ -80,7 +80,7 @@ function save(device: Sample): SetStateResult {
   let rest = FORMAT.fieldRecord('TALLY', { limit, count });
   return device.begin('read', (caller, address, length) => {
     const part = rest.subarray(0, length);
-    if (!caller.memory.write(address, part)) return -ERRNO.EFAULT;
+    if (!caller.copyToUser(address, part)) return -ERRNO.EFAULT;
     rest = rest.subarray(part.length);
     return part.length;
   });

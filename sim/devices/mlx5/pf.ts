@@ -8,7 +8,7 @@ import { Partitions } from './partitions.ts';
 import { VfModel } from './vf.ts';
 
 /** Objects the firmware holds. */
-export interface ResourceCounts {
+export type ResourceCounts = {
   readonly pd: number;
   readonly mkey: number;
   readonly cq: number;
@@ -16,7 +16,7 @@ export interface ResourceCounts {
   readonly tracker: number;
   /** Tracking contexts that a SAVE_VHCA_STATE with set_track took and nothing has given back. */
   readonly savesTracked: number;
-}
+};
 
 export class PfModel implements DeviceModel {
   readonly firmware: Firmware;

@@ -5,6 +5,7 @@ import { bdf } from '../../../sim/pci/place.ts';
 import type { Bridge } from '../../../sim/pci/topology.ts';
 import type { Task } from '../../../sim/scheduler.ts';
 import { ERRNO } from '../../uapi/errno.ts';
+import { FaultInjection } from '../fault-injection.ts';
 import type { Result } from '../file.ts';
 import { IommuGroup } from '../iommu-group.ts';
 import { PciDevice } from './device.ts';
@@ -18,13 +19,16 @@ export class PciBus {
   readonly devices = new Map<string, PciDevice>();
   readonly drivers = new Map<string, PciDriver>();
   readonly groups = new Map<number, IommuGroup>();
+  /** Fault injection of the kernel. */
+  readonly faults: FaultInjection;
   private readonly hardware: Hardware;
   private readonly added = new Map<PciDriver, PciId[]>();
   private readonly bridgeGroups = new Map<Bridge, IommuGroup>();
 
   /** Enumerates the functions that firmware left; VFs appear later. */
-  constructor(hardware: Hardware) {
+  constructor(hardware: Hardware, faults: FaultInjection = new FaultInjection()) {
     this.hardware = hardware;
+    this.faults = faults;
     // The IOMMU driver comes to the devices in the order of their ids, ports among them.
     const bridges = hardware.topology.bridges.map((bridge) => ({ id: bridge.id, bridge }));
     const functions = hardware.functions.map((fn) => ({ id: fn.id, fn }));
@@ -45,10 +49,19 @@ export class PciBus {
     return this.added.get(driver) ?? [];
   }
 
-  /** pci_add_dynid: the driver is offered every device that has none. */
-  *addId(driver: PciDriver, id: PciId): Task<void> {
+  /** How many ids administrators have added, of all drivers. */
+  get addedIdCount(): number {
+    let count = 0;
+    for (const ids of this.added.values()) count += ids.length;
+    return count;
+  }
+
+  /** pci_add_dynid: the driver is offered every device that has none; 0, or ENOMEM. */
+  *addId(driver: PciDriver, id: PciId): Task<number> {
+    if (this.faults.allocation.fails()) return -ERRNO.ENOMEM;
     this.added.set(driver, [...this.addedIds(driver), id]);
     yield* this.registerDriver(driver);
+    return 0;
   }
 
   /** Takes back the first added id that the given one covers; false if there is none. */
@@ -61,13 +74,16 @@ export class PciBus {
     return true;
   }
 
-  /** A VF appeared (pci_iov_add_virtfn). drivers_autoprobe 0 leaves it alone unless an override names a driver. */
-  *addVirtual(physfn: PciDevice, fn: PciFunction): Task<void> {
+  /** A VF appeared (pci_iov_add_virtfn). drivers_autoprobe 0 leaves it alone unless an override names a driver. 0, or ENOMEM. */
+  *addVirtual(physfn: PciDevice, fn: PciFunction): Task<number> {
+    // virtfn_add_bus and pci_alloc_dev; what comes behind them fails no more.
+    if (this.faults.allocation.fails() || this.faults.allocation.fails()) return -ERRNO.ENOMEM;
     const device = new PciDevice(this.hardware, fn, physfn, this);
     physfn.virtfns.push(device);
     this.add(device);
     physfn.driver?.virtualAdded?.(physfn, device);
     if (physfn.sriovDriversAutoprobe || device.driverOverride !== undefined) yield* this.autoprobe(device);
+    return 0;
   }
 
   /** Unbinds and forgets a device (pci_stop_and_remove_bus_device). */
@@ -177,6 +193,7 @@ function* probe(driver: PciDriver, device: PciDevice): Task<number> {
   const result = typeof call === 'number' ? call : yield* call;
   if (result < 0) {
     device.driver = undefined;
+    device.driverData = undefined;
     if (driver.managesDma !== true) device.group?.unuseDefaultDomain();
   }
   return result;

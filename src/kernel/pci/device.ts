@@ -11,6 +11,7 @@ import type { Quad } from '../../../sim/pci/model.ts';
 import { BAR, CAP, EXP, EXT_CAP, PCI } from '../../../sim/pci/registers.ts';
 import type { Bridge } from '../../../sim/pci/topology.ts';
 import type { Scheduler } from '../../../sim/scheduler.ts';
+import type { FaultInjection } from '../fault-injection.ts';
 import type { IommuGroup } from '../iommu-group.ts';
 import type { PciBus } from './bus.ts';
 import { type DmaBuffer, MappedExtent } from './dma-buffer.ts';
@@ -109,6 +110,10 @@ export class PciDevice {
   }
   get isVirtfn(): boolean {
     return this.physfn !== undefined;
+  }
+  /** Fault injection of the kernel. */
+  get faults(): FaultInjection {
+    return this.bus.faults;
   }
   get scheduler(): Scheduler {
     return this.hardware.scheduler;

@@ -20,11 +20,16 @@ export function* enableSriov(device: PciDevice, numVfs: number): Task<number> {
   device.writeConfig(at + SRIOV.CTRL, 2, control | SRIOV_CTRL.VFE | SRIOV_CTRL.MSE);
   yield 100_000_000;
   device.numVfs = numVfs;
-  for (const fn of device.function.virtuals) yield* device.bus.addVirtual(device, fn);
+  for (const fn of device.function.virtuals) {
+    const error = yield* device.bus.addVirtual(device, fn);
+    if (error === 0) continue;
+    yield* disableSriov(device);
+    return error;
+  }
   return 0;
 }
 
-/** pci_disable_sriov: the VFs are removed, which waits for their users, and then switched off. */
+/** pci_disable_sriov, and what a failing sriov_enable undoes: the VFs are removed, which waits for their users, and then switched off. */
 export function* disableSriov(device: PciDevice): Task<void> {
   const at = device.extendedCapability(EXT_CAP.SRIOV);
   if (at === 0 || device.numVfs === 0) return;

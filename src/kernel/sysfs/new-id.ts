@@ -1,5 +1,4 @@
 /** new_id and remove_id of a PCI driver (drivers/pci/pci-driver.c of Linux 7.3: new_id_store, remove_id_store). */
-import type { Task } from '../../../sim/scheduler.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import type { PciBus } from '../pci/bus.ts';
 import { ANY_ID, type PciDriver, type PciId } from '../pci/driver.ts';
@@ -38,16 +37,13 @@ export function newId(bus: PciBus, driver: PciDriver): Node {
       const fields = numbers(text);
       if (fields.length < 2) return -ERRNO.EINVAL;
       const id = idOf(fields);
+      // The device that the new id is tried on (new_id_store).
+      if (fields.length < MOST_FIELDS && bus.faults.allocation.fails()) return -ERRNO.ENOMEM;
       const known = [...bus.addedIds(driver), ...(driver.overrideOnly ? [] : driver.ids)];
       if (fields.length < MOST_FIELDS && known.some((other) => matchesId(other, id))) return -ERRNO.EEXIST;
-      return add(bus, driver, id);
+      return bus.addId(driver, id);
     },
   };
-}
-
-function* add(bus: PciBus, driver: PciDriver, id: PciId): Task<number> {
-  yield* bus.addId(driver, id);
-  return 0;
 }
 
 /** Devices that are bound stay so. ENODEV: no such id was added. */

@@ -61,14 +61,17 @@ export function openNode(node: Node, path: string, how: OpenFlags): OpenFile | n
     readable: how.read,
     read(caller: Process, address: number, length: number, at: number | undefined): Result {
       const from = at ?? position;
+      // The buffer of a seq_file, or of kernfs_file_read_iter.
+      if (caller.faults.allocation.fails()) return -ERRNO.ENOMEM;
       if (node.kind === 'attribute' && node.show === undefined) return -ERRNO.EIO;
       const bytes = node.kind === 'binary' ? node.read(from, length) : text().subarray(from, from + length);
-      if (!caller.memory.write(address, bytes)) return -ERRNO.EFAULT;
+      if (!caller.copyToUser(address, bytes)) return -ERRNO.EFAULT;
       if (at === undefined) position += bytes.length;
       return bytes.length;
     },
     write(caller: Process, address: number, length: number, at: number | undefined): Result {
-      const bytes = caller.memory.copyIn(address, length);
+      if (caller.faults.allocation.fails()) return -ERRNO.ENOMEM;
+      const bytes = caller.copyFromUser(address, length);
       if (bytes === undefined) return -ERRNO.EFAULT;
       if (node.kind === 'binary') {
         const done = node.write === undefined ? -ERRNO.EIO : node.write(at ?? position, bytes);

@@ -91,6 +91,8 @@ function driverOverride(device: PciDevice): Attribute {
     kind: 'attribute',
     show: () => `${device.driverOverride ?? '(null)'}\n`,
     store: (text) => {
+      // driver_set_override: kstrndup.
+      if (device.faults.allocation.fails()) return -ERRNO.ENOMEM;
       const name = text.split('\n')[0]!;
       device.driverOverride = name === '' ? undefined : name;
       return 0;
@@ -119,6 +121,7 @@ function resetMethod(device: PciDevice): Attribute {
         device.resetOrder = undefined;
         return 0;
       }
+      if (words.length > 0 && device.faults.allocation.fails()) return -ERRNO.ENOMEM;
       const chosen = words.map((word) => applicableMethods(device).find(({ name }) => name === word));
       if (chosen.includes(undefined) || new Set(words).size < words.length) return -ERRNO.EINVAL;
       device.resetOrder = words;

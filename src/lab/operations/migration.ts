@@ -162,7 +162,7 @@ const failSave: Operation = {
   generate: (random, tenant, world) =>
     tenant === world.a ? { status: random.pick(world.profile.failures!.statuses) } : undefined,
   run(_tenant, { status }, world) {
-    if (world.profile.failures?.statuses.includes(status!)) world.failure = status!;
+    if (world.profile.failures?.statuses.includes(status!)) world.failNext(status!);
     return 0;
   },
 };

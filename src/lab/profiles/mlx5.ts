@@ -104,7 +104,10 @@ function profileIn(setting: Setting): DeviceProfile {
     way: WAY_FACTOR.kinds[setting.way ?? 0]!,
     migrationFlags: flags,
     logging: flags !== 0 && (lacks.adv_virtualization ?? true),
-    load: (fail) => ({ variants: [variant], models: mlx5Models({ failNext: fail, capabilities: lacks, icmBytes }) }),
+    load: () => ({
+      variants: [variant],
+      models: (failNext) => mlx5Models({ failNext, capabilities: lacks, icmBytes }),
+    }),
     assign(machine) {
       const [a, b] = firstVfs(machine, PHYSICAL, setting.vfs ? 4 : 2);
       bindTo(machine, DRIVER, [a, b]);

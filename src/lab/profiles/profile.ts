@@ -83,8 +83,8 @@ export interface Profiles {
 /** See the head of this file. One object serves all runs: what belongs to a run is kept with its tenants. */
 export interface DeviceProfile {
   readonly machine: MachineDescription;
-  /** Drivers and models to load. A model whose firmware can fail asks `fail` first: a status, or undefined. */
-  load(fail: (opcode: number) => number | undefined): Pick<MachineOptions, 'variants' | 'modules' | 'models'>;
+  /** Drivers and models to load. */
+  load(): Pick<MachineOptions, 'variants' | 'modules' | 'models'>;
   /** What an administrator does before the tenants come: makes the devices, and binds them. */
   assign(machine: Machine, host: Process): Site;
   /** How tenants come to their devices. */

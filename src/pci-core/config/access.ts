@@ -68,7 +68,7 @@ export function configRead(
     done += size;
   }
   // Nothing here has a side effect, so one copy stands for the kernel's one per chunk.
-  return caller.memory.write(address, bytes) ? count : -ERRNO.EFAULT;
+  return caller.copyToUser(address, bytes) ? count : -ERRNO.EFAULT;
 }
 
 /** One chunk of a write: the count, or a negated errno; a task when it starts a reset. */
@@ -78,7 +78,7 @@ function writeChunk(core: VfioPciCoreDevice, caller: Process, address: number, p
   const handler = handlerFor(position, map);
   if (!handler.writable) return size;
   const into = size === 4 ? scratchBytes : scratchBytes.subarray(0, size);
-  if (!caller.memory.readInto(address, into)) return -ERRNO.EFAULT;
+  if (!caller.copyFromUserInto(address, into)) return -ERRNO.EFAULT;
   const value = size === 4 ? scratch.getUint32(0, true) : size === 2 ? scratch.getUint16(0, true) : scratchBytes[0]!;
   const start = map >= MAP.INVALID_VIRT ? position : shadow.layout.start[position]!;
   return handler.write(core, position, size, position - start, value);

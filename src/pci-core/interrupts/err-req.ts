@@ -34,6 +34,8 @@ function setSingle(core: VfioPciCoreDevice, slot: 'errTrigger' | 'reqTrigger', c
   if (fd < -1) return -ERRNO.EINVAL;
   const eventfd: EventFd | number | undefined = fd === -1 ? undefined : eventfdOf(caller, fd);
   if (typeof eventfd === 'number') return eventfd;
+  // vfio_pci_eventfd_replace_locked: what holds the eventfd, so that it can be replaced while events come.
+  if (eventfd !== undefined && caller.faults.allocation.fails()) return -ERRNO.ENOMEM;
   core[slot] = eventfd;
   return 0;
 }

@@ -21,6 +21,11 @@ export class Interrupts {
     this.messages = new Messages(core);
   }
 
+  /** Eventfds behind the lines and messages of the device. */
+  get eventfds(): number {
+    return this.intx.eventfds + this.messages.armed;
+  }
+
   get isNone(): boolean {
     return this.type === PCI_IRQ.NUM;
   }

@@ -23,6 +23,10 @@ export class Intx {
   get isActive(): boolean {
     return this.core.irqs.type === PCI_IRQ.INTX;
   }
+  /** Eventfds in use: the trigger, and the one that unmasks. */
+  get eventfds(): number {
+    return (this.trigger === undefined ? 0 : 1) + (this.unmaskHook === undefined || this.unmaskHook.isDead ? 0 : 1);
+  }
   get isMasked(): boolean {
     return this.masked;
   }
@@ -32,10 +36,15 @@ export class Intx {
     const { core } = this;
     if (!core.irqs.isNone) return -ERRNO.EINVAL;
     if (core.pdev.irq === 0) return -ERRNO.ENODEV;
-    this.trigger = trigger;
+    // The name, the context, and its place among those of the device.
+    const { allocation } = core.pdev.faults;
+    if (allocation.fails() || allocation.fails() || allocation.fails()) return -ERRNO.ENOMEM;
     // A user who disabled INTx before setting it up must not get an interrupt now.
     this.masked = core.irqs.virqDisabled;
     if (core.pci23) pci_intx(core.pdev, !this.masked);
+    // request_irq
+    if (allocation.fails()) return -ERRNO.ENOMEM;
+    this.trigger = trigger;
     core.irqs.type = PCI_IRQ.INTX;
     this.line = new HostIrq(core.pdev, () => this.arrived(), core.pci23 || !this.masked);
     this.line.poll();

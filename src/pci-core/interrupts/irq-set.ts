@@ -27,7 +27,7 @@ const view = viewOf(bytes);
 
 /** Copies and checks the request; `limit` is the number of interrupts of an index. A negated errno if it is refused. */
 export function readIrqSet(caller: Process, argument: number, limit: (index: number) => number): IrqSet | number {
-  if (!caller.memory.readInto(argument, bytes)) return -ERRNO.EFAULT;
+  if (!caller.copyFromUserInto(argument, bytes)) return -ERRNO.EFAULT;
   const { at } = irq_set;
   const flags = view.getUint32(at.flags, true);
   const index = view.getUint32(at.index, true);
@@ -37,7 +37,9 @@ export function readIrqSet(caller: Process, argument: number, limit: (index: num
   const size = irqSetRules.dataSize(view.getUint32(at.argsz, true), set, limit(index));
   if (size < 0) return size;
   if (size === 0) return set;
-  const data = caller.memory.copyIn(argument + irq_set.size, size);
+  // memdup_user
+  if (caller.faults.allocation.fails()) return -ERRNO.ENOMEM;
+  const data = caller.copyFromUser(argument + irq_set.size, size);
   return data === undefined ? -ERRNO.EFAULT : { flags, index, start, count, data: viewOf(data) };
 }
 

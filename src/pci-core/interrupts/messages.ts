@@ -20,6 +20,11 @@ export class Messages {
     this.core = core;
   }
 
+  /** Vectors that an eventfd is behind. */
+  get armed(): number {
+    return this.triggers.size;
+  }
+
   /** vfio_msi_enable: 0; the positive number of vectors available if `count` are not; or a negated errno. */
   enable(count: number, index: number): number {
     const { core } = this;
@@ -61,8 +66,13 @@ export class Messages {
       const result = this.core.hasDynMsix ? host.allocateAt(vector) : -ERRNO.EINVAL;
       if (result < 0) return result;
     }
+    // The context, its place and its name. A vector that was allocated for it stays until the index is disabled.
+    const { allocation } = caller.faults;
+    if (allocation.fails() || allocation.fails() || allocation.fails()) return -ERRNO.ENOMEM;
     const trigger = eventfdOf(caller, fd);
     if (typeof trigger === 'number') return trigger;
+    // request_irq
+    if (allocation.fails()) return -ERRNO.ENOMEM;
     this.triggers.set(vector, trigger);
     withMemoryDecode(this.core, () => host.request(vector, () => trigger.signal()));
     return 0;

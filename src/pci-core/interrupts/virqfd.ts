@@ -50,7 +50,7 @@ export class Virqfd {
   }
 }
 
-/** vfio_virqfd_enable: EBADF, EINVAL for a file that is no eventfd, then EBUSY if `present` is still in use. */
+/** vfio_virqfd_enable: ENOMEM, EBADF, EINVAL for a file that is no eventfd, then EBUSY if `present` is still in use. */
 export function enableVirqfd(
   caller: Process,
   fd: number,
@@ -58,6 +58,7 @@ export function enableVirqfd(
   present: Virqfd | undefined,
   work: VirqfdWork,
 ): Virqfd | number {
+  if (caller.faults.allocation.fails()) return -ERRNO.ENOMEM;
   const eventfd = eventfdOf(caller, fd);
   if (typeof eventfd === 'number') return eventfd;
   if (present !== undefined && !present.isDead) return -ERRNO.EBUSY;

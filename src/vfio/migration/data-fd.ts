@@ -56,6 +56,11 @@ export class DataFile implements OpenFile {
     return this.ops.poll?.() ?? POLL.IN | POLL.OUT;
   }
 
+  /** How many of the two still hold the file. */
+  get holderCount(): number {
+    return this.holders;
+  }
+
   /** The user's last descriptor went, or the file never reached one. */
   release(): void {
     this.letGo();

@@ -31,13 +31,15 @@ const U64_END = 2n ** 64n;
  * if that faults tracking stops again.
  */
 export function* loggingStart(device: VfioDevice, caller: Process, _flags: number, argument: number): Task<number> {
-  const bytes = caller.memory.copyIn(argument, CONTROL.size);
+  const bytes = caller.copyFromUser(argument, CONTROL.size);
   if (bytes === undefined) return -ERRNO.EFAULT;
   const control = viewOf(bytes);
   const count = control.getUint32(CONTROL.at.num_ranges, true);
   if (count === 0) return -ERRNO.EINVAL;
   if (count > MAX_RANGES) return -ERRNO.E2BIG;
   const pageSize = control.getBigUint64(CONTROL.at.page_size, true);
+  // The nodes of the interval tree.
+  if (caller.faults.allocation.fails()) return -ERRNO.ENOMEM;
   const ranges = readRanges(caller, Number(control.getBigUint64(CONTROL.at.ranges, true)), count, pageSize);
   if (typeof ranges === 'number') return ranges;
 
@@ -45,7 +47,7 @@ export function* loggingStart(device: VfioDevice, caller: Process, _flags: numbe
   const used = yield* logOps.log_start(device.data, ranges, pageSize);
   if (typeof used === 'number') return used;
   control.setBigUint64(CONTROL.at.page_size, used, true);
-  if (caller.memory.write(argument, bytes)) return 0;
+  if (caller.copyToUser(argument, bytes)) return 0;
   yield* logOps.log_stop(device.data);
   return -ERRNO.EFAULT;
 }
@@ -57,7 +59,7 @@ function readRanges(caller: Process, address: number, count: number, pageSize: b
   const view = viewOf(bytes);
   const offsetMask = BigInt.asUintN(64, pageSize - 1n);
   for (let i = 0; i < count; i++) {
-    if (!caller.memory.readInto(address + i * RANGE.size, bytes)) return -ERRNO.EFAULT;
+    if (!caller.copyFromUserInto(address + i * RANGE.size, bytes)) return -ERRNO.EFAULT;
     const iova = view.getBigUint64(RANGE.at.iova, true);
     const length = view.getBigUint64(RANGE.at.length, true);
     if (((iova | length) & offsetMask) !== 0n) return -ERRNO.EINVAL;
@@ -76,7 +78,7 @@ export function loggingStop(device: VfioDevice): Task<number> {
 
 /** vfio_ioctl_device_feature_logging_report: the driver is asked once for the whole range, into the user's bitmap. */
 export function* loggingReport(device: VfioDevice, caller: Process, _flags: number, argument: number): Task<number> {
-  const bytes = caller.memory.copyIn(argument, REPORT.size);
+  const bytes = caller.copyFromUser(argument, REPORT.size);
   if (bytes === undefined) return -ERRNO.EFAULT;
   const report = viewOf(bytes);
   const pageSize = report.getBigUint64(REPORT.at.page_size, true);
@@ -85,6 +87,8 @@ export function* loggingReport(device: VfioDevice, caller: Process, _flags: numb
   const length = report.getBigUint64(REPORT.at.length, true);
   if (iova + length >= U64_END) return -ERRNO.EOVERFLOW;
   const address = Number(report.getBigUint64(REPORT.at.bitmap, true));
+  // iova_bitmap_alloc: itself, and the array of its pages.
+  if (caller.faults.allocation.fails() || caller.faults.allocation.fails()) return -ERRNO.ENOMEM;
   const dirty = new UserIovaBitmap(caller.memory, address, iova, length, pageSize);
   return yield* device.logOps!.log_read_and_clear(device.data, iova, length, dirty);
 }

@@ -30,7 +30,7 @@ export function vfio_check_precopy_ioctl(
   device: { readonly precopyInfoV2: boolean },
 ): PrecopyInfo | number {
   if (command !== VFIO.MIG_GET_PRECOPY_INFO) return -ERRNO.ENOTTY;
-  const bytes = caller.memory.copyIn(argument, SIZE);
+  const bytes = caller.copyFromUser(argument, SIZE);
   if (bytes === undefined) return -ERRNO.EFAULT;
   const view = viewOf(bytes);
   const argsz = view.getUint32(at.argsz, true);
@@ -51,5 +51,5 @@ export function writePrecopyInfo(caller: Process, argument: number, info: Precop
   view.setUint32(at.flags, info.flags, true);
   view.setBigUint64(at.initial_bytes, info.initial_bytes, true);
   view.setBigUint64(at.dirty_bytes, info.dirty_bytes, true);
-  return caller.memory.write(argument, bytes) ? 0 : -ERRNO.EFAULT;
+  return caller.copyToUser(argument, bytes) ? 0 : -ERRNO.EFAULT;
 }

@@ -49,7 +49,7 @@ export function* migrationDeviceState(
   flags: number,
   argument: number,
 ): Task<number> {
-  if (!caller.memory.readInto(argument, bytes)) return -ERRNO.EFAULT;
+  if (!caller.copyFromUserInto(argument, bytes)) return -ERRNO.EFAULT;
   if ((flags & FEATURE_FLAG.GET) !== 0) {
     const state = yield* device.migOps!.migration_get_state(device.data);
     if (state < 0) return state;
@@ -68,7 +68,7 @@ const mig = viewOf(bytes);
 function writeState(caller: Process, argument: number, state: number, fd: number): boolean {
   mig.setUint32(MIG.device_state, state, true);
   mig.setInt32(MIG.data_fd, fd, true);
-  return caller.memory.write(argument, bytes);
+  return caller.copyToUser(argument, bytes);
 }
 
 /**
@@ -91,5 +91,5 @@ function* returnDataFile(caller: Process, file: OpenFile, argument: number, stat
 function writeU64(caller: Process, address: number, size: number, value: number): number {
   const bytes = zeroedBytes(size);
   viewOf(bytes).setBigUint64(0, BigInt(value), true);
-  return caller.memory.write(address, bytes) ? 0 : -ERRNO.EFAULT;
+  return caller.copyToUser(address, bytes) ? 0 : -ERRNO.EFAULT;
 }

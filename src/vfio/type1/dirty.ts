@@ -41,7 +41,7 @@ export class DirtyPages {
 
   ioctl(caller: Process, argument: number): number {
     if (!this.state.v2) return -ERRNO.EACCES;
-    const bytes = caller.memory.copyIn(argument, header.size);
+    const bytes = caller.copyFromUser(argument, header.size);
     if (bytes === undefined) return -ERRNO.EFAULT;
     const view = viewOf(bytes);
     const argsz = view.getUint32(header.at.argsz, true);
@@ -77,6 +77,7 @@ export class DirtyPages {
   allocate(dma: Dma): number {
     const pages = dma.length / this.state.pageSize;
     if (pages > PAGES_MAX) return -ERRNO.EINVAL;
+    if (this.state.noMemory()) return -ERRNO.ENOMEM;
     dma.dirty = new DirtyBitmap(pages);
     this.seed(dma);
     return 0;
@@ -125,17 +126,17 @@ export class DirtyPages {
     const target = address + ((first - shift) / 64) * 8;
     if (shift > 0) {
       bits.shift(shift);
-      const before = caller.memory.copyIn(target, 8);
+      const before = caller.copyFromUser(target, 8);
       if (before === undefined) return -ERRNO.EFAULT;
       bits.merge(viewOf(before).getBigUint64(0, true));
     }
-    const copied = bits.copyOut(shift, (offset, bytes) => caller.memory.write(target + offset, bytes));
+    const copied = bits.copyOut(shift, (offset, bytes) => caller.copyToUser(target + offset, bytes));
     return copied ? 0 : -ERRNO.EFAULT;
   }
 
   private getBitmap(caller: Process, argument: number, length: number): number {
     if (length < range.size) return -ERRNO.EINVAL;
-    const bytes = caller.memory.copyIn(argument, range.size);
+    const bytes = caller.copyFromUser(argument, range.size);
     if (bytes === undefined) return -ERRNO.EFAULT;
     const view = viewOf(bytes);
     const iova = view.getBigUint64(range.at.iova, true);

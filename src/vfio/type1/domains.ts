@@ -30,6 +30,8 @@ export class Domains {
   attach(group: VfioGroup): number {
     if (this.state.mappings.invalid > 0) return -ERRNO.EBUSY;
     if (this.attached(group)) return -ERRNO.EINVAL;
+    // struct vfio_iommu_group
+    if (this.state.noMemory()) return -ERRNO.ENOMEM;
     if (group.iommuGroup === undefined) {
       this.state.emulated.add(group);
       return 0;
@@ -71,10 +73,14 @@ export class Domains {
   }
 
   private attachTranslated(group: VfioGroup, iommuGroup: IommuGroup): number {
+    // struct vfio_domain, and the IOMMU's own.
+    if (this.state.noMemory() || this.state.noMemory()) return -ERRNO.ENOMEM;
     if (iommuGroup.devices.some((device) => device.resetting)) return -ERRNO.EBUSY;
     const [first, last] = iommuGroup.iommu.features.aperture;
     if (this.apertureConflict(first, last + 1)) return -ERRNO.EINVAL;
     if (this.reservedConflict(iommuGroup.reservedRegions)) return -ERRNO.EINVAL;
+    // vfio_iommu_iova_get_copy, vfio_iommu_aper_resize, vfio_iommu_resv_exclude: nodes of the new list.
+    if (this.state.noMemory() || this.state.noMemory()) return -ERRNO.ENOMEM;
     const ranges = usable(this.state.ranges.within(first, last + 1), iommuGroup);
     if (ranges.list.length === 0) return -ERRNO.EINVAL;
     if (!this.interruptsAreSafe(iommuGroup)) return -ERRNO.EPERM;

@@ -12,9 +12,10 @@ export function type1Driver(parameters: Type1Parameters): IommuDriver {
     name: 'vfio-iommu-type1',
     noiommu: false,
     extension: type1Extension,
-    open(type) {
-      if (type === EXTENSION.TYPE1_IOMMU) return new Type1(false, parameters);
-      if (type === EXTENSION.TYPE1v2_IOMMU) return new Type1(true, parameters);
+    open(type, { faults }) {
+      if (faults.allocation.fails()) return -ERRNO.ENOMEM;
+      if (type === EXTENSION.TYPE1_IOMMU) return new Type1(false, parameters, faults);
+      if (type === EXTENSION.TYPE1v2_IOMMU) return new Type1(true, parameters, faults);
       return -ERRNO.EINVAL;
     },
   };

@@ -68,8 +68,8 @@ export class ExternalAccess {
       const count = Math.min(bytes.length - done, dma.start + dma.length - (iova + done));
       const part = bytes.subarray(done, done + count);
       const address = dma.vaddr + (iova + done - dma.start);
-      const { memory } = dma.process;
-      if (!(write ? memory.write(address, part) : memory.readInto(address, part))) return -ERRNO.EFAULT;
+      const { process } = dma;
+      if (!(write ? process.copyToUser(address, part) : process.copyFromUserInto(address, part))) return -ERRNO.EFAULT;
       if (write) this.dirty.mark(dma, iova + done, count);
       done += count;
     }
@@ -90,6 +90,12 @@ export class ExternalAccess {
     // A mapping in a page table has paid for its pages already.
     const error = run.charged && !dma.mapped ? this.accounting.charge(dma, 1) : 0;
     if (error !== 0) return error;
+    // vfio_add_to_pfn_list
+    if (this.state.noMemory()) {
+      if (run.charged && !dma.mapped) this.accounting.uncharge(dma, 1);
+      return -ERRNO.ENOMEM;
+    }
+    dma.process.memory.keep(run);
     dma.pinned.set(iova, { physical: run.physical, users: 1, charged: run.charged });
     if (this.state.tracking) this.dirty.mark(dma, iova, 1);
     return run.physical;
@@ -99,6 +105,7 @@ export class ExternalAccess {
     const page = dma.pinned.get(iova);
     if (page === undefined || --page.users > 0) return;
     dma.pinned.delete(iova);
+    dma.process.memory.release(page.physical);
     if (page.charged && !dma.mapped) this.accounting.uncharge(dma, 1);
   }
 

@@ -12,7 +12,7 @@ import {
   iommu_type1_info_dma_avail,
   iova_range,
 } from '../../uapi/vfio.ts';
-import { type InfoCap, placeInfoCaps } from '../info-caps.ts';
+import { allocateInfoCaps, type InfoCap, placeInfoCaps } from '../info-caps.ts';
 import { BITMAP_SIZE_MAX } from './dirty.ts';
 import type { Type1State } from './state.ts';
 
@@ -30,14 +30,18 @@ export class Type1Info {
   }
 
   ioctl(caller: Process, argument: number): number {
-    const given = caller.memory.copyIn(argument, MINIMUM);
+    const given = caller.copyFromUser(argument, MINIMUM);
     if (given === undefined) return -ERRNO.EFAULT;
     const argsz = viewOf(given).getUint32(at.argsz, true);
     if (argsz < MINIMUM) return -ERRNO.EINVAL;
-    const placed = placeInfoCaps(caller, argument, argsz, STRUCT, this.capabilities());
+    const caps = this.capabilities();
+    // vfio_iommu_iova_build_caps makes a list of the ranges first.
+    if (caps.length > 2 && this.state.noMemory()) return -ERRNO.ENOMEM;
+    if (!allocateInfoCaps(caller, caps)) return -ERRNO.ENOMEM;
+    const placed = placeInfoCaps(caller, argument, argsz, STRUCT, caps);
     if (typeof placed === 'number') return placed;
     const info = this.encode(placed.argsz, placed.capOffset);
-    return caller.memory.write(argument, info.subarray(0, Math.min(argsz, STRUCT))) ? 0 : -ERRNO.EFAULT;
+    return caller.copyToUser(argument, info.subarray(0, Math.min(argsz, STRUCT))) ? 0 : -ERRNO.EFAULT;
   }
 
   /** In the order in which the kernel adds them. */

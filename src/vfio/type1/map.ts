@@ -38,7 +38,7 @@ export class MapDma {
   }
 
   ioctl(caller: Process, argument: number): number {
-    if (!caller.memory.readInto(argument, this.bytes)) return -ERRNO.EFAULT;
+    if (!caller.copyFromUserInto(argument, this.bytes)) return -ERRNO.EFAULT;
     const request = this.decode();
     const error = this.checkArguments(request) || this.checkProtection(request) || this.checkAlignment(request);
     if (error !== 0) return error;
@@ -75,6 +75,7 @@ export class MapDma {
   map(dma: Dma): number {
     const error = this.checkRange(dma.start, dma.length);
     if (error !== 0) return error;
+    if (this.state.noMemory()) return -ERRNO.ENOMEM;
     this.state.mappings.add(dma);
     const failed = this.fill(dma);
     if (failed !== 0) this.pinning.remove(dma);

@@ -20,13 +20,20 @@ export class Pinning {
   pinAndMap(dma: Dma): number {
     const runs = this.pin(dma);
     if (typeof runs === 'number') return runs;
-    for (const { domain } of this.state.domains) this.mapRuns(domain, dma, runs);
+    for (const [index, { domain }] of this.state.domains.entries()) {
+      if (this.mapRuns(domain, dma, runs)) continue;
+      for (const { domain: mapped } of this.state.domains.slice(0, index)) mapped.unmap(dma.start, dma.length);
+      this.unpin(dma);
+      return -ERRNO.ENOMEM;
+    }
     dma.mapped = true;
     return 0;
   }
 
   /** vfio_pin_pages_remote over the whole mapping: its physical runs, charged. */
   pin(dma: Dma): PinnedRun[] | number {
+    // Pages that are not there yet are made by the fault that pinning takes.
+    if (this.state.noMemory()) return -ERRNO.ENOMEM;
     const runs = dma.process.memory.pin(dma.vaddr, dma.length, dma.write);
     if (runs === undefined) return this.pinFault(dma);
     const error = this.accounting.charge(dma, this.accounting.cost(dma, runs));
@@ -36,18 +43,29 @@ export class Pinning {
     return runs;
   }
 
-  mapRuns(domain: Domain, dma: Dma, runs: readonly PinnedRun[]): void {
+  /** iommu_map, run by run: false when there is no memory for the page table, and then none of them is mapped. */
+  mapRuns(domain: Domain, dma: Dma, runs: readonly PinnedRun[]): boolean {
     let start = dma.start;
     for (const { physical, length } of runs) {
+      if (this.state.noMemory()) {
+        domain.unmap(dma.start, dma.length);
+        return false;
+      }
       domain.map({ start, length, physical, read: dma.read, write: dma.write });
       start += length;
     }
+    return true;
   }
 
   /** vfio_unmap_unpin: out of every domain, and no longer paid for but for what emulated devices keep pinned. */
   unmapAndUnpin(dma: Dma): void {
     if (!dma.mapped) return;
     for (const { domain } of this.state.domains) domain.unmap(dma.start, dma.length);
+    this.unpin(dma);
+  }
+
+  /** vfio_unpin_pages_remote of all that {@link pin} took, but for what emulated devices keep. */
+  private unpin(dma: Dma): void {
     this.accounting.uncharge(dma, dma.charged - this.accounting.pinnedCost(dma));
     for (const { physical } of dma.runs) dma.process.memory.release(physical);
     dma.runs = [];
@@ -74,18 +92,22 @@ export class Pinning {
   replay(target: Type1Domain): number {
     const model = this.state.domains[0];
     if (model !== undefined) {
-      for (const { start, length, physical, read, write } of model.domain.mappings.items)
+      for (const { start, length, physical, read, write } of model.domain.mappings.items) {
+        // The new page table is given up with all that is in it.
+        if (this.state.noMemory()) return -ERRNO.ENOMEM;
         target.domain.map({ start, length, physical, read, write });
+      }
       return 0;
     }
     const done: Dma[] = [];
     for (const dma of this.state.mappings.all) {
       const runs = this.pin(dma);
-      if (typeof runs === 'number') {
+      const mapped = typeof runs !== 'number' && this.mapRuns(target.domain, dma, runs);
+      if (!mapped) {
+        if (typeof runs !== 'number') this.unpin(dma);
         for (const undone of done) this.unmapAndUnpin(undone);
-        return runs;
+        return typeof runs === 'number' ? runs : -ERRNO.ENOMEM;
       }
-      this.mapRuns(target.domain, dma, runs);
       dma.mapped = true;
       done.push(dma);
     }

@@ -2,6 +2,7 @@
 import type { Domain } from '../../../sim/iommu/domain.ts';
 import type { Iommu } from '../../../sim/iommu/iommu.ts';
 import { PAGE_SIZE } from '../../../sim/memory.ts';
+import type { FaultInjection } from '../../kernel/fault-injection.ts';
 import type { VfioDevice } from '../device.ts';
 import type { VfioGroup } from '../group.ts';
 import { Mappings } from './mappings.ts';
@@ -35,9 +36,18 @@ export class Type1State {
   pageSize = PAGE_SIZE;
   tracking = false;
 
-  constructor(v2: boolean, entryLimit: number) {
+  /** Fault injection of the kernel. */
+  readonly faults: FaultInjection;
+
+  constructor(v2: boolean, entryLimit: number, faults: FaultInjection) {
     this.v2 = v2;
+    this.faults = faults;
     this.mappings = new Mappings(entryLimit);
+  }
+
+  /** An allocation fails that the caller has no other way than to answer ENOMEM for. */
+  noMemory(): boolean {
+    return this.faults.allocation.fails();
   }
 
   /** vfio_update_pgsize_bitmap: sizes below PAGE_SIZE are hidden, and then PAGE_SIZE can be had. */

@@ -2,6 +2,7 @@
  * The type1 IOMMU driver at work for one container (drivers/vfio/vfio_iommu_type1.c, versions 1 and 2): wires the
  * rules together, each of which has a file and a class here, and dispatches the container's VFIO_IOMMU_* ioctls.
  */
+import { FaultInjection } from '../../kernel/fault-injection.ts';
 import type { Result } from '../../kernel/file.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
@@ -52,9 +53,9 @@ export class Type1 implements IommuBackend {
   private readonly domains: Domains;
   private readonly pinning: Pinning;
 
-  constructor(v2: boolean, parameters: Type1Parameters) {
+  constructor(v2: boolean, parameters: Type1Parameters, faults: FaultInjection = new FaultInjection()) {
     const accounting = new Accounting();
-    this.state = new Type1State(v2, parameters.dmaEntryLimit);
+    this.state = new Type1State(v2, parameters.dmaEntryLimit, faults);
     this.pinning = new Pinning(this.state, accounting);
     this.dirty = new DirtyPages(this.state);
     this.domains = new Domains(this.state, this.pinning, this.dirty, parameters);

@@ -43,7 +43,7 @@ export class UnmapDma {
 
   /** An error leaves the user's size as it was, even if mappings have gone. */
   ioctl(caller: Process, argument: number): number {
-    if (!caller.memory.readInto(argument, this.bytes)) return -ERRNO.EFAULT;
+    if (!caller.copyFromUserInto(argument, this.bytes)) return -ERRNO.EFAULT;
     const request = this.decode();
     const error = this.checkFlags(request);
     if (error !== 0) return error;
@@ -56,7 +56,7 @@ export class UnmapDma {
     const bytes = this.unmap(request, bitmap, caller);
     if (bytes < 0) return bytes;
     this.view.setBigUint64(at.size, BigInt(bytes), true);
-    return caller.memory.write(argument, this.bytes) ? 0 : -ERRNO.EFAULT;
+    return caller.copyToUser(argument, this.bytes) ? 0 : -ERRNO.EFAULT;
   }
 
   checkFlags({ argsz, flags }: UnmapRequest): number {
@@ -136,7 +136,7 @@ export class UnmapDma {
 
   private readBitmap(caller: Process, argument: number, { argsz, size }: UnmapRequest): BitmapRequest | number {
     if (argsz < iommu_type1_dma_unmap.size + bitmap_struct.size) return -ERRNO.EINVAL;
-    const bytes = caller.memory.copyIn(argument + iommu_type1_dma_unmap.size, bitmap_struct.size);
+    const bytes = caller.copyFromUser(argument + iommu_type1_dma_unmap.size, bitmap_struct.size);
     if (bytes === undefined) return -ERRNO.EFAULT;
     return this.dirty.checkBitmap(viewOf(bytes), 0, size);
   }

@@ -47,6 +47,7 @@ export class ImageLoader {
     this.filled = 0;
     const pages = pagesFor(Math.max(size, this.announced));
     if (this.buffer.pages >= pages) return 0;
+    if (this.device.noMemory()) return -ERRNO.ENOMEM;
     this.outgrown.push(this.buffer);
     this.buffer = new DataBuffer(this.device, this.pd);
     return this.buffer.addPages(pages);

@@ -95,6 +95,12 @@ export class ResumeSession {
 
 /** mlx5vf_pci_resume_device_data: a session, or a negated errno. */
 export function* startResume(device: Mlx5VfDevice): Task<ResumeSession | number> {
+  // The session and its file; then a buffer for images, and one for headers.
+  if (device.noMemory() || device.noMemory()) return -ERRNO.ENOMEM;
   const pd = yield* device.commands.allocPd();
+  if (pd >= 0 && (device.noMemory() || device.noMemory())) {
+    yield* device.commands.deallocPd(pd);
+    return -ERRNO.ENOMEM;
+  }
   return pd < 0 ? pd : new ResumeSession(device, pd);
 }

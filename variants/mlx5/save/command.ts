@@ -39,6 +39,11 @@ export class SaveCommand {
     if (!(yield* session.saveDone.wait())) return -ERRNO.EINTR;
     // Tracking was lost: there is nothing an increment could refer to.
     const incremental = kind.incremental && session.state !== 'PRE_COPY_ERROR';
+    // What the answer is written to, and the buffer of the record's header.
+    if (device.noMemory() || device.noMemory()) {
+      session.saveDone.complete();
+      return -ERRNO.ENOMEM;
+    }
     if (!kind.track) session.state = 'SAVING';
     session.inFlight++;
     // mlx5_cmd_exec_cb: the command is in the queue when this returns.

@@ -79,6 +79,8 @@ export class SaveReader {
     const { session } = this;
     const offset = session.position - piece.start;
     caller.mightFault();
+    // One copy_to_user, a page at a time: what was copied before a bad address counts.
+    if (caller.faults.copy.fails()) return false;
     for (let at = 0; at < count; ) {
       const part = Math.min(PAGE - ((offset + at) % PAGE), count - at);
       if (!caller.memory.write(address + at, this.part(piece, offset + at, part))) return false;

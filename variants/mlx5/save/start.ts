@@ -29,6 +29,8 @@ export function stopCopySize(answer: VhcaMigrationState, chunkMode: boolean, tra
 
 /** Opens a session and starts the full save: while the device runs and is tracked, or of the stopped device. */
 export function* startSave(device: Mlx5VfDevice, track: boolean): Task<SaveSession | number> {
+  // The session and its file.
+  if (device.noMemory() || device.noMemory()) return -ERRNO.ENOMEM;
   const pd = yield* device.commands.allocPd();
   if (pd < 0) return pd;
   const session = new SaveSession(device, pd);
@@ -68,6 +70,8 @@ function* reserve(session: SaveSession, pages: number, track: boolean): Task<num
     if (count > 1) buffer.chunk = index + 1;
     session.reserved[index] = buffer;
   }
+  // mlx5vf_add_stop_copy_header
+  if (session.device.noMemory()) return -ERRNO.ENOMEM;
   session.announce(pages * PAGE);
   if (track) session.initialBytes = session.length;
   return 0;
@@ -93,7 +97,7 @@ function* finalImage(session: SaveSession): Task<number> {
 
 /**
  * Pre-copy is given up while the device runs on: a SAVE that is neither incremental nor tracked tells the firmware to
- * drop what it holds for tracking. 0, or a negated errno.
+ * drop what it holds for tracking. 0 once the command is on its way, or a negated errno and the session goes on.
  */
 export function* abandonSave(session: SaveSession): Task<number> {
   const answer = yield* session.device.commands.queryIncremental(session, 'cleanup');
@@ -101,10 +105,6 @@ export function* abandonSave(session: SaveSession): Task<number> {
   const buffer = yield* session.pool.get(pagesFor(answer.required));
   if (typeof buffer === 'number') return buffer;
   const result = yield* new SaveCommand(session, buffer, { incremental: false, track: false }).submit();
-  if (result < 0) {
-    session.pool.put(buffer);
-    return result;
-  }
-  yield* session.settle();
-  return (session.state as string) === 'ERROR' ? -ERRNO.EIO : 0;
+  if (result < 0) session.pool.put(buffer);
+  return result;
 }

@@ -120,6 +120,7 @@ export class PageTracker {
     const logAddressSpace = logOf(spans.reduce((sum, span) => sum + span.length, 0n));
     const context = { least: limits.logMinAddressSpace, most: limits.logMaxAddressSpace };
     if (!SAFEGUARDS.TRACKED_SPACE.holds(logAddressSpace, context)) return -ERRNO.EOPNOTSUPP;
+    if (this.device.noMemory()) return -ERRNO.ENOMEM;
     return yield* this.device.parent.call('createTracker', {
       vhcaId: this.device.abilities.vhcaId,
       spec: { ranges: spans, logAddressSpace, logPage, logMessage: limits.logMaxMessage, reportingQpn: queues.cardQpn },

@@ -5,6 +5,7 @@
 import { bytesOf, viewOf, zeroedBytes, zeroedView } from '../../../src/kernel/bytes.ts';
 import type { DmaBuffer } from '../../../src/kernel/pci/dma-buffer.ts';
 import type { Task } from '../../../src/kernel/sleep.ts';
+import { ERRNO } from '../../../src/uapi/errno.ts';
 import { setAddress } from '../core/command.ts';
 import { PAGE } from '../core/object-commands.ts';
 import type { RingMemory } from '../core/queue-commands.ts';
@@ -63,6 +64,8 @@ export class TrackerQueues {
     const pd = yield* this.device.commands.allocPd();
     if (pd < 0) return pd;
     this.pd = pd;
+    // Before each queue: its ring and its doorbell record, and the command that names their pages.
+    if (this.device.noMemory() || this.device.noMemory() || this.device.noMemory()) return -ERRNO.ENOMEM;
     this.records = this.allocate(PAGE);
     const entries = 2 ** this.logEntries;
     this.completions = this.allocate(entries * CQE.SIZE);
@@ -70,6 +73,7 @@ export class TrackerQueues {
     const cqn = yield* parent.call('createCq', { ring: this.ring(this.completions, this.logEntries, RECORD.CQ) });
     if (cqn < 0) return cqn;
     this.cqn = cqn;
+    if (this.device.noMemory() || this.device.noMemory() || this.device.noMemory()) return -ERRNO.ENOMEM;
     this.requests = this.allocate(entries * SEGMENT);
     const host = this.ring(this.requests, this.logEntries, RECORD.HOST_QP);
     const hostQpn = yield* parent.call('createQp', { pd, cqn, ring: host });
@@ -77,6 +81,7 @@ export class TrackerQueues {
     this.hostQpn = hostQpn;
     const received = yield* this.openReceive(entries * this.messageBytes);
     if (received < 0) return received;
+    if (this.device.noMemory() || this.device.noMemory() || this.device.noMemory()) return -ERRNO.ENOMEM;
     const card = this.ring(this.allocate(PAGE), 0, RECORD.CARD_QP);
     const cardQpn = yield* parent.call('createQp', { pd, cqn, ring: card });
     if (cardQpn < 0) return cardQpn;
