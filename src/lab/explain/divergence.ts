@@ -1,0 +1,107 @@
+/** The first observation that differs between the two runs of a pair, with what it means and whose its bytes are. */
+import type { Actor, Scenario } from '../scenario.ts';
+import type { Subject } from '../worlds.ts';
+import { firstDifference, type Observation } from './observations.ts';
+import { bytesOf, type Owner, ownersOf } from './owners.ts';
+import type { WatchedPair } from './watched-run.ts';
+import { answerText, fieldsOf, placeText, valueText } from './words.ts';
+
+/** One run's side of it. */
+export interface Side {
+  readonly run: string;
+  /** As text; empty: nothing was observed. */
+  readonly hex: string;
+  /** One letter a byte. */
+  readonly owners: readonly Owner[];
+  /** A number in words, e.g. `-EINVAL`. */
+  readonly meaning?: string;
+}
+
+/** A named value that differs. */
+export interface DifferingField {
+  readonly name: string;
+  readonly offset: number;
+  readonly left: string;
+  readonly right: string;
+}
+
+/** See the head of this file. */
+export interface Divergence {
+  readonly observer: Actor;
+  readonly step: number;
+  /** What the observer looked at. */
+  readonly what: string;
+  readonly left: Side;
+  readonly right: Side;
+  readonly fields: readonly DifferingField[];
+}
+
+const RUNS = {
+  integrity: ['tenant A acts', 'tenant A does nothing'],
+  confidentiality: ["tenant B's secret, and rubbish in uncleared memory", 'another secret, and other rubbish'],
+} as const;
+
+/** The first difference of a pair; undefined: the runs look the same to those who must not see a difference. */
+export function divergenceOf(
+  subject: Subject,
+  scenario: Scenario,
+  { base, twin }: WatchedPair,
+): Divergence | undefined {
+  if (twin === undefined) return undefined;
+  const observers: readonly Actor[] = scenario.twin === 'integrity' ? ['B', 'H'] : ['A'];
+  for (const observer of observers) {
+    const [a, b] = [base.observations.by[observer], twin.observations.by[observer]];
+    const index = firstDifference(a, b);
+    if (index === undefined) continue;
+    const sides = { left: bytesOf(a[index]), right: bytesOf(b[index]) };
+    const owners = ownersOf(subject, scenario, observer, index, sides);
+    const seen = a[index] ?? b[index]!;
+    const config = base.world.machine.configSpace(base.world[observer === 'B' ? 'b' : 'a'].bdf);
+    const [one, other] = RUNS[scenario.twin];
+    return {
+      observer,
+      step: seen.step,
+      what: whatOf(seen, a, index, config),
+      left: side(one, a[index], owners.left),
+      right: side(other, b[index], owners.right),
+      fields: fieldsThatDiffer(seen, sides),
+    };
+  }
+  return undefined;
+}
+
+function side(run: string, observation: Observation | undefined, owners: readonly Owner[]): Side {
+  const number = typeof observation?.seen === 'number' ? { meaning: answerText(observation.seen) } : {};
+  return { run, hex: Buffer.from(bytesOf(observation)).toString('hex'), owners, ...number };
+}
+
+/** Which look it was: the call it came from, or the how-manieth observation of its step. */
+function whatOf(
+  { step, call, seen }: Observation,
+  all: readonly Observation[],
+  index: number,
+  config: Uint8Array | undefined,
+): string {
+  const number = all.slice(0, index + 1).filter((one) => one.step === step).length;
+  const kind = typeof seen === 'number' ? 'number' : `${seen.length} bytes`;
+  // A number at the end is a count or a state, whatever bytes were looked at before it.
+  if (step < 0)
+    return call === undefined || typeof seen === 'number' ? `look ${number}: ${kind}` : `${call.text}: ${kind}`;
+  if (call === undefined) return `observation ${number} of the step: ${kind}`;
+  const place = call.offset === undefined ? call.text : `read of ${placeText(call.offset, config)}`;
+  return `${place}: ${kind}`;
+}
+
+/** Fields of a struct whose values differ. */
+function fieldsThatDiffer(
+  { call, seen }: Observation,
+  sides: { left: Uint8Array; right: Uint8Array },
+): DifferingField[] {
+  if (call?.ioctl === undefined || typeof seen === 'number') return [];
+  const { kind, request } = call.ioctl;
+  const [left, right] = [sides.left, sides.right].map((bytes) => fieldsOf(bytes, kind, request, 'out'));
+  return left!.flatMap(({ name, offset, value }) => {
+    const other = right!.find((field) => field.name === name)?.value ?? 'nothing';
+    return other === value ? [] : [{ name, offset, left: valueText(value), right: valueText(other) }];
+  });
+}

@@ -1,0 +1,26 @@
+/** A whole explanation on a terminal: the lanes, the promise that broke, the two runs, and how to see it again. */
+import { type Canvas, wrap } from './canvas.ts';
+import { drawBytes } from './draw-bytes.ts';
+import { drawLanes } from './draw-lanes.ts';
+import type { Explanation } from './explain.ts';
+
+/** The text, with a line break at its end. */
+export function draw(explanation: Explanation, canvas: Canvas): string {
+  const { violation, divergence } = explanation;
+  const lines = [...drawLanes(explanation, canvas), ''];
+  if (divergence !== undefined) lines.push(...drawBytes(divergence, canvas), '');
+  if (violation === undefined) return `${lines.join('\n')}`;
+  return `${[...lines, ...drawRule(explanation, canvas)].join('\n')}\n`;
+}
+
+/** The promise that was broken. */
+export function drawRule({ rule, violation }: Explanation, { paint, width }: Canvas): string[] {
+  const lines = violation === undefined ? [] : wrap(`${rule.name}: ${messageOf(violation)}`, width).map(paint.red);
+  lines.push(...wrap(`The rule: ${rule.promise}`, width));
+  for (const allowed of rule.allowed) lines.push(...wrap(`Allowed: ${allowed}`, width));
+  return lines;
+}
+
+/** The message without the bytes of both runs at its end: those are drawn. */
+export const messageOf = ({ message }: { readonly message: string }): string =>
+  message.replace(/: (?:[0-9a-f]+(?:\.\.\.)?|nothing) or (?:[0-9a-f]+(?:\.\.\.)?|nothing)$/, '');
