@@ -6,16 +6,16 @@ import type { Explanation } from './explain.ts';
 
 /** The text, with a line break at its end. */
 export function draw(explanation: Explanation, canvas: Canvas): string {
-  const { violation, divergence } = explanation;
+  const { divergence } = explanation;
   const lines = [...drawLanes(explanation, canvas), ''];
   if (divergence !== undefined) lines.push(...drawBytes(divergence, canvas), '');
-  if (violation === undefined) return `${lines.join('\n')}`;
   return `${[...lines, ...drawRule(explanation, canvas)].join('\n')}\n`;
 }
 
 /** The promise that was broken. */
 export function drawRule({ rule, violation }: Explanation, { paint, width }: Canvas): string[] {
-  const lines = violation === undefined ? [] : wrap(`${rule.name}: ${messageOf(violation)}`, width).map(paint.red);
+  const lines =
+    violation === undefined ? [] : wrap(`violated ${rule.name}: ${messageOf(violation)}`, width).map(paint.red);
   lines.push(...wrap(`The rule: ${rule.promise}`, width));
   for (const allowed of rule.allowed) lines.push(...wrap(`Allowed: ${allowed}`, width));
   return lines;
