@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import type { CaseResult } from '../lab/run-case.ts';
 import type { Subject } from '../lab/subject.ts';
 import { commandLine, existing, writeFresh } from './counterexample-file.ts';
+import { UsageError } from './errors.ts';
 import { type Stored, sameScenario } from './stored.ts';
 
 /** A violation, shrunk; `path` is where it is stored, if it could be. */

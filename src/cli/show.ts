@@ -53,15 +53,16 @@ function show(find: FindSubject, path: string, { seed, full, emitTest, json }: S
   if (emitTest !== undefined) process.stdout.write(`\nTest: ${emitTest}\n`);
 }
 
-function jsonOf(path: string, { scenario, rule, violation, lanes, events, divergence }: Explanation): unknown {
+function jsonOf(path: string, { scenario, setting, rule, violation, lanes, events, divergence }: Explanation): unknown {
   return {
     file: path,
     variant: scenario.variant,
     property: rule.name,
     promise: rule.promise,
-    allowed: rule.allowed,
+    allows: rule.allows,
     verdict: violation === undefined ? 'held' : 'violated',
     ...(violation === undefined ? {} : { message: violation.message, step: violation.at }),
+    setting,
     steps: scenario.steps.map(describeStep),
     lanes,
     events,

@@ -1,9 +1,10 @@
 /** The first observation that differs between the two runs of a pair, with what it means and whose its bytes are. */
-import type { Actor, Scenario } from '../scenario.ts';
-import type { Subject } from '../worlds.ts';
+import { OBSERVERS } from '../properties/noninterference.ts';
+import type { Actor, Scenario, Twin } from '../scenario.ts';
+import type { Subject } from '../subject.ts';
 import { firstDifference, type Observation } from './observations.ts';
 import { bytesOf, type Owner, ownersOf } from './owners.ts';
-import type { WatchedPair } from './watched-run.ts';
+import type { WatchedRuns } from './watched-run.ts';
 import { answerText, fieldsOf, placeText, valueText } from './words.ts';
 
 /** One run's side of it. */
@@ -36,20 +37,17 @@ export interface Divergence {
   readonly fields: readonly DifferingField[];
 }
 
-const RUNS = {
+const RUNS: Readonly<Record<Twin, readonly [string, string]>> = {
   integrity: ['tenant A acts', 'tenant A does nothing'],
   confidentiality: ["tenant B's secret, and rubbish in uncleared memory", 'another secret, and other rubbish'],
-} as const;
+  residue: ['rubbish in uncleared memory', 'other rubbish'],
+};
 
 /** The first difference of a pair; undefined: the runs look the same to those who must not see a difference. */
-export function divergenceOf(
-  subject: Subject,
-  scenario: Scenario,
-  { base, twin }: WatchedPair,
-): Divergence | undefined {
+export function divergenceOf(subject: Subject, scenario: Scenario, { base, by }: WatchedRuns): Divergence | undefined {
+  const twin = by.get(scenario.twin);
   if (twin === undefined) return undefined;
-  const observers: readonly Actor[] = scenario.twin === 'integrity' ? ['B', 'H'] : ['A'];
-  for (const observer of observers) {
+  for (const observer of OBSERVERS[scenario.twin]) {
     const [a, b] = [base.observations.by[observer], twin.observations.by[observer]];
     const index = firstDifference(a, b);
     if (index === undefined) continue;

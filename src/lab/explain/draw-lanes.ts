@@ -25,7 +25,7 @@ function pitchOf({ width }: Canvas, lanes: number): number {
 }
 
 /** The lines of a drawing. */
-export function drawLanes({ scenario, violation, lanes, events }: Explanation, canvas: Canvas): string[] {
+export function drawLanes({ scenario, violation, lanes, events, divergence }: Explanation, canvas: Canvas): string[] {
   const pitch = pitchOf(canvas, lanes.length);
   const lines = [heading(lanes, pitch, canvas)];
   scenario.steps.forEach((step, index) => {
@@ -45,7 +45,7 @@ export function drawLanes({ scenario, violation, lanes, events }: Explanation, c
   const end = events.filter(({ step }) => step < 0);
   // What the tenants do to leave matters only where that is what shows the defect.
   if (violation?.at === -1 && end.length > 0) {
-    const compared = violation.property === scenario.twin;
+    const compared = divergence !== undefined;
     const told = compared ? end.filter(({ kind }) => kind === 'violation') : end;
     const title = compared ? 'the end  everybody looks once more' : 'the end  both tenants leave';
     lines.push(`${canvas.paint.red('>')}     ${canvas.paint.bold(title)}`, ...drawStep(told, lanes, pitch, canvas));

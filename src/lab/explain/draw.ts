@@ -7,7 +7,8 @@ import type { Explanation } from './explain.ts';
 /** The text, with a line break at its end. */
 export function draw(explanation: Explanation, canvas: Canvas): string {
   const { divergence } = explanation;
-  const lines = [...drawLanes(explanation, canvas), ''];
+  const setting = explanation.setting === '' ? [] : [`Machine: ${explanation.setting}`];
+  const lines = [...setting, ...drawLanes(explanation, canvas), ''];
   if (divergence !== undefined) lines.push(...drawBytes(divergence, canvas), '');
   return `${[...lines, ...drawRule(explanation, canvas)].join('\n')}\n`;
 }
@@ -17,7 +18,7 @@ export function drawRule({ rule, violation }: Explanation, { paint, width }: Can
   const lines =
     violation === undefined ? [] : wrap(`violated ${rule.name}: ${messageOf(violation)}`, width).map(paint.red);
   lines.push(...wrap(`The rule: ${rule.promise}`, width));
-  for (const allowed of rule.allowed) lines.push(...wrap(`Allowed: ${allowed}`, width));
+  for (const allowed of rule.allows) lines.push(...wrap(`  allowed: ${allowed}`, width));
   return lines;
 }
 

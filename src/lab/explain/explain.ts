@@ -1,21 +1,24 @@
 /** Explains a scenario: runs it once more, watched, and says what happened, which promise broke, and how one can see it. */
 import { PROPERTIES } from '../properties/index.ts';
-import type { Scenario, Violation } from '../scenario.ts';
-import { BASE, OTHER, type Subject } from '../worlds.ts';
+import type { Actor, Scenario, Violation } from '../scenario.ts';
+import { describeSetting } from '../setting.ts';
+import type { Subject } from '../subject.ts';
 import { type Divergence, divergenceOf } from './divergence.ts';
 import { type ChronicleEvent, LANES, type Lane } from './event.ts';
-import { type WatchedPair, watchedPair } from './watched-run.ts';
+import { type WatchedRun, type WatchedRuns, watchedRuns } from './watched-run.ts';
 
 /** A promise in words, and what it leaves open on purpose. */
 export interface Rule {
   readonly name: string;
   readonly promise: string;
-  readonly allowed: readonly string[];
+  readonly allows: readonly string[];
 }
 
 /** All there is to say about one scenario. */
 export interface Explanation {
   readonly scenario: Scenario;
+  /** What is not plain about the machine; empty: nothing. */
+  readonly setting: string;
   readonly rule: Rule;
   /** Undefined: nothing was broken this time. */
   readonly violation: Violation | undefined;
@@ -26,48 +29,52 @@ export interface Explanation {
 }
 
 /** Runs `scenario` on new machines; of several broken promises it explains `property`, or the first. */
-export function explain(subject: Subject, scenario: Scenario, property?: string): Explanation {
-  const pair = watchedPair(subject, scenario, BASE, scenario.twin === 'confidentiality' ? OTHER : BASE);
-  const { violations } = pair.result;
+export function explain(subject: Subject, asked: Scenario, property?: string): Explanation {
+  const runs = watchedRuns(subject, asked);
+  // A difference that uncleared memory alone makes is a case of that, and so another pair of runs.
+  const { violations, scenario } = runs.result;
   const violation = violations.find((one) => one.property === property) ?? violations[0];
-  const compared = violation !== undefined && violation.property === scenario.twin;
+  const teller = tellerOf(runs, violation);
+  const { events } = (teller ?? runs.base).chronicle;
+  const compared = violation !== undefined && teller === undefined;
+  const divergence = compared ? divergenceOf(subject, scenario, runs) : undefined;
   return {
     scenario,
+    setting: describeSetting(subject.factors, scenario.setting),
     rule: ruleOf(violation?.property ?? property ?? ''),
     violation,
-    lanes: lanesOf(subject, pair),
-    events: compared ? marked(pair.base.chronicle.events, violation) : eventsOf(pair, violation),
-    divergence: compared ? divergenceOf(subject, scenario, pair) : undefined,
+    lanes: lanesOf(subject, runs),
+    events: compared ? marked(events, violation, divergence?.observer ?? 'A') : events,
+    divergence,
   };
 }
 
 /** What a property promises; a name that is not known promises nothing. */
 export function ruleOf(name: string): Rule {
-  const property: { promise?: string; allowed?: readonly string[] } = PROPERTIES.find((one) => one.name === name) ?? {};
-  return { name, promise: property.promise ?? '', allowed: property.allowed ?? [] };
+  const { promise = '', allows = [] } = PROPERTIES.find((one) => one.name === name) ?? {};
+  return { name, promise, allows };
 }
 
-/** The first run, unless the promise broke in the second: a machine may crash there too. */
-function eventsOf({ base, twin }: WatchedPair, violation: Violation | undefined): readonly ChronicleEvent[] {
-  const inTwin = twin !== undefined && violation !== undefined && twin.world.violations.includes(violation);
-  return (inTwin ? twin : base).chronicle.events;
+/** The run in which a promise was seen broken; undefined: only comparing two runs showed it, or nothing is broken. */
+function tellerOf({ by }: WatchedRuns, violation: Violation | undefined): WatchedRun | undefined {
+  return [...by.values()].find(({ world }) => violation !== undefined && world.violations.includes(violation));
 }
 
 /** Comparing finds the difference when both runs are over; it is told where it was to be seen. */
-function marked(events: readonly ChronicleEvent[], { property, at }: Violation): ChronicleEvent[] {
+function marked(events: readonly ChronicleEvent[], { property, at }: Violation, observer: Actor): ChronicleEvent[] {
   const last = at < 0 ? events.length - 1 : events.findLastIndex(({ step }) => step >= 0 && step <= at);
-  const observer: Lane = property === 'confidentiality' ? 'A' : 'B';
+  const lane: Lane = observer === 'H' ? 'host' : observer;
   const text = `${property}: what is observed here differs between the two runs`;
-  const mark: ChronicleEvent = { step: at, kind: 'violation', from: observer, to: observer, text, sort: text };
+  const mark: ChronicleEvent = { step: at, kind: 'violation', from: lane, to: lane, text, sort: text };
   return events.toSpliced(last + 1, 0, mark);
 }
 
 /** Lanes that can have something in them. */
-function lanesOf({ variant, profile }: Subject, { base }: WatchedPair): Lane[] {
+function lanesOf({ variant, profile }: Subject, { base }: WatchedRuns): Lane[] {
   const used = new Set(base.chronicle.events.flatMap(({ from, to }) => [from, to]));
   const present: Partial<Record<Lane, boolean>> = {
     parent: variant.declaration.parent !== undefined,
-    device: profile.kind === 'function',
+    device: profile(base.world.setting).kind === 'function',
     host: used.has('host'),
   };
   return LANES.filter((lane) => present[lane] ?? true);

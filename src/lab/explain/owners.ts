@@ -3,17 +3,26 @@
  * changed, and a byte belongs to what it follows.
  */
 import type { Actor, Scenario } from '../scenario.ts';
-import { BASE, OTHER, type Subject } from '../worlds.ts';
+import type { Subject } from '../subject.ts';
+import type { Variation } from '../world.ts';
+import { VARIATIONS } from '../worlds.ts';
 import type { Observation } from './observations.ts';
-import { type WatchedRun, watchedPair } from './watched-run.ts';
+import { type WatchedRun, watchedRuns } from './watched-run.ts';
 
 /** Tenant A's acts, tenant B's secret, memory that the kernel did not clear, or none of them: the host's. */
 export type Owner = 'a' | 'b' | 'k' | '-';
 
+const { base: BASE, confidentiality: OTHER } = VARIATIONS;
 /** Only B's secret is another. */
 const SECRET = { secret: OTHER.secret, fill: BASE.fill };
 /** Only what uncleared memory holds is another. */
 const FILL = { secret: BASE.secret, fill: OTHER.fill };
+const all = (variation: Variation) => ({
+  base: variation,
+  integrity: variation,
+  confidentiality: variation,
+  residue: variation,
+});
 
 /** The owners of both sides of an observation, byte by byte. */
 export interface Owners {
@@ -31,30 +40,23 @@ export function ownersOf(
 ): Owners {
   const { left, right } = sides;
   const at = (run: WatchedRun | undefined): Uint8Array => bytesOf(run?.observations.by[observer][index]);
-  if (scenario.twin === 'confidentiality') {
-    const secret = at(watchedPair(subject, scenario, BASE, SECRET).twin);
-    const fill = at(watchedPair(subject, scenario, BASE, FILL).twin);
-    const owner =
-      (bytes: Uint8Array) =>
-      (i: number): Owner =>
-        changed(left, secret, i)
-          ? 'b'
-          : changed(left, fill, i)
-            ? 'k'
-            : i < bytes.length && changed(left, right, i)
-              ? 'b'
-              : '-';
-    return { left: each(left, owner(left)), right: each(right, owner(right)) };
+  if (scenario.twin === 'integrity') {
+    const [secret, fill] = [SECRET, FILL].map((variation) => watchedRuns(subject, scenario, all(variation)).by);
+    const others = (bytes: Uint8Array, run: 'base' | 'integrity') => (i: number) =>
+      follows(bytes, at(secret!.get(run)), at(fill!.get(run)), i);
+    const [acts, rests] = [others(left, 'base'), others(right, 'integrity')];
+    return { left: each(left, (i) => (changed(left, right, i) ? 'a' : acts(i))), right: each(right, rests) };
   }
-  const secret = watchedPair(subject, scenario, SECRET, SECRET);
-  const fill = watchedPair(subject, scenario, FILL, FILL);
-  const others =
-    (bytes: Uint8Array, run: 'base' | 'twin') =>
-    (i: number): Owner =>
-      changed(bytes, at(secret[run]), i) ? 'b' : changed(bytes, at(fill[run]), i) ? 'k' : '-';
-  const [acts, rests] = [others(left, 'base'), others(right, 'twin')];
-  return { left: each(left, (i) => (changed(left, right, i) ? 'a' : acts(i))), right: each(right, rests) };
+  const varied = { ...VARIATIONS, confidentiality: SECRET };
+  const secret = at(watchedRuns(subject, { ...scenario, twin: 'confidentiality' }, varied).by.get('confidentiality'));
+  const fill = at(watchedRuns(subject, { ...scenario, twin: 'residue' }).by.get('residue'));
+  const owner = (i: number): Owner => follows(left, secret, fill, i);
+  return { left: each(left, owner), right: each(right, owner) };
 }
+
+/** What a byte follows of those two things. */
+const follows = (bytes: Uint8Array, secret: Uint8Array, fill: Uint8Array, i: number): Owner =>
+  changed(bytes, secret, i) ? 'b' : changed(bytes, fill, i) ? 'k' : '-';
 
 const each = (bytes: Uint8Array, owner: (index: number) => Owner): Owner[] => Array.from(bytes, (_, i) => owner(i));
 

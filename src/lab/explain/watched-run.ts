@@ -5,8 +5,9 @@ import type { DeviceProfile } from '../profiles/profile.ts';
 import { STATE_NAMES } from '../reference/arcs.ts';
 import { type CaseResult, rerun } from '../run-case.ts';
 import type { Scenario } from '../scenario.ts';
-import { type Variation, World } from '../world.ts';
-import type { Run, Subject } from '../worlds.ts';
+import type { Subject } from '../subject.ts';
+import { World } from '../world.ts';
+import { type Run, VARIATIONS } from '../worlds.ts';
 import { Chronicle } from './chronicle.ts';
 import { Observations } from './observations.ts';
 import { watchCalls } from './watch-calls.ts';
@@ -20,33 +21,29 @@ export interface WatchedRun {
   readonly observations: Observations;
 }
 
-/** Both runs; the second is not made where the first already breaks a promise. */
-export interface WatchedPair {
+/** The runs of a scenario by their kind; where the first breaks a promise there is no other. */
+export interface WatchedRuns {
   readonly result: CaseResult;
   readonly base: WatchedRun;
-  readonly twin: WatchedRun | undefined;
+  readonly by: ReadonlyMap<Run, WatchedRun>;
 }
 
-/** Runs a scenario as `rerun` does, watched, under the given variations. */
-export function watchedPair(subject: Subject, scenario: Scenario, base: Variation, twin: Variation): WatchedPair {
-  const runs: WatchedRun[] = [];
+/** Runs a scenario as `rerun` does, watched, each run under the variation that is given for it. */
+export function watchedRuns(subject: Subject, scenario: Scenario, variations = VARIATIONS): WatchedRuns {
+  const by = new Map<Run, WatchedRun>();
   const result = rerun(subject, scenario, {
     subject,
-    world(run) {
-      const watched = watchedRun(subject, scenario, run, run === 'base' ? base : twin);
-      runs.push(watched);
-      return watched.world;
+    world(run, setting) {
+      const chronicle = new Chronicle();
+      const observations = new Observations();
+      const eared = { ...subject, profile: () => withEars(subject.profile(setting), chronicle, observations) };
+      const world = new World(eared, setting, variations[run], run === 'base' || run === 'integrity');
+      watch(world, scenario, chronicle, observations);
+      by.set(run, { world, chronicle, observations });
+      return world;
     },
   });
-  return { result, base: runs[0]!, twin: runs[1] };
-}
-
-function watchedRun({ variant, profile }: Subject, scenario: Scenario, run: Run, variation: Variation): WatchedRun {
-  const chronicle = new Chronicle();
-  const observations = new Observations();
-  const world = new World(variant, withEars(profile, chronicle, observations), variation, run !== 'confidentiality');
-  watch(world, scenario, chronicle, observations);
-  return { world, chronicle, observations };
+  return { result, base: by.get('base')!, by };
 }
 
 /** The profile with ears where only somebody who is there before the tenants can listen. */
@@ -72,20 +69,18 @@ function withEars(profile: DeviceProfile, chronicle: Chronicle, observations: Ob
     },
     // Getting a device ready again is the lab's doing, and long.
     prepare: (tenant, world) => chronicle.silently(() => profile.prepare(tenant, world)),
-    lastLook: (world) => chronicle.silently(() => profile.lastLook(namingMemory(world, observations))),
   };
 }
 
 /** At the end tenant B looks at its own memory too. */
-function namingMemory(world: World, observations: Observations): World {
+function nameMemory(world: World, observations: Observations): void {
   const { memory } = world.b.process;
   const { copyIn } = memory;
   memory.copyIn = (address, length) => {
     const page = Math.floor((address - world.b.buffer) / PAGE_SIZE);
-    observations.answered('B', { text: `page ${page} of tenant B's memory` });
+    if (world.step < 0) observations.answered('B', { text: `page ${page} of tenant B's memory` });
     return copyIn.call(memory, address, length);
   };
-  return world;
 }
 
 function watch(world: World, scenario: Scenario, chronicle: Chronicle, observations: Observations): void {
@@ -106,6 +101,7 @@ function watch(world: World, scenario: Scenario, chronicle: Chronicle, observati
     before?.(event);
   };
   observations.attach(world);
+  nameMemory(world, observations);
   watchVerdicts(world, chronicle);
   chronicle.start(world);
 }
@@ -117,9 +113,9 @@ function watchVerdicts(world: World, chronicle: Chronicle): void {
     chronicle.arc(STATE_NAMES[from] ?? String(from), STATE_NAMES[to] ?? String(to));
     arc.call(world, from, to);
   };
-  world.violate = (property, message, at = world.step) => {
+  world.violate = (property, message) => {
     const lane = world.actor === 'H' ? 'host' : world.actor;
     chronicle.add('violation', { from: lane, to: lane, text: `${property}: ${message}` });
-    violate.call(world, property, message, at);
+    violate.call(world, property, message);
   };
 }
