@@ -4,7 +4,7 @@ import { ASCII, type Canvas, UNICODE } from '../lab/explain/canvas.ts';
 
 /** A drawing is made for this many columns, and for fewer where the terminal has fewer. */
 const WIDTH = 100;
-const NARROWEST = 40;
+const NARROWEST = 48;
 
 /** `full`: leave nothing out. */
 export function terminalCanvas(full = false): Canvas {

@@ -40,6 +40,22 @@ export interface Canvas {
   readonly full: boolean;
 }
 
+const asItIs: Paint = (text) => text;
+const COLOURLESS: Palette = {
+  red: asItIs,
+  green: asItIs,
+  yellow: asItIs,
+  blue: asItIs,
+  magenta: asItIs,
+  dim: asItIs,
+  bold: asItIs,
+};
+
+/** Paper: no colours. */
+export function plainCanvas(width = 100, glyphs = ASCII): Canvas {
+  return { width, glyphs, paint: COLOURLESS, coloured: false, full: false };
+}
+
 /** Breaks text into lines of at most `width` characters, at spaces where there are any. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
@@ -52,3 +68,7 @@ export function wrap(text: string, width: number): string[] {
   }
   return [...lines, rest];
 }
+
+/** As {@link wrap}, with lines after the first indented. */
+export const hanging = (text: string, width: number): string[] =>
+  wrap(text, width - 4).map((line, i) => (i === 0 ? line : `    ${line}`));

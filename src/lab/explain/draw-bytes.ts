@@ -1,5 +1,5 @@
 /** Draws the first differing observation: both runs side by side, byte by byte, coloured by whose each byte is. */
-import type { Canvas, Paint } from './canvas.ts';
+import { type Canvas, hanging, type Paint } from './canvas.ts';
 import type { Divergence, Side } from './divergence.ts';
 import type { Owner } from './owners.ts';
 
@@ -9,6 +9,8 @@ const MEANINGS: Readonly<Record<Owner, string>> = {
   k: 'k memory the kernel did not clear',
   '-': '- the same in any case',
 };
+
+const OWNERS = ['a', 'b', 'k', '-'] as const;
 
 /** Rows of equal bytes shown before and after a difference. */
 const CONTEXT = 1;
@@ -22,18 +24,18 @@ export function drawBytes({ left, right, fields, what, observer, step }: Diverge
   const { paint } = canvas;
   const who = observer === 'H' ? 'the host' : `tenant ${observer}`;
   const where = step < 0 ? 'at the end' : `in step ${step + 1}`;
-  const lines = [`First difference, ${where}, in what ${who} observes: ${what}`];
-  lines.push(`  run 1: ${left.run}`, `  run 2: ${right.run}`, '');
-  if (left.meaning !== undefined || right.meaning !== undefined)
-    lines.push(`  run 1: ${left.meaning ?? 'nothing'}    run 2: ${right.meaning ?? 'nothing'}`, '');
-  else lines.push(...rows(left, right, canvas));
+  const wrapped = (text: string): string[] => hanging(text, canvas.width);
+  const lines = wrapped(`First difference, ${where}, in what ${who} observes: ${what}`).map(paint.bold);
+  lines.push(...wrapped(`  run 1: ${left.run}`), ...wrapped(`  run 2: ${right.run}`), '');
+  const numbers = left.meaning ?? right.meaning;
+  if (numbers === undefined) lines.push(...rows(left, right, canvas));
+  else lines.push(`  ${left.meaning ?? 'nothing'} in run 1, ${right.meaning ?? 'nothing'} in run 2`);
   for (const { name, offset, left: one, right: other } of fields)
-    lines.push(`  ${name} at 0x${offset.toString(16)}: ${one} in run 1, ${other} in run 2`);
+    lines.push(...wrapped(`  ${name} at 0x${offset.toString(16)}: ${one} in run 1, ${other} in run 2`));
   const used = new Set([...left.owners, ...right.owners]);
-  const legend = (['a', 'b', 'k', '-'] as const).filter((owner) => used.has(owner));
-  if (left.meaning === undefined && legend.length > 0)
-    lines.push(`  ${legend.map((owner) => colourOf(owner, canvas)(MEANINGS[owner])).join(';  ')}`);
-  return lines.map((line) => (line.startsWith('First') ? paint.bold(line) : line));
+  if (numbers === undefined)
+    for (const owner of OWNERS) if (used.has(owner)) lines.push(`  ${colourOf(owner, canvas)(MEANINGS[owner])}`);
+  return lines;
 }
 
 function colourOf(owner: Owner, { paint }: Canvas): Paint {

@@ -1,5 +1,5 @@
 /** A whole explanation on a terminal: the lanes, the promise that broke, the two runs, and how to see it again. */
-import { type Canvas, wrap } from './canvas.ts';
+import { type Canvas, hanging, wrap } from './canvas.ts';
 import { drawBytes } from './draw-bytes.ts';
 import { drawLanes } from './draw-lanes.ts';
 import type { Explanation } from './explain.ts';
@@ -17,8 +17,8 @@ export function draw(explanation: Explanation, canvas: Canvas): string {
 export function drawRule({ rule, violation }: Explanation, { paint, width }: Canvas): string[] {
   const lines =
     violation === undefined ? [] : wrap(`violated ${rule.name}: ${messageOf(violation)}`, width).map(paint.red);
-  lines.push(...wrap(`The rule: ${rule.promise}`, width));
-  for (const allowed of rule.allows) lines.push(...wrap(`  allowed: ${allowed}`, width));
+  lines.push(...hanging(`The rule: ${rule.promise}`, width));
+  for (const allowed of rule.allows) lines.push(...hanging(`  allowed: ${allowed}`, width));
   return lines;
 }
 
