@@ -29,18 +29,12 @@ export function drawLanes({ scenario, violation, lanes, events, divergence }: Ex
   const pitch = pitchOf(canvas, lanes.length);
   const lines = [heading(lanes, pitch, canvas)];
   scenario.steps.forEach((step, index) => {
-    const broken = violation?.at === index;
     const { red, bold } = canvas.paint;
-    const text = `${String(index + 1).padStart(2)}  ${describeStep(step)}`;
-    lines.push(`${broken ? red('>') : ' '} ${bold(text)}`);
-    lines.push(
-      ...drawStep(
-        events.filter((event) => event.step === index),
-        lanes,
-        pitch,
-        canvas,
-      ),
-    );
+    const mark = violation?.at === index ? red('>') : ' ';
+    const [first, ...more] = wrap(`${String(index + 1).padStart(2)}  ${describeStep(step)}`, canvas.width - 10);
+    lines.push(`${mark} ${bold(first!)}`, ...more.map((line) => `${' '.repeat(10)}${bold(line)}`));
+    const own = events.filter((event) => event.step === index);
+    lines.push(...drawStep(own, lanes, pitch, canvas));
   });
   const end = events.filter(({ step }) => step < 0);
   // What the tenants do to leave matters only where that is what shows the defect.
@@ -75,7 +69,7 @@ function drawStep(events: readonly ChronicleEvent[], lanes: readonly Lane[], pit
 
 function drawRow(row: Row, lanes: readonly Lane[], pitch: number, canvas: Canvas): string[] {
   const { paint, glyphs, width } = canvas;
-  const text = wrap(row.text, Math.max(20, width - MARGIN - lanes.length * pitch - 1));
+  const text = wrap(row.text, Math.max(16, width - MARGIN - lanes.length * pitch - 1));
   const colour =
     row.kind === 'violation' ? paint.red : row.kind === 'answer' || row.kind === 'folded' ? paint.dim : same;
   const empty = lifelines(lanes, pitch, canvas);
