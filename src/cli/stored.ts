@@ -3,6 +3,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { colours } from '../colours.ts';
 import { CounterexampleError, type CounterexampleFile, load, scenarioOf } from '../lab/counterexample.ts';
+import { messageOf } from '../lab/explain/message.ts';
 import { type CaseResult, rerun } from '../lab/run-case.ts';
 import type { Subject } from '../lab/subject.ts';
 import { commandLine } from './counterexample-file.ts';
@@ -73,7 +74,7 @@ export function printStored(all: readonly Stored[], quiet: boolean): void {
       process.stdout.write(`stored counterexample ${file} holds now; it is kept\n`);
     else if (!quiet)
       process.stdout.write(
-        `${colours.red('stored')} counterexample ${file} still fails: ${property}: ${message}\nShow: ${commandLine('show', file)}\n`,
+        `${colours.red('stored')} counterexample ${file} still fails: ${property}: ${messageOf({ message: message ?? '' })}\nShow: ${commandLine('show', file)}\n`,
       );
   }
 }

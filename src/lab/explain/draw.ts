@@ -3,6 +3,7 @@ import { type Canvas, hanging, wrap } from './canvas.ts';
 import { drawBytes } from './draw-bytes.ts';
 import { drawLanes } from './draw-lanes.ts';
 import type { Explanation } from './explain.ts';
+import { messageOf } from './message.ts';
 
 /** The text, with a line break at its end. */
 export function draw(explanation: Explanation, canvas: Canvas): string {
@@ -21,7 +22,3 @@ export function drawRule({ rule, violation }: Explanation, { paint, width }: Can
   for (const allowed of rule.allows) lines.push(...hanging(`  allowed: ${allowed}`, width));
   return lines;
 }
-
-/** The message without the bytes of both runs at its end: those are drawn. */
-export const messageOf = ({ message }: { readonly message: string }): string =>
-  message.replace(/: (?:[0-9a-f]+(?:\.\.\.)?|nothing) or (?:[0-9a-f]+(?:\.\.\.)?|nothing)$/, '');

@@ -2,6 +2,7 @@
 import { describeStep } from '../describe-step.ts';
 import type { Scenario } from '../scenario.ts';
 import { ruleOf } from './explain.ts';
+import { messageOf } from './message.ts';
 
 /** The source of a vitest file that runs `scenario` on new machines and expects that no promise breaks. */
 export function testSource(scenario: Scenario, property: string, message: string): string {
@@ -9,7 +10,7 @@ export function testSource(scenario: Scenario, property: string, message: string
   const { variant } = scenario;
   const lines = [
     `/**`,
-    ` * ${comment(property)}: ${comment(message)}`,
+    ` * ${comment(property)}: ${comment(messageOf({ message }))}`,
     ` * The rule: ${comment(promise)}`,
     ` *`,
     ...scenario.steps.map((step, index) => ` * ${String(index + 1).padStart(2)}  ${comment(describeStep(step))}`),
