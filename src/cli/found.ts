@@ -5,6 +5,7 @@ import type { Subject } from '../lab/subject.ts';
 import { commandLine, existing, writeFresh } from './counterexample-file.ts';
 import { UsageError } from './errors.ts';
 import { type Stored, sameScenario } from './stored.ts';
+import { stackOf } from './terminal.ts';
 
 /** A violation, shrunk; `path` is where it is stored, if it could be. */
 export interface Found {
@@ -39,15 +40,21 @@ export async function settleFailure(
   }
 }
 
-/** What happens, in lanes, and how to see it again. */
+/** What happens, in lanes, and how to see it again. That it cannot be explained would be no reason to hide it. */
 export async function printFound(subject: Subject, { smallest, path }: Found): Promise<void> {
   const [{ explain }, { draw }, { terminalCanvas }] = await Promise.all([
     import('../lab/explain/explain.ts'),
     import('../lab/explain/draw.ts'),
     import('./canvas.ts'),
   ]);
-  const explanation = explain(subject, smallest.scenario, smallest.violations[0]!.property);
-  process.stdout.write(`\n${draw(explanation, terminalCanvas())}`);
+  const { scenario, violations } = smallest;
+  const { property, message } = violations[0]!;
+  try {
+    process.stdout.write(`\n${draw(explain(subject, scenario, property), terminalCanvas())}`);
+  } catch (error) {
+    process.stdout.write(`\nviolated ${property}: ${message}\n`);
+    process.stderr.write(`Fault of the emulator while this was explained: ${stackOf(error)}\n`);
+  }
   if (path !== undefined) process.stdout.write(`\nReplay: ${commandLine('replay', path)}\n`);
 }
 

@@ -7,6 +7,7 @@ import { messageOf } from '../lab/explain/message.ts';
 import { type CaseResult, rerun } from '../lab/run-case.ts';
 import type { Subject } from '../lab/subject.ts';
 import { commandLine } from './counterexample-file.ts';
+import { stackOf } from './terminal.ts';
 
 /** What became of one file. */
 export interface Stored {
@@ -59,7 +60,7 @@ function outcome(subject: Subject, file: string, stored: CounterexampleFile): St
       file,
       property,
       verdict: 'fault',
-      message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      message: stackOf(error),
     };
   }
 }

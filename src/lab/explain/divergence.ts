@@ -1,4 +1,7 @@
 /** The first observation that differs between the two runs of a pair, with what it means and whose its bytes are. */
+
+import { configPosition } from '../../trace/place.ts';
+import { registerAt } from '../../trace/registers.ts';
 import { OBSERVERS } from '../properties/noninterference.ts';
 import type { Actor, Scenario, Twin } from '../scenario.ts';
 import type { Subject } from '../subject.ts';
@@ -62,7 +65,7 @@ export function divergenceOf(subject: Subject, scenario: Scenario, { base, by }:
       what: whatOf(seen, a, index, config),
       left: side(one, a[index], owners.left),
       right: side(other, b[index], owners.right),
-      fields: fieldsThatDiffer(seen, sides),
+      fields: fieldsThatDiffer(seen, sides, config),
     };
   }
   return undefined;
@@ -90,16 +93,33 @@ function whatOf(
   return `${place}: ${kind}`;
 }
 
-/** Fields of a struct whose values differ. */
+/** Fields of a struct whose values differ, or registers of configuration space. */
 function fieldsThatDiffer(
   { call, seen }: Observation,
-  sides: { left: Uint8Array; right: Uint8Array },
+  { left, right }: { readonly left: Uint8Array; readonly right: Uint8Array },
+  config: Uint8Array | undefined,
 ): DifferingField[] {
-  if (call?.ioctl === undefined || typeof seen === 'number') return [];
-  const { kind, request } = call.ioctl;
-  const [left, right] = [sides.left, sides.right].map((bytes) => fieldsOf(bytes, kind, request, 'out'));
-  return left!.flatMap(({ name, offset, value }) => {
-    const other = right!.find((field) => field.name === name)?.value ?? 'nothing';
-    return other === value ? [] : [{ name, offset, left: valueText(value), right: valueText(other) }];
-  });
+  if (typeof seen === 'number') return [];
+  if (call?.ioctl !== undefined) {
+    const { kind, request } = call.ioctl;
+    const other = fieldsOf(right, kind, request, 'out');
+    return fieldsOf(left, kind, request, 'out').flatMap(({ name, offset, value }) => {
+      const there = other.find((field) => field.name === name)?.value ?? 'nothing';
+      return there === value ? [] : [{ name, offset, left: valueText(value), right: valueText(there) }];
+    });
+  }
+  const start = call?.offset === undefined ? undefined : configPosition(call.offset);
+  return start === undefined ? [] : registersThatDiffer(start, left, right, config ?? new Uint8Array(4096));
+}
+
+function registersThatDiffer(start: number, left: Uint8Array, right: Uint8Array, config: Uint8Array): DifferingField[] {
+  const registers = new Map<string, DifferingField>();
+  for (let i = 0; i < left.length; i++) {
+    const { name, offset, width } = registerAt(config, start + i);
+    if (left[i] === right[i] || registers.has(name)) continue;
+    const part = (bytes: Uint8Array): string =>
+      Buffer.from(bytes.subarray(Math.max(0, offset - start), offset - start + width)).toString('hex');
+    registers.set(name, { name, offset, left: part(left), right: part(right) });
+  }
+  return [...registers.values()];
 }

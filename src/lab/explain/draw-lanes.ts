@@ -60,10 +60,9 @@ function heading(lanes: readonly Lane[], pitch: number, { paint }: Canvas): stri
 /** A step in which something breaks gets more room than those that lead there. */
 const BROKEN: Room = { first: 6, before: 14, after: 4 };
 const CALM: Room = { first: 7, before: 5, after: 0 };
-const ALL: Room = { first: Number.POSITIVE_INFINITY, before: 0, after: Number.POSITIVE_INFINITY };
 
 function drawStep(events: readonly ChronicleEvent[], lanes: readonly Lane[], pitch: number, canvas: Canvas): string[] {
-  const room = canvas.full ? ALL : events.some(({ kind }) => kind === 'violation') ? BROKEN : CALM;
+  const room = canvas.full ? undefined : events.some(({ kind }) => kind === 'violation') ? BROKEN : CALM;
   return rowsOf(events, room).flatMap((row) => drawRow(row, lanes, pitch, canvas));
 }
 

@@ -20,9 +20,10 @@ export interface Room {
   readonly after: number;
 }
 
-/** The rows of one step; where there are too many, those around what is broken, or else around its end. */
-export function rowsOf(events: readonly ChronicleEvent[], room: Room): Row[] {
-  return shorten(fold(join(events)), room);
+/** The rows of one step; where there are too many, those around what is broken, or else around its end. No room: all. */
+export function rowsOf(events: readonly ChronicleEvent[], room: Room | undefined): Row[] {
+  const rows = join(events);
+  return room === undefined ? rows : shorten(fold(rows), room);
 }
 
 function join(events: readonly ChronicleEvent[]): Row[] {

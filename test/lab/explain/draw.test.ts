@@ -60,8 +60,7 @@ test('repetitions are counted, and a long step shows its beginning and what is a
   expect(text).toMatch(/\.\.\. [0-9]+ more (?:of read|events)/);
   expect(text.split('\n').length).toBeLessThan(50);
   const full = draw(explained('HISI-02'), { ...plainCanvas(), full: true });
-  expect(full).toMatch(/\.\.\. [0-9]+ more of read/);
-  expect(full).not.toMatch(/more events/);
+  expect(full).not.toMatch(/\.\.\. [0-9]+ more/);
   expect(full.split('\n').length).toBeGreaterThan(text.split('\n').length);
 });
 

@@ -1,11 +1,14 @@
 /** An explanation tells what really happened, whose every byte is, and changes nothing by listening. */
 import { describe, expect, test } from 'vitest';
 import { explain } from '../../../src/lab/explain/explain.ts';
+import { watchedRuns } from '../../../src/lab/explain/watched-run.ts';
 import { generating } from '../../../src/lab/generate.ts';
 import { caseSeed } from '../../../src/lab/random.ts';
+import { Recorder } from '../../../src/lab/recorder.ts';
 import { rerun, runCase } from '../../../src/lab/run-case.ts';
 import { SUBJECTS, subjectNamed } from '../../../src/lab/subject.ts';
-import { newWorlds } from '../../../src/lab/worlds.ts';
+import type { World } from '../../../src/lab/world.ts';
+import { newWorlds, type Run, type Worlds } from '../../../src/lab/worlds.ts';
 import { EXAMPLES, type Example, explained, withDefect } from './examples.ts';
 
 const IDS = Object.keys(EXAMPLES) as Example[];
@@ -40,9 +43,21 @@ describe.each(SUBJECTS)('$variant.name: listening changes nothing', (subject) =>
   test.each(['integrity', 'confidentiality', 'residue'] as const)('in 40 generated cases about %s', (twin) => {
     for (let number = 0; number < 40; number++) {
       const seed = caseSeed(5, number);
-      const { scenario, violations } = runCase(newWorlds(subject), { seed, twin, setting: {} }, generating(seed));
-      expect(violations).toEqual([]);
-      expect(explain(subject, scenario).violation).toBeUndefined();
+      const plain = new Map<Run, World>();
+      const worlds: Worlds = {
+        subject,
+        world(run, setting) {
+          const world = newWorlds(subject).world(run, setting);
+          plain.set(run, world);
+          return world;
+        },
+      };
+      const { scenario, violations } = runCase(worlds, { seed, twin, setting: {} }, generating(seed));
+      const watched = watchedRuns(subject, scenario);
+      expect([violations, watched.result.violations]).toEqual([[], []]);
+      for (const [run, world] of plain)
+        for (const actor of ['A', 'B', 'H'] as const)
+          expect(Recorder.compare(world.seen[actor], watched.by.get(run)!.world.seen[actor])).toBeUndefined();
     }
   });
 });
