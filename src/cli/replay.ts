@@ -1,7 +1,7 @@
 /** `vfiolab replay FILE...`: runs stored counterexamples again, and says of each whether its promise is still broken. */
 import type { Command } from 'commander';
 import { colours } from '../colours.ts';
-import { rerun } from '../lab/run-case.ts';
+import { PATIENCE, rerun } from '../lab/run-case.ts';
 import { terminalCanvas } from './canvas.ts';
 import { type FindSubject, loadFor } from './counterexample-file.ts';
 import { EXIT, report } from './errors.ts';
@@ -37,7 +37,7 @@ export function replayCommand(program: Command, deps: { readonly subject: FindSu
 
 async function replay(find: FindSubject, path: string, { seed, json }: ReplayOptions): Promise<void> {
   const { file, subject, scenario } = loadFor(find, path, seed);
-  const { violations } = rerun(subject, scenario);
+  const { violations } = rerun(subject, scenario, undefined, PATIENCE);
   const again = violations.find(({ property }) => property === file.property) ?? violations[0];
   process.exitCode = again ? EXIT.VIOLATED : EXIT.HELD;
   const property = again?.property ?? file.property;

@@ -3,7 +3,7 @@ import type { Command } from 'commander';
 import { store, storeAs } from '../lab/counterexample.ts';
 import { draw } from '../lab/explain/draw.ts';
 import { explain } from '../lab/explain/explain.ts';
-import { type CaseResult, rerun } from '../lab/run-case.ts';
+import { type CaseResult, PATIENCE, rerun } from '../lab/run-case.ts';
 import { shrink } from '../lab/shrink.ts';
 import { terminalCanvas } from './canvas.ts';
 import { commandLine, existing, type FindSubject, folderOf, loadFor, saying } from './counterexample-file.ts';
@@ -37,7 +37,7 @@ export function shrinkCommand(program: Command, deps: { readonly subject: FindSu
 function shrinkFile(find: FindSubject, path: string, { out, runs, json }: ShrinkOptions): void {
   const { file, subject, scenario } = loadFor(find, path);
   refuseExisting(out);
-  const { violations, ...rest } = rerun(subject, scenario);
+  const { violations, ...rest } = rerun(subject, scenario, undefined, PATIENCE);
   const violation = violations.find(({ property }) => property === file.property);
   if (violation === undefined)
     throw new UsageError(`${path} does not break ${file.property} here, so there is nothing to shrink.`);

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { colours } from '../colours.ts';
 import { CounterexampleError, type CounterexampleFile, load, scenarioOf } from '../lab/counterexample.ts';
 import { messageOf } from '../lab/explain/message.ts';
-import { type CaseResult, rerun } from '../lab/run-case.ts';
+import { type CaseResult, PATIENCE, rerun } from '../lab/run-case.ts';
 import type { Subject } from '../lab/subject.ts';
 import { commandLine } from './counterexample-file.ts';
 import { stackOf } from './terminal.ts';
@@ -45,7 +45,7 @@ function filesIn(folder: string): string[] {
 function outcome(subject: Subject, file: string, stored: CounterexampleFile): Stored {
   const { property } = stored;
   try {
-    const result = rerun(subject, scenarioOf(stored));
+    const result = rerun(subject, scenarioOf(stored), undefined, PATIENCE);
     const again = result.violations.find((violation) => violation.property === property) ?? result.violations[0];
     if (again === undefined) return { file, property, verdict: 'held' };
     return {

@@ -1,6 +1,6 @@
 /** Explains a scenario: runs it once more, watched, and says what happened, which promise broke, and how one can see it. */
 import { PROPERTIES } from '../properties/index.ts';
-import type { Actor, Scenario, Violation } from '../scenario.ts';
+import type { Scenario, Violation } from '../scenario.ts';
 import { describeSetting } from '../setting.ts';
 import type { Subject } from '../subject.ts';
 import { type Divergence, divergenceOf } from './divergence.ts';
@@ -36,15 +36,15 @@ export function explain(subject: Subject, asked: Scenario, property?: string): E
   const violation = violations.find((one) => one.property === property) ?? violations[0];
   const teller = tellerOf(runs, violation);
   const { events } = (teller ?? runs.base).chronicle;
-  const compared = violation !== undefined && teller === undefined;
-  const divergence = compared ? divergenceOf(subject, scenario, runs) : undefined;
+  const silent = violation !== undefined && teller === undefined;
+  const divergence = silent ? divergenceOf(subject, scenario, runs) : undefined;
   return {
     scenario,
     setting: describeSetting(subject.factors, scenario.setting),
     rule: ruleOf(violation?.property ?? property ?? ''),
     violation,
     lanes: lanesOf(subject, runs),
-    events: compared ? marked(events, violation, divergence?.observer ?? 'A') : events,
+    events: silent ? marked(events, violation, divergence) : events,
     divergence,
   };
 }
@@ -55,16 +55,22 @@ export function ruleOf(name: string): Rule {
   return { name, promise, allows };
 }
 
-/** The run in which a promise was seen broken; undefined: only comparing two runs showed it, or nothing is broken. */
+/** The run in which a promise was seen broken; undefined: it was seen from outside, or nothing is broken. */
 function tellerOf({ by }: WatchedRuns, violation: Violation | undefined): WatchedRun | undefined {
   return [...by.values()].find(({ world }) => violation !== undefined && world.violations.includes(violation));
 }
 
-/** Comparing finds the difference when both runs are over; it is told where it was to be seen. */
-function marked(events: readonly ChronicleEvent[], { property, at }: Violation, observer: Actor): ChronicleEvent[] {
+/** What is seen from outside of the runs, by comparing two or by waiting in vain, is told where it was to be seen. */
+function marked(
+  events: readonly ChronicleEvent[],
+  { property, message, at }: Violation,
+  divergence: Divergence | undefined,
+): ChronicleEvent[] {
   const last = at < 0 ? events.length - 1 : events.findLastIndex(({ step }) => step >= 0 && step <= at);
+  const { observer = 'A' } = divergence ?? {};
   const lane: Lane = observer === 'H' ? 'host' : observer;
-  const text = `${property}: what is observed here differs between the two runs`;
+  const what = divergence === undefined ? message : 'what is observed here differs between the two runs';
+  const text = `${property}: ${what}`;
   const mark: ChronicleEvent = { step: at, kind: 'violation', from: lane, to: lane, text, sort: text };
   return events.toSpliced(last + 1, 0, mark);
 }

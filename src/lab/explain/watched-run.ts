@@ -3,11 +3,11 @@ import { PAGE_SIZE } from '../../../sim/memory.ts';
 import type { Machine } from '../../machine/machine.ts';
 import type { DeviceProfile } from '../profiles/profile.ts';
 import { STATE_NAMES } from '../reference/arcs.ts';
-import { type CaseResult, rerun } from '../run-case.ts';
+import { type CaseResult, PATIENCE, rerun } from '../run-case.ts';
 import type { Scenario } from '../scenario.ts';
 import type { Subject } from '../subject.ts';
 import { World } from '../world.ts';
-import { type Run, VARIATIONS } from '../worlds.ts';
+import { type Run, VARIATIONS, type Worlds } from '../worlds.ts';
 import { Chronicle } from './chronicle.ts';
 import { Observations } from './observations.ts';
 import { watchCalls } from './watch-calls.ts';
@@ -31,7 +31,7 @@ export interface WatchedRuns {
 /** Runs a scenario as `rerun` does, watched, each run under the variation that is given for it. */
 export function watchedRuns(subject: Subject, scenario: Scenario, variations = VARIATIONS): WatchedRuns {
   const by = new Map<Run, WatchedRun>();
-  const result = rerun(subject, scenario, {
+  const worlds: Worlds = {
     subject,
     world(run, setting) {
       const chronicle = new Chronicle();
@@ -42,7 +42,8 @@ export function watchedRuns(subject: Subject, scenario: Scenario, variations = V
       by.set(run, { world, chronicle, observations });
       return world;
     },
-  });
+  };
+  const result = rerun(subject, scenario, worlds, PATIENCE);
   return { result, base: by.get('base')!, by };
 }
 
