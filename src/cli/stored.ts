@@ -80,10 +80,11 @@ export function printStored(all: readonly Stored[], quiet: boolean): void {
   }
 }
 
-/** The stored file that holds the same scenario already; undefined: none does. */
-export function sameScenario(all: readonly Stored[], { scenario }: CaseResult): string | undefined {
-  const text = JSON.stringify(scenario.steps);
-  return all.find(
-    ({ result }) => result?.scenario.twin === scenario.twin && JSON.stringify(result.scenario.steps) === text,
-  )?.file;
+/** The stored file in which the same calls break the same promise already; undefined: there is none. */
+export function sameScenario(all: readonly Stored[], { scenario, violations }: CaseResult): string | undefined {
+  const key = JSON.stringify([violations[0]!.property, scenario.setting, scenario.steps]);
+  return all.find(({ property, result }) => {
+    if (result === undefined) return false;
+    return JSON.stringify([property, result.scenario.setting, result.scenario.steps]) === key;
+  })?.file;
 }

@@ -70,6 +70,11 @@ describe('a counterexample to the same promise', () => {
     expect(steps.map(({ args }) => args)).toEqual([{ out: 65536, into: 65536 }]);
   });
 
+  test('has the plainest second run, where none is needed', () => {
+    const scenario = shrunk('HISI-09', 'FSM legality', [STOP, ['A', 'reset']], { twin: 'confidentiality' });
+    expect(scenario.twin).toBe('integrity');
+  });
+
   test('needs no setting that is not plain, unless it does', () => {
     const setting = { way: 2 };
     expect(shrunk('HISI-09', 'FSM legality', [STOP, ['A', 'reset']], { setting }).setting).toEqual({});
