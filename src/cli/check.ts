@@ -4,11 +4,12 @@ import { colours } from '../colours.ts';
 import type { CampaignCounts, CampaignResult, CaseCounts } from '../lab/campaign.ts';
 import { whyNot } from '../lab/offers.ts';
 import { PROPERTIES } from '../lab/properties/index.ts';
-import type { CaseResult } from '../lab/run-case.ts';
 import type { Subject } from '../lab/subject.ts';
 import { coverageLines } from './coverage.ts';
 import { EXIT, report, UsageError } from './errors.ts';
+import { type Found, printFound, refuseExisting, settleFailure, writeTest } from './found.ts';
 import { duration, wholeNumber } from './parse.ts';
+import { printStored, replayStored, type Stored } from './stored.ts';
 
 interface CheckOptions {
   readonly time: number;
@@ -17,6 +18,7 @@ interface CheckOptions {
   readonly json?: boolean;
   readonly out: string;
   readonly coverage?: boolean;
+  readonly emitTest?: string;
 }
 
 /** What the command needs from its surroundings. */
@@ -33,8 +35,9 @@ export function checkCommand(program: Command, deps: CheckDependencies): void {
     .option('--time <duration>', 'how long, e.g. 30s', duration, 10_000)
     .option('--cases <n>', 'end after this many cases (without --time: however long they take)', wholeNumber(1))
     .option('--seed <n>', 'reproduces the campaign; chosen and printed if not given', wholeNumber(0))
-    .option('--out <folder>', 'where a counterexample is written', 'counterexamples')
+    .option('--out <folder>', 'where counterexamples are: those there run first, a new one is added', 'counterexamples')
     .option('--coverage', 'also print what was met: states, arcs, errnos')
+    .option('--emit-test <file>', 'write a violation as a vitest file too')
     .option('--json', 'print one JSON object')
     .action(async (variant: string, options: CheckOptions, command: Command) => {
       try {
@@ -55,7 +58,10 @@ async function check(
   const subject = deps.subject(name);
   if (subject === undefined)
     throw new UsageError(`There is no variant called ${name}; there is ${deps.variants.join(', ')}.`);
+  refuseExisting(options.emitTest);
   const { runCampaign } = await import('../lab/campaign.ts');
+  const stored = replayStored(subject, options.out);
+  printStored(stored, options.json === true);
   const seed = options.seed ?? Date.now() % 0x7fff_ffff;
   const live = process.stdout.isTTY === true && !options.json;
   const result = runCampaign(subject, {
@@ -66,38 +72,16 @@ async function check(
     ...(live ? { progress: liveLine(name) } : options.json ? {} : { progress: plainLines(name) }),
   });
   if (live) process.stdout.write('\r\x1b[K');
-  const found = result.failure === undefined ? undefined : await settleFailure(subject, result.failure, options, live);
-  if (options.json) process.stdout.write(`${JSON.stringify(jsonOf(subject, seed, result, found))}\n`);
-  else printResult(subject, seed, result, found);
+  const found =
+    result.failure === undefined ? undefined : await settleFailure(subject, result.failure, options.out, stored, live);
+  if (options.json) process.stdout.write(`${JSON.stringify(jsonOf(subject, seed, result, found, stored))}\n`);
+  else printResult(subject, seed, result, found, stored);
   if (options.coverage && !options.json) process.stdout.write(`${coverageLines(result.coverage).join('\n')}\n`);
-  process.exitCode = result.fault ? EXIT.FAULT : found ? EXIT.VIOLATED : EXIT.HELD;
-}
-
-/** A violation, shrunk; `path` is where it is stored, if it could be. */
-interface Found {
-  readonly smallest: CaseResult;
-  readonly path: string | undefined;
-}
-
-async function settleFailure(
-  subject: Subject,
-  failure: CaseResult,
-  options: CheckOptions,
-  live: boolean,
-): Promise<Found> {
-  const [{ shrink }, { store }] = await Promise.all([import('../lab/shrink.ts'), import('../lab/counterexample.ts')]);
-  const smallest = shrink(subject, failure, (steps, attempts) => {
-    if (live) process.stdout.write(`\r\x1b[Kshrinking: ${steps} steps after ${attempts} runs`);
-  });
-  if (live) process.stdout.write('\r\x1b[K');
-  try {
-    return { smallest, path: store(options.out, smallest, subject.profile(smallest.scenario.setting).machine.name) };
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === undefined) throw error;
-    process.stderr.write(`${options.out} cannot be written (${code}), so the counterexample is not kept.\n`);
-    return { smallest, path: undefined };
-  }
+  const broken = found?.smallest ?? stored.find(({ result }) => result !== undefined)?.result;
+  if (found && !options.json) await printFound(subject, found);
+  if (broken && options.emitTest !== undefined) await writeTest(options.emitTest, broken, options.json === true);
+  const fault = result.fault !== undefined || stored.some(({ verdict }) => verdict === 'fault');
+  process.exitCode = fault ? EXIT.FAULT : broken ? EXIT.VIOLATED : EXIT.HELD;
 }
 
 /** One line that is rewritten, four times a second at most. */
@@ -124,12 +108,28 @@ function progressLine(name: string, so: CampaignCounts): string {
   return `${name}: ${so.cases} cases, ${rate}/s, ${so.steps} steps, arcs ${so.arcs} of ${so.legalArcs}`;
 }
 
-function verdictOf(property: string, result: CampaignResult, found: Found | undefined): 'held' | 'violated' | 'fault' {
+function verdictOf(
+  property: string,
+  result: CampaignResult,
+  found: Found | undefined,
+  stored: readonly Stored[],
+): 'held' | 'violated' | 'fault' {
   if (found !== undefined && found.smallest.violations[0]!.property === property) return 'violated';
+  if (failing(stored, property)) return 'violated';
   return result.fault ? 'fault' : 'held';
 }
 
-function jsonOf(subject: Subject, seed: number, result: CampaignResult, found: Found | undefined): unknown {
+/** The stored counterexample that still breaks a promise. */
+const failing = (stored: readonly Stored[], property: string): Stored | undefined =>
+  stored.find((one) => one.verdict === 'violated' && one.property === property);
+
+function jsonOf(
+  subject: Subject,
+  seed: number,
+  result: CampaignResult,
+  found: Found | undefined,
+  stored: readonly Stored[],
+): unknown {
   const { counts } = result;
   const seconds = counts.milliseconds / 1000;
   return {
@@ -144,18 +144,27 @@ function jsonOf(subject: Subject, seed: number, result: CampaignResult, found: F
     properties: PROPERTIES.map(({ name, needs }) => {
       const reason = whyNot(subject, needs);
       if (reason !== undefined) return { name, verdict: 'does not apply', reason };
-      const verdict = verdictOf(name, result, found);
+      const verdict = verdictOf(name, result, found, stored);
       const { cases } = counts;
-      return verdict === 'violated' ? { name, verdict, cases, counterexample: found!.path } : { name, verdict, cases };
+      if (verdict !== 'violated') return { name, verdict, cases };
+      const isNew = found !== undefined && found.smallest.violations[0]!.property === name;
+      return { name, verdict, cases, counterexample: isNew ? found.path : failing(stored, name)?.file };
     }),
     coverage: result.coverage,
+    ...(stored.length > 0 ? { stored: stored.map(({ result: _, ...one }) => one) } : {}),
     ...(result.fault ? { fault: String(result.fault.error) } : {}),
   };
 }
 
 const round = (value: number): number => Math.round(value * 1000) / 1000;
 
-function printResult(subject: Subject, seed: number, result: CampaignResult, found: Found | undefined): void {
+function printResult(
+  subject: Subject,
+  seed: number,
+  result: CampaignResult,
+  found: Found | undefined,
+  stored: readonly Stored[],
+): void {
   const { counts } = result;
   const { name } = subject.variant;
   for (const { name: property, needs } of PROPERTIES) {
@@ -164,7 +173,7 @@ function printResult(subject: Subject, seed: number, result: CampaignResult, fou
       process.stdout.write(`-        ${property.padEnd(26)} does not apply: ${reason}\n`);
       continue;
     }
-    const verdict = verdictOf(property, result, found);
+    const verdict = verdictOf(property, result, found, stored);
     const colour = verdict === 'held' ? colours.green : colours.red;
     process.stdout.write(
       `${colour(verdict.padEnd(8))} ${property.padEnd(26)} ${String(counts.cases).padStart(8)} cases\n`,
@@ -179,23 +188,9 @@ function printResult(subject: Subject, seed: number, result: CampaignResult, fou
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     process.stderr.write(`Fault of the emulator in case ${caseNumber}: ${text}\n`);
   }
-  if (found) printFound(found);
 }
 
 /** The share of calls that were answered with an error. */
 function share({ errors, steps }: CaseCounts): string {
   return `${steps ? Math.round((100 * errors) / steps) : 0} %`;
-}
-
-function printFound({ smallest, path }: Found): void {
-  const [violation] = smallest.violations;
-  const lines = import('../lab/describe-step.ts').then(({ describeStep }) => {
-    process.stdout.write(`\n${colours.red(violation!.property)}: ${violation!.message}\n`);
-    smallest.scenario.steps.forEach((step, index) => {
-      const mark = index === violation!.at ? colours.red('>') : ' ';
-      process.stdout.write(`${mark} ${String(index + 1).padStart(2)}  ${describeStep(step)}\n`);
-    });
-    if (path !== undefined) process.stdout.write(`\nReplay: npm run lab -- replay ${path}\n`);
-  });
-  void lines;
 }

@@ -34,6 +34,17 @@ const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = 
     ]);
     replayCommand(program, { subject: subjectNamed });
   },
+  show: async (program) => {
+    const [{ showCommand }, { subjectNamed }] = await Promise.all([import('./show.ts'), import('../lab/subject.ts')]);
+    showCommand(program, { subject: subjectNamed });
+  },
+  shrink: async (program) => {
+    const [{ shrinkCommand }, { subjectNamed }] = await Promise.all([
+      import('./shrink.ts'),
+      import('../lab/subject.ts'),
+    ]);
+    shrinkCommand(program, { subject: subjectNamed });
+  },
   zoo: async (program) => {
     const [{ zooCommand }, { subjectNamed }] = await Promise.all([import('./zoo.ts'), import('../lab/subject.ts')]);
     const place = new URL(`../../test/defects/index.${import.meta.url.endsWith('.ts') ? 'ts' : 'js'}`, import.meta.url);

@@ -1,56 +1,58 @@
-/** `vfiolab replay FILE`: runs a stored counterexample again. */
+/** `vfiolab replay FILE...`: runs stored counterexamples again, and says of each whether its promise is still broken. */
 import type { Command } from 'commander';
 import { colours } from '../colours.ts';
-import { load } from '../lab/counterexample.ts';
-import { describeStep } from '../lab/describe-step.ts';
-import { rerun } from '../lab/run-case.ts';
-import type { Subject } from '../lab/subject.ts';
-import { EXIT, report, UsageError } from './errors.ts';
+import { PATIENCE, rerun } from '../lab/run-case.ts';
+import { terminalCanvas } from './canvas.ts';
+import { type FindSubject, loadFor } from './counterexample-file.ts';
+import { EXIT, report } from './errors.ts';
 import { wholeNumber } from './parse.ts';
 
-export function replayCommand(program: Command, deps: { subject(name: string): Subject | undefined }): void {
+interface ReplayOptions {
+  readonly seed?: number;
+  readonly json?: boolean;
+}
+
+export function replayCommand(program: Command, deps: { readonly subject: FindSubject }): void {
   program
     .command('replay')
-    .description('run a stored counterexample again')
-    .argument('<file>', 'a counterexample file that check wrote')
-    .option('--seed <n>', 'overrides the seed of the file', wholeNumber(0))
-    .option('--json', 'print one JSON object')
-    .action((file: string, options: { seed?: number; json?: boolean }) => {
-      try {
-        replay(deps.subject, file, options);
-      } catch (error) {
-        report(error);
+    .description('run stored counterexamples again')
+    .argument('<file...>', 'counterexample files that check wrote')
+    .option('--seed <n>', 'overrides the seed of the files', wholeNumber(0))
+    .option('--json', 'print one JSON object a file')
+    .action(async (files: string[], options: ReplayOptions) => {
+      // The worst outcome counts: a file that is unusable says nothing about the others.
+      let worst: number = EXIT.HELD;
+      for (const file of files) {
+        process.exitCode = EXIT.HELD;
+        try {
+          await replay(deps.subject, file, options);
+        } catch (error) {
+          report(error);
+        }
+        worst = Math.max(worst, process.exitCode as number);
       }
+      process.exitCode = worst;
     });
 }
 
-function replay(
-  find: (name: string) => Subject | undefined,
-  path: string,
-  options: { seed?: number; json?: boolean },
-): void {
-  const file = load(path);
-  const subject = find(file.variant);
-  if (subject === undefined)
-    throw new UsageError(`${path} is about a variant called ${file.variant}, which is not here.`);
-  const { variant, twin, setting, steps, schedule } = file;
-  const result = rerun(subject, { variant, seed: options.seed ?? file.seed, twin, setting, steps, schedule });
-  const again = result.violations.find((violation) => violation.property === file.property);
+async function replay(find: FindSubject, path: string, { seed, json }: ReplayOptions): Promise<void> {
+  const { file, subject, scenario } = loadFor(find, path, seed);
+  const { violations } = rerun(subject, scenario, undefined, PATIENCE);
+  const again = violations.find(({ property }) => property === file.property) ?? violations[0];
   process.exitCode = again ? EXIT.VIOLATED : EXIT.HELD;
-  if (options.json) {
+  const property = again?.property ?? file.property;
+  if (json) {
     const verdict = again ? 'violated' : 'held';
-    process.stdout.write(
-      `${JSON.stringify({ file: path, property: file.property, verdict, message: again?.message })}\n`,
-    );
+    process.stdout.write(`${JSON.stringify({ file: path, property, verdict, message: again?.message })}\n`);
     return;
   }
-  steps.forEach((step, index) => {
-    const mark = index === again?.at ? colours.red('>') : ' ';
-    process.stdout.write(`${mark} ${String(index + 1).padStart(2)}  ${describeStep(step)}\n`);
-  });
-  process.stdout.write(
-    again
-      ? `${colours.red('violated')} ${file.property}: ${again.message}\n`
-      : `${colours.green('held')} ${file.property}\n`,
-  );
+  if (again === undefined) {
+    process.stdout.write(`${colours.green('held')} ${property}: ${path}\n`);
+    return;
+  }
+  const [{ explain }, { draw }] = await Promise.all([
+    import('../lab/explain/explain.ts'),
+    import('../lab/explain/draw.ts'),
+  ]);
+  process.stdout.write(`${path}\n\n${draw(explain(subject, scenario, property), terminalCanvas())}`);
 }

@@ -1,6 +1,6 @@
 /** Counterexample files: a scenario that broke a property, kept so that anyone can run it again. */
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { OPERATION_BY_NAME } from './operations/index.ts';
 import type { CaseResult } from './run-case.ts';
 import { type Scenario, type Step, TWINS } from './scenario.ts';
@@ -28,8 +28,23 @@ export class CounterexampleError extends Error {
   override readonly name = 'CounterexampleError';
 }
 
+/** The scenario in a file: all of it but what was found. */
+export function scenarioOf({ version, machine, property, message, ...scenario }: CounterexampleFile): Scenario {
+  return scenario;
+}
+
 /** Writes a counterexample into `folder` under a name that is not taken, and returns the path. */
 export function store(folder: string, result: CaseResult, machine: string): string {
+  const { variant } = result.scenario;
+  const stem = `${variant}-${result.violations[0]!.property.replaceAll(/[^a-z]+/gi, '-').toLowerCase()}`;
+  for (let number = 1; ; number++) {
+    const path = join(folder, `${stem}-${number}.json`);
+    if (storeAs(path, result, machine)) return path;
+  }
+}
+
+/** Writes a counterexample to `path`; false: there is a file already, which stays as it is. */
+export function storeAs(path: string, result: CaseResult, machine: string): boolean {
   const { scenario } = result;
   const violation = result.violations[0]!;
   const file: CounterexampleFile = {
@@ -44,13 +59,18 @@ export function store(folder: string, result: CaseResult, machine: string): stri
     steps: scenario.steps,
     schedule: scenario.schedule,
   };
-  mkdirSync(folder, { recursive: true });
-  const stem = `${scenario.variant}-${violation.property.replaceAll(/[^a-z]+/gi, '-').toLowerCase()}`;
-  for (let number = 1; ; number++) {
-    const path = join(folder, `${stem}-${number}.json`);
-    if (existsSync(path)) continue;
-    writeFileSync(path, `${JSON.stringify(file, undefined, 1)}\n`);
-    return path;
+  return writeNew(path, `${JSON.stringify(file, undefined, 1)}\n`);
+}
+
+/** Writes a file that does not exist yet, and the folders to it; false: it exists. Nothing is ever written over. */
+export function writeNew(path: string, text: string): boolean {
+  mkdirSync(dirname(path), { recursive: true });
+  try {
+    writeFileSync(path, text, { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * The lab: generated scenarios run in pairs, properties, shrinking, and stored counterexamples.
+ * The lab: generated scenarios run in pairs, properties, shrinking, and counterexamples that are stored and explained.
  * @module
  */
 export {
@@ -9,8 +9,15 @@ export {
   type CaseCounts,
   runCampaign,
 } from './campaign.ts';
-export { type CounterexampleFile, load, store } from './counterexample.ts';
+export { type CounterexampleFile, load, scenarioOf, store, storeAs } from './counterexample.ts';
 export { describeStep } from './describe-step.ts';
+export { ASCII, type Canvas, type Glyphs, type Paint, type Palette, plainCanvas, UNICODE } from './explain/canvas.ts';
+export type { DifferingField, Divergence, Side } from './explain/divergence.ts';
+export { draw } from './explain/draw.ts';
+export { testSource } from './explain/emit-test.ts';
+export { type ChronicleEvent, type EventKind, LANES, type Lane } from './explain/event.ts';
+export { type Explanation, explain, type Rule } from './explain/explain.ts';
+export type { Owner } from './explain/owners.ts';
 export { type Choices, generating, replaying } from './generate.ts';
 export { type Offer, type Offering, offers, whyNot } from './offers.ts';
 export type { Args, Operation, Weights } from './operations/operation.ts';

@@ -1,6 +1,7 @@
 /** Makes a failing scenario small while the same property stays broken: fewer steps first, then plainer ones. */
 import { type CaseResult, rerun } from './run-case.ts';
 import type { Scenario, Step } from './scenario.ts';
+import { PASSES } from './shrink-passes.ts';
 import type { Subject } from './subject.ts';
 
 /** Called for each attempt that became the new best, with the steps left. */
@@ -13,87 +14,86 @@ export function shrink(
   progress: Progress = () => {},
   budget = 2000,
 ): CaseResult {
-  const property = failing.violations[0]!.property;
-  let best = failing;
-  let attempts = 0;
-  const attempt = (scenario: Scenario): boolean => {
-    if (attempts >= budget) return false;
-    attempts++;
-    const result = tryRun(subject, scenario);
-    const violation = result?.violations.find((v) => v.property === property);
-    if (result === undefined || violation === undefined) return false;
-    best = { ...result, violations: [violation] };
-    progress(best.scenario.steps.length, attempts);
+  const search = new Search(subject, failing, progress, budget);
+  search.cutTail();
+  for (let changed = true; changed; ) changed = PASSES.filter((pass) => pass(search, subject)).length > 0;
+  return search.best === failing ? failing : (search.confirmed() ?? failing);
+}
+
+/** Milliseconds for one attempt: where a call never returns most attempts take as long as this. */
+const ATTEMPT_TIME = 300;
+
+/** The best so far, and how to find a better one. */
+export class Search {
+  best: CaseResult;
+  private readonly subject: Subject;
+  private readonly property: string;
+  private readonly progress: Progress;
+  private readonly budget: number;
+  private readonly tried = new Set<string>();
+  private attempts = 0;
+
+  constructor(subject: Subject, failing: CaseResult, progress: Progress, budget: number) {
+    this.subject = subject;
+    this.best = failing;
+    this.property = failing.violations[0]!.property;
+    this.progress = progress;
+    this.budget = budget;
+  }
+
+  get scenario(): Scenario {
+    return this.best.scenario;
+  }
+
+  get steps(): readonly Step[] {
+    return this.scenario.steps;
+  }
+
+  /** Takes a scenario for the best if the same promise breaks in it. */
+  attempt(scenario: Scenario): boolean {
+    const text = JSON.stringify(scenario);
+    if (this.attempts >= this.budget || this.tried.has(text)) return false;
+    this.tried.add(text);
+    this.attempts++;
+    const smaller = this.run(scenario, ATTEMPT_TIME);
+    if (smaller === undefined) return false;
+    this.best = smaller;
+    this.progress(this.steps.length, this.attempts);
     return true;
-  };
-  cutTail(best, attempt);
-  for (let changed = true; changed && attempts < budget; ) {
-    changed = dropSteps(() => best.scenario, attempt);
-    changed = simplify(() => best.scenario, attempt) || changed;
   }
-  return best;
-}
 
-/** Nothing after the step where it showed can matter. */
-function cutTail(best: CaseResult, attempt: (scenario: Scenario) => boolean): void {
-  const at = best.violations[0]!.at;
-  if (at >= 0 && at + 1 < best.scenario.steps.length) attempt(keep(best.scenario, (_, index) => index <= at));
-}
+  /** The best once more, with patience: a busy computer must not have looked like a call that never returns. */
+  confirmed(): CaseResult | undefined {
+    return this.run(this.scenario);
+  }
 
-/** Removes runs of steps, long ones first. */
-function dropSteps(current: () => Scenario, attempt: (scenario: Scenario) => boolean): boolean {
-  let changed = false;
-  for (let size = Math.max(1, current().steps.length >> 1); size >= 1; size = size === 1 ? 0 : size >> 1) {
-    for (let from = 0; from < current().steps.length; ) {
-      if (attempt(keep(current(), (_, index) => index < from || index >= from + size))) changed = true;
-      else from += size;
+  /** Undefined: the promise holds, or the emulator itself fails, which makes no counterexample. */
+  private run(scenario: Scenario, milliseconds?: number): CaseResult | undefined {
+    try {
+      const result = rerun(this.subject, scenario, undefined, milliseconds);
+      const violation = result.violations.find(({ property }) => property === this.property);
+      return violation && { ...result, violations: [violation] };
+    } catch {
+      return undefined;
     }
   }
-  return changed;
-}
 
-/** Makes calls wait for each other, gives threads no turns, and arguments smaller values. */
-function simplify(current: () => Scenario, attempt: (scenario: Scenario) => boolean): boolean {
-  let changed = false;
-  for (let index = 0; index < current().steps.length; index++) {
-    const step = current().steps[index]!;
-    if (step.spawn)
-      changed = attempt(replace(current(), index, { by: step.by, op: step.op, args: step.args })) || changed;
-    for (const [name, value] of Object.entries(current().steps[index]!.args)) {
-      for (const plainer of plainerThan(value)) {
-        const now = current().steps[index]!;
-        if (attempt(replace(current(), index, { ...now, args: { ...now.args, [name]: plainer } }))) {
-          changed = true;
-          break;
-        }
-      }
-    }
+  /** Tries without the steps that are not wanted. */
+  keep(wanted: (step: Step, index: number) => boolean): boolean {
+    const { steps, schedule } = this.scenario;
+    if (steps.every(wanted)) return false;
+    const kept = { steps: steps.filter(wanted), schedule: schedule.filter((_, i) => wanted(steps[i]!, i)) };
+    return this.attempt({ ...this.scenario, ...kept });
   }
-  return changed;
-}
 
-function plainerThan(value: number): number[] {
-  if (value === 0) return [];
-  return [...new Set([0, 1, value - (value % 4096), Math.floor(value / 2)])].filter((v) => v < value);
-}
+  /** Tries with another step in one place. */
+  replace(index: number, step: Step): boolean {
+    return this.attempt({ ...this.scenario, steps: this.steps.with(index, step) });
+  }
 
-function keep(scenario: Scenario, wanted: (step: Step, index: number) => boolean): Scenario {
-  return {
-    ...scenario,
-    steps: scenario.steps.filter(wanted),
-    schedule: scenario.schedule.filter((_, index) => wanted(scenario.steps[index]!, index)),
-  };
-}
-
-function replace(scenario: Scenario, index: number, step: Step): Scenario {
-  return { ...scenario, steps: scenario.steps.with(index, step) };
-}
-
-/** A shrunk scenario that makes the emulator itself fail is no smaller counterexample. */
-function tryRun(subject: Subject, scenario: Scenario): CaseResult | undefined {
-  try {
-    return rerun(subject, scenario);
-  } catch {
-    return undefined;
+  /** Nothing after the step where it showed can matter. */
+  cutTail(): void {
+    const { at } = this.best.violations[0]!;
+    if (at >= 0) this.keep((_, index) => index <= at);
   }
 }

@@ -10,7 +10,7 @@ export type Run = 'base' | Twin;
 
 const BASE: Variation = { secret: 0x5ec2e701, fill: 0x5a };
 /** What the twin of each kind differs in, apart from the steps. */
-const VARIATIONS: Readonly<Record<Run, Variation>> = {
+export const VARIATIONS: Readonly<Record<Run, Variation>> = {
   base: BASE,
   integrity: BASE,
   confidentiality: { secret: 0xc0ffee42, fill: 0xa5 },

@@ -31,6 +31,7 @@ const file = folderWith({
   'bare.json': '[]',
   'step.json': JSON.stringify({ ...scenario, steps: [{ by: 'A', op: 'fly', args: {} }], schedule: [0] }),
   'other.json': JSON.stringify({ ...scenario, variant: 'other' }),
+  'whole.json': JSON.stringify(scenario),
   'switch.json': '{"name":"x","iommu":{"aperture":[0,65535],"pageSizes":[4096],"pasids":true},"root":[]}',
   'virtual.json': '{"name":"x","iommu":{"aperture":[0,65535],"pageSizes":[4096],"virtual":"amd"},"root":[]}',
   'pages.json': '{"name":"x","iommu":{"aperture":[0,65535],"pageSizes":[3000]},"root":[]}',
@@ -92,6 +93,16 @@ const CASES = {
   'a counterexample of another version': ['replay', file('later.json'), '--json'],
   'a counterexample with an unknown step': ['replay', file('step.json')],
   'a counterexample about another variant': ['replay', file('other.json')],
+  'one of several counterexamples that is not there': ['replay', file('missing.json'), file('text.json'), '--json'],
+  'a counterexample to show that is not there': ['show', file('missing.json')],
+  'a counterexample to show about another variant': ['show', file('other.json'), '--json'],
+  'a test that exists already': ['show', file('whole.json'), '--emit-test', file('text.json')],
+  'a test that cannot be written': ['show', file('whole.json'), '--emit-test', '/dev/null/here.test.ts', '--json'],
+  'a test of a campaign that exists already': ['check', 'mlx5', '--cases', '1', '--emit-test', file('text.json')],
+  'a counterexample to shrink that is not JSON': ['shrink', file('text.json')],
+  'a counterexample to shrink that holds': ['shrink', file('whole.json')],
+  'a smaller counterexample where there is a file': ['shrink', file('whole.json'), '--out', file('text.json')],
+  'no runs to shrink in': ['shrink', file('whole.json'), '--runs', '0'],
   'a dossier of an unknown variant': ['describe', 'other'],
   'two formats at once': ['describe', 'mlx5', '--json', '--markdown'],
 } as const satisfies Record<string, readonly string[]>;
@@ -112,7 +123,7 @@ test.each(Object.keys(CASES) as Case[])(
   (name) => {
     const { code, out, err } = runs[name];
     expect({ code, out }).toEqual({ code: 2, out: '' });
-    expect(err).toMatch(/^[^\n]{10,300}\n$/);
+    expect(err).toMatch(name.startsWith('one of several') ? /^([^\n]{10,300}\n){2}$/ : /^[^\n]{10,300}\n$/);
     expect(err).not.toMatch(/undefined|\bat .*:\d+:\d+/);
   },
 );
@@ -137,6 +148,10 @@ test('the sentence names what is wrong', () => {
     'a recording that exists': 'e-type1-v2.jsonl exists already',
     'a counterexample of another version': 'version 3',
     'a counterexample with an unknown step': 'step 1',
+    'a test that exists already': 'text.json exists already',
+    'a test of a campaign that exists already': 'text.json exists already',
+    'a smaller counterexample where there is a file': 'text.json exists already',
+    'a counterexample to shrink that holds': 'does not break integrity here',
   };
   for (const [name, word] of Object.entries(named)) expect(runs[name as Case].err).toContain(word);
 });

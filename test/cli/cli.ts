@@ -24,6 +24,9 @@ export async function cli(args: readonly string[], { before }: RunOptions = {}):
   return await node([...imports.flatMap((name) => ['--import', name]), 'src/cli/main.ts', ...args]);
 }
 
+/** Any other program for Node. */
+export const program = (argv: readonly string[]): Promise<Run> => node(argv);
+
 /** The program with each of the argument lists, in one child process; the results under the same names. */
 export async function cliBatch<N extends string>(
   lists: Readonly<Record<N, readonly string[]>>,

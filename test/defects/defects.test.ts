@@ -17,6 +17,8 @@ afterEach(() => {
 });
 
 describe('a planted defect is found and explained in a few calls', () => {
+  const sizes: number[] = [];
+
   it.each(DEFECTS)('$id: $title', ({ plant, properties, ...defect }) => {
     const subject = subjectNamed(defect.subject ?? 'mlx5')!;
     undo = plant();
@@ -26,11 +28,17 @@ describe('a planted defect is found and explained in a few calls', () => {
     const smallest = shrink(subject, result.failure!);
     expect(properties).toContain(smallest.violations[0]!.property);
     expect(smallest.scenario.steps.length).toBeLessThanOrEqual(8);
+    sizes.push(smallest.scenario.steps.length);
     const again = rerun(subject, smallest.scenario);
     expect(again.violations.map(({ property }) => property)).toContain(smallest.violations[0]!.property);
     undo();
     undo = undefined;
     expect(rerun(subject, smallest.scenario).violations).toEqual([]);
+  });
+
+  it('half of them in six calls at most', () => {
+    sizes.sort((a, b) => a - b);
+    expect(sizes[sizes.length >> 1] ?? 0).toBeLessThanOrEqual(6);
   });
 });
 

@@ -18,7 +18,8 @@ export const NONINTERFERENCE: Property = {
   ],
 };
 
-const OBSERVERS: Readonly<Record<Twin, readonly Actor[]>> = {
+/** Who must not see the difference. */
+export const OBSERVERS: Readonly<Record<Twin, readonly Actor[]>> = {
   integrity: ['B', 'H'],
   confidentiality: ['A'],
   residue: ['A', 'B'],
