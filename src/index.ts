@@ -6,6 +6,7 @@
 export { ContainerClient, DeviceClient } from './client/index.ts';
 export {
   type CampaignResult,
+  type CoverageReport,
   PROPERTIES,
   rerun,
   runCampaign,

@@ -19,6 +19,8 @@ export { type ChronicleEvent, type EventKind, LANES, type Lane } from './explain
 export { type Explanation, explain, type Rule } from './explain/explain.ts';
 export type { Owner } from './explain/owners.ts';
 export { type Choices, generating, replaying } from './generate.ts';
+export type { Coverage, Met } from './guidance/coverage.ts';
+export type { CoverageReport } from './guidance/report.ts';
 export { type Offer, type Offering, offers, whyNot } from './offers.ts';
 export type { Args, Operation, Weights } from './operations/operation.ts';
 export type {
@@ -32,7 +34,19 @@ export type {
   Site,
   WordRegisters,
 } from './profiles/profile.ts';
+export type { ConfigSpaceConfinement } from './properties/config-space-confinement.ts';
+export type { DirtyTrackingSoundness } from './properties/dirty-tracking-soundness.ts';
+export type { DmaConfinement } from './properties/dma-confinement.ts';
+export type { FdLifetime } from './properties/fd-lifetime.ts';
+export type { FsmLegality } from './properties/fsm-legality.ts';
 export { type Check, Checks, PROPERTIES, type Property } from './properties/index.ts';
+export type { InterruptConfinement } from './properties/interrupt-confinement.ts';
+export type { ParentInteractionScope } from './properties/parent-interaction-scope.ts';
+export type { ResetAndLiveness } from './properties/reset-and-liveness.ts';
+export type { ResidualData } from './properties/residual-data.ts';
+export type { ResourceBound } from './properties/resource-bound.ts';
+export type { SaveLoadRoundTrip } from './properties/save-load-round-trip.ts';
+export type { StreamRobustness, Written } from './properties/stream-robustness.ts';
 export { caseSeed, Random } from './random.ts';
 export type { Difference, Recorder } from './recorder.ts';
 export { type CaseFrame, type CaseResult, looksAlike, rerun, runCase } from './run-case.ts';
@@ -42,6 +56,8 @@ export { type Progress, shrink } from './shrink.ts';
 export { Snapshot } from './snapshot.ts';
 export { SUBJECTS, type Subject, subjectNamed, subjectOf } from './subject.ts';
 export { type DataFile, type ShadowMapping, Tenant } from './tenant.ts';
+export type { ContainerWay } from './ways/container.ts';
+export type { IoasWay } from './ways/ioas.ts';
 export type { Way, WayKind } from './ways/way.ts';
 export { type Variation, World } from './world.ts';
 export { keptWorlds, newWorlds, type Run, type Worlds } from './worlds.ts';
