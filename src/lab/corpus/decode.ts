@@ -35,7 +35,8 @@ function readFirst(reader: ByteReader, subject: Subject): Scenario {
 
 function readSetting(reader: ByteReader, { factors }: Subject): Setting {
   const setting: Record<string, number> = {};
-  const count = reader.next() % (factors.length + 1);
+  const count = reader.next();
+  if (count > factors.length) return setting;
   for (const { name, values } of factors.slice(0, count)) {
     const value = reader.next() % values.length;
     if (value !== 0) setting[name] = value;

@@ -4,13 +4,14 @@
  *     version
  *     twin (low bits), and whether a seed follows (bit 7)
  *     [seed, as an argument]
- *     n, and n bytes: the value of each factor of the setting; factors behind are plain
+ *     n, and n bytes: the value of each factor of the setting; factors behind are plain, as all are if n is too many
  *     a step, until the bytes end:
  *       who (bits 0-2), left under way (bit 3), turns that others get after it (bits 4-7)
  *       operation, unless it is the host who looks
  *       its arguments in the order in which they are declared
  *
- * Any bytes are a scenario, and so every number is taken modulo what there is, and a missing byte is 0.
+ * Any bytes are a scenario, and so every other number is taken modulo what there is, and a missing byte is 0. That most
+ * bytes for n mean a plain setting spares engines the machines of many settings.
  */
 import type { Actor } from '../scenario.ts';
 
