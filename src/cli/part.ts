@@ -2,6 +2,7 @@
 import type { CampaignResult, Reached } from '../lab/campaign.ts';
 import type { CaseResult } from '../lab/run-case.ts';
 import type { Scenario, Violation } from '../lab/scenario.ts';
+import type { Subject } from '../lab/subject.ts';
 import { VERSION } from './version.ts';
 
 /** Version of the form; parts of another one are refused. */
@@ -39,7 +40,7 @@ export function partSection(
   cases: number | undefined,
   { counts, reached, failureCase, fault }: CampaignResult,
   smallest: CaseResult | undefined,
-  machine: (scenario: Scenario) => string,
+  subject: Subject,
 ): PartSection {
   return {
     format: PART_FORMAT,
@@ -52,7 +53,7 @@ export function partSection(
     ...(smallest && {
       failure: {
         case: failureCase!,
-        machine: machine(smallest.scenario),
+        machine: subject.profile(smallest.scenario.setting).machine.name,
         scenario: smallest.scenario,
         violation: smallest.violations[0]!,
       },

@@ -48,7 +48,11 @@ export async function runWorkers(
       options.progress?.({ ...added([...sofar.values()]), milliseconds: options.now() - start });
     });
   });
-  const results = await Promise.all(runs);
+  const results = await Promise.all(runs).catch((error: unknown) => {
+    // Without the cases of that thread there is no result: the others need not go on.
+    Atomics.store(new Int32Array(limit), 0, 0);
+    throw error;
+  });
   const share = joined(results);
   return {
     ...share,

@@ -33,7 +33,9 @@ function joinedCoverage(reports: readonly CoverageReport[], met: number): Covera
   const { heat, places } = first!;
   return {
     met,
-    heat: heat.map((row, from) => row.map((_, to) => reports.reduce((total, report) => total + report.heat[from]![to]!, 0))),
+    heat: heat.map((row, from) =>
+      row.map((_, to) => reports.reduce((total, report) => total + report.heat[from]![to]!, 0)),
+    ),
     places,
     arcsNeverTaken: common(reports.map(({ arcsNeverTaken }) => arcsNeverTaken)),
     errnosNeverSeen: common(reports.map(({ errnosNeverSeen }) => errnosNeverSeen)),
