@@ -4,6 +4,7 @@
  * @module
  */
 import { HangError } from '../../sim/hang.ts';
+import { chosenVariant } from './corpus/chosen.ts';
 import { decode } from './corpus/decode.ts';
 import { ConfinementViolation, EmulatorFault } from './corpus/finding.ts';
 import { replaying } from './generate.ts';
@@ -19,9 +20,6 @@ export { ConfinementViolation, EmulatorFault } from './corpus/finding.ts';
 export { seedsOf } from './corpus/seeds.ts';
 export { SUBJECTS, subjectNamed } from './subject.ts';
 
-/** Names the variant for {@link fuzz}. */
-const VARIABLE = 'VFIOLAB_VARIANT';
-const FIRST_VARIANT = 'mlx5';
 /** Milliseconds in which a case on kept machines must end: it takes a fraction of one. */
 const PATIENCE = 500;
 
@@ -82,9 +80,9 @@ export function fuzz(data: Buffer): void {
 }
 
 function chosen(): Subject {
-  const name = process.env[VARIABLE] || FIRST_VARIANT;
+  const name = chosenVariant();
   const subject = subjectNamed(name);
   if (subject !== undefined) return subject;
   const names = SUBJECTS.map(({ variant }) => variant.name).join(', ');
-  throw new Error(`There is no variant called ${name}, which ${VARIABLE} names; there is ${names}.`);
+  throw new Error(`There is no variant called ${name}, which VFIOLAB_VARIANT names; there is ${names}.`);
 }
