@@ -3,8 +3,8 @@
  * from each other. Nothing but the seed goes from segment to segment: each can be run without the others.
  */
 
-/** Cases of a segment. */
-const LENGTH = Number(process.env['SEG'] ?? 256);
+/** Cases of a segment: enough to learn from, and few enough that the parts of a short campaign are even. */
+export const LENGTH = 256;
 
 /** Every `step`-th segment from number `first` on. */
 export interface Slice {
