@@ -4,10 +4,11 @@ import { colours } from '../colours.ts';
 import { store } from '../lab/counterexample.ts';
 import { describeStep } from '../lab/describe-step.ts';
 import { joined, type Share } from '../lab/share.ts';
+import { commandLine, saying } from './counterexample-file.ts';
 import { EXIT, report, UsageError } from './errors.ts';
 import { wholeNumber } from './parse.ts';
 import type { PartFailure } from './part.ts';
-import { type PartFile, type PartReport, type PropertyLine, readParts } from './parts.ts';
+import { type PartFile, type PartReport, type PropertyLine, readParts, type StoredLine } from './parts.ts';
 
 interface MergeOptions {
   readonly seed?: number;
@@ -53,6 +54,8 @@ interface Merged {
   readonly properties: readonly PropertyLine[];
   readonly failures: readonly Failure[];
   readonly faults: readonly Fault[];
+  /** What the parts ran first, and found broken or could not run. */
+  readonly stored: readonly StoredLine[];
 }
 
 function merge(paths: readonly string[], options: MergeOptions): void {
@@ -63,7 +66,12 @@ function merge(paths: readonly string[], options: MergeOptions): void {
   const merged = join(files, options.out);
   if (options.json) process.stdout.write(`${JSON.stringify(jsonOf(merged))}\n`);
   else print(merged);
-  process.exitCode = merged.faults.length > 0 ? EXIT.FAULT : merged.failures.length > 0 ? EXIT.VIOLATED : EXIT.HELD;
+  process.exitCode = exitCodeOf(merged);
+}
+
+function exitCodeOf({ properties, faults, stored }: Merged): number {
+  if (faults.length > 0 || stored.some(({ verdict }) => verdict === 'fault')) return EXIT.FAULT;
+  return properties.some(({ verdict }) => verdict === 'violated') ? EXIT.VIOLATED : EXIT.HELD;
 }
 
 function join(files: readonly PartFile[], out: string | undefined): Merged {
@@ -82,8 +90,12 @@ function join(files: readonly PartFile[], out: string | undefined): Merged {
     faults: reports
       .flatMap(({ part: { number, fault } }) => (fault === undefined ? [] : [{ part: number, ...fault }]))
       .sort((a, b) => a.case - b.case),
+    stored: [...new Map(reports.flatMap(brokenOf).map((line) => [line.file, line])).values()],
   };
 }
+
+const brokenOf = ({ stored = [] }: PartReport): StoredLine[] =>
+  stored.filter(({ verdict }) => verdict === 'violated' || verdict === 'fault');
 
 function shareOf({ cases, steps, arcs, seconds, coverage, part }: PartReport): Share {
   const counts = { cases, steps, errors: part.errors, arcs: arcs.covered, legalArcs: arcs.legal };
@@ -92,13 +104,8 @@ function shareOf({ cases, steps, arcs, seconds, coverage, part }: PartReport): S
 
 /** Writes a counterexample; its path. */
 function keep(folder: string, { scenario, violation, machine }: PartFailure): string {
-  try {
-    return store(folder, { scenario, violations: [violation], calls: 0, errors: 0, arcs: new Set() }, machine);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === undefined) throw error;
-    throw new UsageError(`${folder} cannot be written (${code}).`);
-  }
+  const result = { scenario, violations: [violation], calls: 0, errors: 0, arcs: new Set<number>() };
+  return saying(folder, () => store(folder, result, machine));
 }
 
 /** The worst verdict of all parts counts: a violation somewhere is one, and where a part has none, there is none. */
@@ -115,7 +122,7 @@ function joinProperties(reports: readonly PartReport[], failures: readonly Failu
   });
 }
 
-function jsonOf({ variant, seed, parts, share, properties, failures, faults }: Merged): unknown {
+function jsonOf({ variant, seed, parts, share, properties, failures, faults, stored }: Merged): unknown {
   const { counts, coverage } = share;
   const seconds = counts.milliseconds / 1000;
   return {
@@ -138,12 +145,13 @@ function jsonOf({ variant, seed, parts, share, properties, failures, faults }: M
       scenario,
     })),
     ...(faults.length > 0 ? { faults } : {}),
+    ...(stored.length > 0 ? { stored } : {}),
   };
 }
 
 const round = (value: number): number => Math.round(value * 1000) / 1000;
 
-function print({ variant, seed, parts, share, properties, failures, faults }: Merged): void {
+function print({ variant, seed, parts, share, properties, failures, faults, stored }: Merged): void {
   const { cases, steps, arcs, legalArcs, milliseconds } = share.counts;
   for (const { name, verdict, cases, reason } of properties) {
     if (verdict === 'does not apply') {
@@ -156,11 +164,14 @@ function print({ variant, seed, parts, share, properties, failures, faults }: Me
   process.stdout.write(
     `${variant}: ${cases} cases in ${parts} parts, ${(milliseconds / 1000).toFixed(1)} s of all together, ${steps} calls, arcs ${arcs} of ${legalArcs}, seed ${seed}\n`,
   );
+  for (const { file, verdict, property, message } of stored)
+    process.stdout.write(`${colours.red('stored')} counterexample ${file}, ${verdict}: ${property}: ${message}\n`);
   for (const failure of failures) printFailure(failure);
   for (const { part, case: number, error } of faults)
     process.stderr.write(`Fault of the emulator in part ${part}, case ${number}: ${error}\n`);
 }
 
+/** The calls, without running them again: what broke them may not be on this computer. */
 function printFailure({ part, case: number, violation, scenario, path }: Failure): void {
   process.stdout.write(
     `\n${colours.red(violation.property)}: ${violation.message} (part ${part}, case ${number}, shrunk)\n`,
@@ -169,5 +180,5 @@ function printFailure({ part, case: number, violation, scenario, path }: Failure
     const mark = index === violation.at ? colours.red('>') : ' ';
     process.stdout.write(`${mark} ${String(index + 1).padStart(2)}  ${describeStep(step)}\n`);
   });
-  if (path !== undefined) process.stdout.write(`Replay: npx vfiolab replay ${path}\n`);
+  if (path !== undefined) process.stdout.write(`Show: ${commandLine('show', path)}\n`);
 }

@@ -13,6 +13,14 @@ export interface PropertyLine {
   readonly counterexample?: string;
 }
 
+/** What became of a stored counterexample that a part ran first. */
+export interface StoredLine {
+  readonly file: string;
+  readonly verdict: string;
+  readonly property?: string;
+  readonly message?: string;
+}
+
 /** What `check --shard --json` prints, as far as it is joined. */
 export interface PartReport {
   readonly variant: string;
@@ -23,6 +31,7 @@ export interface PartReport {
   readonly arcs: { readonly covered: number; readonly legal: number };
   readonly properties: readonly PropertyLine[];
   readonly coverage: CoverageReport;
+  readonly stored?: readonly StoredLine[];
   readonly part: PartSection;
 }
 
@@ -77,6 +86,8 @@ function firstFault(report: Partial<PartReport>, part: Partial<PartSection>): st
       isList(coverage?.heat, (row) => isList(row, isCount) && (row as unknown[]).length === coverage!.places?.length) &&
       isList(coverage?.arcsNeverTaken, isText) &&
       isList(coverage?.errnosNeverSeen, isText),
+    'its stored counterexamples are none':
+      report.stored === undefined || isList(report.stored, (line) => isText((line as StoredLine | null)?.file)),
     'the failure is not complete':
       failure === undefined || (Array.isArray(failure.scenario?.steps) && isText(failure.violation?.property)),
   };

@@ -8,7 +8,7 @@ import { chosenVariant } from './corpus/chosen.ts';
 import { decode } from './corpus/decode.ts';
 import { ConfinementViolation, EmulatorFault } from './corpus/finding.ts';
 import { replaying } from './generate.ts';
-import { type CaseResult, rerun, runCase } from './run-case.ts';
+import { type CaseResult, PATIENCE, rerun, runCase } from './run-case.ts';
 import type { Scenario, Violation } from './scenario.ts';
 import { SUBJECTS, type Subject, subjectNamed } from './subject.ts';
 import { within } from './watchdog.ts';
@@ -20,8 +20,8 @@ export { ConfinementViolation, EmulatorFault } from './corpus/finding.ts';
 export { seedsOf } from './corpus/seeds.ts';
 export { SUBJECTS, subjectNamed } from './subject.ts';
 
-/** Milliseconds in which a case on kept machines must end: it takes a fraction of one. */
-const PATIENCE = 500;
+/** Milliseconds in which a case on kept machines must end: it takes a fraction of one. What takes longer is run again. */
+const FIRST_PATIENCE = 500;
 
 /** Returns if all promises hold; throws {@link ConfinementViolation}, or {@link EmulatorFault} if there is no verdict. */
 export type FuzzTarget = (data: Uint8Array) => void;
@@ -49,7 +49,7 @@ export function fuzzOf(subject: Subject): FuzzTarget {
 function runKept(worlds: Worlds, scenario: Scenario): Violation | HangError | undefined {
   let result: CaseResult | undefined;
   try {
-    within(PATIENCE, () => {
+    within(FIRST_PATIENCE, () => {
       result = runCase(worlds, scenario, replaying(scenario));
     });
   } catch (error) {
@@ -61,7 +61,7 @@ function runKept(worlds: Worlds, scenario: Scenario): Violation | HangError | un
 
 /** A violation counts when new machines show it, too. */
 function confirm(subject: Subject, scenario: Scenario, suspicion: Violation | HangError): void {
-  const { violations, scenario: shown } = rerun(subject, scenario);
+  const { violations, scenario: shown } = rerun(subject, scenario, undefined, PATIENCE);
   if (violations.length > 0) throw new ConfinementViolation(subject, shown, violations[0]!);
   // What seemed never to end may have been a busy computer.
   if (!(suspicion instanceof HangError))

@@ -171,7 +171,7 @@ describe('bytes that a fuzzing engine found', () => {
     for (const path of [bin, crash]) writeFileSync(path, bytes);
     const again = await cli(['replay', bin], planted);
     expect({ code: again.code, err: again.err }).toEqual({ code: 1, err: '' });
-    expect(again.out).toMatch(/^violated FSM legality: /m);
+    expect(again.out).toContain('FSM legality');
     const stored = await cli(['replay', crash, '--variant', 'mlx5', '--out', join(folder, 'again'), '--json'], planted);
     expect(stored.code).toBe(1);
     const report = JSON.parse(stored.out) as { verdict: string; counterexample: string };
