@@ -24,6 +24,9 @@ export const partOf = ({ first, step }: Slice, number: number, of: number): Slic
 /** The segment that a case is in. */
 export const segmentOf = (index: number): number => Math.floor(index / LENGTH);
 
+/** The first case of the segment that a case is in. */
+export const segmentStart = (index: number): number => segmentOf(index) * LENGTH;
+
 /** The first case behind the segment that a case is in. */
 export const segmentEnd = (index: number): number => (segmentOf(index) + 1) * LENGTH;
 
