@@ -8,7 +8,9 @@ import type { Subject } from '../lab/subject.ts';
 import { coverageLines } from './coverage.ts';
 import { EXIT, report, UsageError } from './errors.ts';
 import { type Found, printFound, refuseExisting, settleFailure, writeTest } from './found.ts';
-import { duration, wholeNumber } from './parse.ts';
+import { duration, shard, wholeNumber } from './parse.ts';
+import { partSection, type Shard } from './part.ts';
+import { runSplit } from './split.ts';
 import { printStored, replayStored, type Stored } from './stored.ts';
 
 interface CheckOptions {
@@ -19,6 +21,8 @@ interface CheckOptions {
   readonly out: string;
   readonly coverage?: boolean;
   readonly emitTest?: string;
+  readonly workers: number;
+  readonly shard?: Shard;
 }
 
 /** What the command needs from its surroundings. */
@@ -38,6 +42,8 @@ export function checkCommand(program: Command, deps: CheckDependencies): void {
     .option('--out <folder>', 'where counterexamples are: those there run first, a new one is added', 'counterexamples')
     .option('--coverage', 'also print what was met: states, arcs, errnos')
     .option('--emit-test <file>', 'write a violation as a vitest file too')
+    .option('--workers <n>', 'run on so many threads', wholeNumber(1), 1)
+    .option('--shard <i/n>', 'run part i of n of the campaign; merge joins what they print with --json', shard)
     .option('--json', 'print one JSON object')
     .action(async (variant: string, options: CheckOptions, command: Command) => {
       try {
@@ -59,12 +65,13 @@ async function check(
   if (subject === undefined)
     throw new UsageError(`There is no variant called ${name}; there is ${deps.variants.join(', ')}.`);
   refuseExisting(options.emitTest);
-  const { runCampaign } = await import('../lab/campaign.ts');
+  if (options.shard !== undefined && options.seed === undefined)
+    throw new UsageError('--shard needs --seed: the parts of a campaign all have the same one.');
   const stored = replayStored(subject, options.out);
   printStored(stored, options.json === true);
   const seed = options.seed ?? Date.now() % 0x7fff_ffff;
   const live = process.stdout.isTTY === true && !options.json;
-  const result = runCampaign(subject, {
+  const result = await runSplit(subject, options, {
     seed,
     milliseconds,
     cases: options.cases ?? Number.POSITIVE_INFINITY,
@@ -74,7 +81,10 @@ async function check(
   if (live) process.stdout.write('\r\x1b[K');
   const found =
     result.failure === undefined ? undefined : await settleFailure(subject, result.failure, options.out, stored, live);
-  if (options.json) process.stdout.write(`${JSON.stringify(jsonOf(subject, seed, result, found, stored))}\n`);
+  const { shard } = options;
+  const part = shard && { part: partSection(shard, options.cases, result, found?.smallest, subject) };
+  if (options.json)
+    process.stdout.write(`${JSON.stringify({ ...jsonOf(subject, seed, result, found, stored), ...part })}\n`);
   else printResult(subject, seed, result, found, stored);
   if (options.coverage && !options.json) process.stdout.write(`${coverageLines(result.coverage).join('\n')}\n`);
   const broken = found?.smallest ?? stored.find(({ result }) => result !== undefined)?.result;
@@ -129,7 +139,7 @@ function jsonOf(
   result: CampaignResult,
   found: Found | undefined,
   stored: readonly Stored[],
-): unknown {
+): object {
   const { counts } = result;
   const seconds = counts.milliseconds / 1000;
   return {

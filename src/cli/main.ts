@@ -3,6 +3,7 @@
 import { existsSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { EXIT, report, UsageError } from './errors.ts';
+import { VERSION } from './version.ts';
 
 /** Commands by name: each registers itself when it is the one that was asked for, or when help lists them all. */
 const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = {
@@ -12,6 +13,10 @@ const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = 
       import('../lab/subject.ts'),
     ]);
     checkCommand(program, { subject: subjectNamed, variants: SUBJECTS.map(({ variant }) => variant.name) });
+  },
+  merge: async (program) => {
+    const { mergeCommand } = await import('./merge.ts');
+    mergeCommand(program);
   },
   play: async (program) => {
     const [{ playCommand }, { machineForPlay }] = await Promise.all([
@@ -68,7 +73,7 @@ const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = 
 
 const program = new Command('vfiolab')
   .description("an emulator of Linux's vfio-pci-core that hosts variant drivers and tries to make user data escape")
-  .version('0.1.0')
+  .version(VERSION)
   .showHelpAfterError(false)
   .showSuggestionAfterError(false)
   .exitOverride();

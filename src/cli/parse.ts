@@ -19,3 +19,11 @@ export function duration(text: string): number {
   if (milliseconds > 0) return milliseconds;
   throw new InvalidArgumentError('A duration such as 500ms, 30s or 2m is needed.');
 }
+
+/** Part i of n, as `i/n`, counted from 1. */
+export function shard(text: string): { readonly number: number; readonly of: number } {
+  const match = /^([1-9][0-9]*)\/([1-9][0-9]*)$/.exec(text);
+  const [number, of] = [Number(match?.[1]), Number(match?.[2])];
+  if (match !== null && number <= of && Number.isSafeInteger(of)) return { number, of };
+  throw new InvalidArgumentError('A part such as 1/4 is needed: from 1/n to n/n.');
+}

@@ -6,9 +6,12 @@ import { terminalCanvas } from './canvas.ts';
 import { type FindSubject, loadFor } from './counterexample-file.ts';
 import { EXIT, report } from './errors.ts';
 import { wholeNumber } from './parse.ts';
+import { isCorpusFile, replayCorpusFile } from './replay-corpus.ts';
 
 interface ReplayOptions {
   readonly seed?: number;
+  readonly variant?: string;
+  readonly out?: string;
   readonly json?: boolean;
 }
 
@@ -16,8 +19,10 @@ export function replayCommand(program: Command, deps: { readonly subject: FindSu
   program
     .command('replay')
     .description('run stored counterexamples again')
-    .argument('<file...>', 'counterexample files that check wrote')
+    .argument('<file...>', 'counterexample files that check wrote, or (.bin) bytes for fuzz()')
     .option('--seed <n>', 'overrides the seed of the files', wholeNumber(0))
+    .option('--variant <name>', 'the files hold bytes for fuzz(), whatever their names, and for this variant')
+    .option('--out <folder>', 'where what bytes break is written as a counterexample, shrunk')
     .option('--json', 'print one JSON object a file')
     .action(async (files: string[], options: ReplayOptions) => {
       // The worst outcome counts: a file that is unusable says nothing about the others.
@@ -25,7 +30,8 @@ export function replayCommand(program: Command, deps: { readonly subject: FindSu
       for (const file of files) {
         process.exitCode = EXIT.HELD;
         try {
-          await replay(deps.subject, file, options);
+          if (isCorpusFile(file, options)) await replayCorpusFile(deps.subject, file, options);
+          else await replay(deps.subject, file, options);
         } catch (error) {
           report(error);
         }

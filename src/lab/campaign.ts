@@ -8,6 +8,7 @@ import { caseSeed, Random } from './random.ts';
 import { legalArcs } from './reference/arcs.ts';
 import { type CaseResult, hung, looksAlike, type Recorded, recorded, rerun, runCase } from './run-case.ts';
 import type { Scenario, Twin } from './scenario.ts';
+import { nextIn, type Slice, segmentEnd, segmentOf, WHOLE } from './segments.ts';
 import { PLAIN } from './setting.ts';
 import { SettingPool } from './setting-pool.ts';
 import type { Subject } from './subject.ts';
@@ -21,6 +22,10 @@ export interface CampaignOptions {
   readonly cases: number;
   now(): number;
   progress?(so: CampaignCounts): void;
+  /** Which of the cases; all of them if it is not given. */
+  readonly slice?: Slice;
+  /** The number of a case from which on there is nothing to do any more; asked now and then. */
+  limit?(): number;
 }
 
 /** What a set of cases did: the calls of the tenants, how many answered an error, and the arcs taken. */
@@ -41,9 +46,18 @@ export interface CampaignCounts extends CaseCounts {
 export interface CampaignResult {
   readonly counts: CampaignCounts;
   readonly coverage: CoverageReport;
+  readonly reached: Reached;
   readonly failure: CaseResult | undefined;
+  /** The number of the case that failed. */
+  readonly failureCase: number | undefined;
   /** An exception: a fault of the emulator, with the case it happened in. */
   readonly fault: { readonly error: unknown; readonly caseNumber: number } | undefined;
+}
+
+/** The arcs taken (from * 8 + to) and the keys of the coverage map: what the parts of a campaign add up. */
+export interface Reached {
+  readonly arcs: readonly number[];
+  readonly met: readonly number[];
 }
 
 /** Every other case asks for integrity, every other for confidentiality. */
@@ -65,12 +79,18 @@ export function runCampaign(subject: Subject, options: CampaignOptions): Campaig
   const result = (end: Pick<CampaignResult, 'failure' | 'fault'>): CampaignResult => ({
     counts: so(),
     coverage: run.report(),
+    reached: { arcs: [...run.tally.arcs], met: run.coverage.distinct() },
+    failureCase: end.failure && run.index,
     ...end,
   });
-  while (run.index < options.cases && options.now() - start < options.milliseconds) {
+  const { cases, slice = WHOLE, limit = () => cases } = options;
+  for (;;) {
+    run.begin(nextIn(slice, run.index));
+    const end = Math.min(cases, limit());
+    if (run.index >= end || options.now() - start >= options.milliseconds) break;
     options.progress?.(so());
     try {
-      const failure = run.batch(Math.min(options.cases, run.index + batchAt(run.index)));
+      const failure = run.batch(Math.min(end, run.index + batchAt(run.index), segmentEnd(run.index)));
       if (failure !== undefined) return result({ failure, fault: undefined });
     } catch (error) {
       return result({ failure: undefined, fault: { error, caseNumber: run.index } });
@@ -88,14 +108,25 @@ class CampaignRun {
   private worlds: Worlds;
   private patience = FIRST_PATIENCE;
   private readonly settings: SettingPool;
-  private readonly coverage = new Coverage();
-  private readonly corpus = new Corpus();
+  private segment = -1;
+  readonly coverage = new Coverage();
+  private corpus = new Corpus();
 
   constructor(subject: Subject, seed: number) {
     this.subject = subject;
     this.seed = seed;
     this.worlds = keptWorlds(subject);
     this.settings = new SettingPool(subject.factors, seed);
+  }
+
+  /** The next case is `index`. A segment begins without memories. */
+  begin(index: number): void {
+    this.index = index;
+    const segment = segmentOf(index);
+    if (segment === this.segment) return;
+    this.segment = segment;
+    this.corpus = new Corpus();
+    this.coverage.begin();
   }
 
   /** Runs cases up to number `end`, or to the first that fails. */
@@ -111,7 +142,7 @@ class CampaignRun {
           else if (this.index % AUDIT === 0) audit(this.subject, this.worlds, result.scenario);
           if (this.coverage.commit()) this.corpus.keep(result.scenario);
           this.tally.add(result);
-          this.index++;
+          if (failure === undefined) this.index++;
         }
       });
     } catch (error) {

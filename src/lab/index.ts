@@ -7,6 +7,7 @@ export {
   type CampaignOptions,
   type CampaignResult,
   type CaseCounts,
+  type Reached,
   runCampaign,
 } from './campaign.ts';
 export { type CounterexampleFile, load, scenarioOf, store, storeAs } from './counterexample.ts';
@@ -51,7 +52,9 @@ export { caseSeed, Random } from './random.ts';
 export type { Difference, Recorder } from './recorder.ts';
 export { type CaseFrame, type CaseResult, looksAlike, rerun, runCase } from './run-case.ts';
 export type { Actor, Scenario, Step, Twin, Violation } from './scenario.ts';
+export { partOf, type Slice, WHOLE } from './segments.ts';
 export { describeSetting, type Factor, PLAIN, type Setting, settingKey } from './setting.ts';
+export { joined, type Share } from './share.ts';
 export { type Progress, shrink } from './shrink.ts';
 export { Snapshot } from './snapshot.ts';
 export { SUBJECTS, type Subject, subjectNamed, subjectOf } from './subject.ts';

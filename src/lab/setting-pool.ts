@@ -1,32 +1,52 @@
 /** The settings of a campaign: a few at a time, because a machine for each is kept, and new ones as it goes on. */
 import { caseSeed, Random } from './random.ts';
+import { segmentOf, segmentStart } from './segments.ts';
 import { drawSetting, type Factor, PLAIN, type Setting } from './setting.ts';
 
-/** Settings in use at a time. */
-const SIZE = 12;
-/** Cases after which one of them gives way to a new one. */
-const RENEWED = 512;
+/**
+ * Segments take turns in so many groups, and each group has its own settings: threads that share the segments of a
+ * campaign then do not all build the same machines.
+ */
+const GROUPS = 4;
+/** Settings of a group in use at a time. */
+const SIZE = 3;
 
 export class SettingPool {
   private readonly factors: readonly Factor[];
   private readonly random: Random;
-  private readonly settings: Setting[] = [PLAIN];
-  private last = -1;
+  private readonly settings: Setting[] = [];
+  /** Settings are drawn for the cases up to this one. */
+  private drawn = -1;
 
   constructor(factors: readonly Factor[], seed: number) {
     this.factors = factors;
     this.random = new Random(caseSeed(seed, 0x5e7));
   }
 
-  /** Of case `index`; asked for in order, or for the same once more. Every second case is plain: most of what there is to find needs nothing else. */
+  /** Of case `index`; asked for in order, where cases may be passed over, or for the same once more. */
   at(index: number): Setting {
-    const { settings, factors, random } = this;
-    if (factors.length === 0 || (index & 2) === 0) return PLAIN;
-    // Few at first: a machine is built for each.
-    const place = 1 + ((index >> 2) % Math.min(SIZE, 1 + (index >> 6)));
-    const due = index >= RENEWED && index % RENEWED < 4 && index !== this.last;
-    if (settings[place] === undefined || due) settings[place] = drawSetting(random, factors);
-    this.last = index;
-    return settings[place]!;
+    while (this.drawn < index) this.draw(++this.drawn);
+    return this.isPlain(index) ? PLAIN : this.settings[placeOf(index)]!;
   }
+
+  /** Every second case is plain: most of what there is to find needs nothing else. */
+  private isPlain(index: number): boolean {
+    return this.factors.length === 0 || (index & 2) === 0;
+  }
+
+  /** One setting of the group gives way to a new one in each segment. */
+  private draw(index: number): void {
+    if (this.isPlain(index)) return;
+    const { settings, random, factors } = this;
+    const place = placeOf(index);
+    const due = index - segmentStart(index) === 2;
+    if (settings[place] === undefined || due) settings[place] = drawSetting(random, factors);
+  }
+}
+
+/** Few at first: a machine is built for each. */
+function placeOf(index: number): number {
+  const segment = segmentOf(index);
+  const settings = Math.min(SIZE, 1 + (index >> 6));
+  return SIZE * (segment % GROUPS) + (((index >> 2) + segment) % settings);
 }

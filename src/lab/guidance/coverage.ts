@@ -33,21 +33,31 @@ export class Coverage {
   private readonly counts = new Uint32Array(OPERATIONS.length * COMPANIES * PLACES * PLACES * OUTCOMES);
   /** What the case under way has met. */
   private readonly keys: number[] = [];
+  /** In which segment each was met last. */
+  private readonly lately = new Uint32Array(this.counts.length);
+  private segment = 1;
   /** How many different things were met. */
   size = 0;
 
-  /** The case under way is over. Whether it met anything new. */
+  /** A segment of the campaign begins: what comes is new again, whatever was met before. */
+  begin(): void {
+    this.segment++;
+  }
+
+  /** The case under way is over. Whether it met anything that is new in its segment. */
   commit(): boolean {
-    const { counts, keys } = this;
-    let fresh = 0;
+    const { counts, keys, lately, segment } = this;
+    let fresh = false;
     for (const key of keys) {
-      const count = counts[key]!;
-      counts[key] = count + 1;
-      if (count === 0) fresh++;
+      if (lately[key] !== segment) {
+        fresh = true;
+        lately[key] = segment;
+        if (counts[key] === 0) this.size++;
+      }
+      counts[key]!++;
     }
     keys.length = 0;
-    this.size += fresh;
-    return fresh > 0;
+    return fresh;
   }
 
   /** The case under way is not to count. */
@@ -61,6 +71,13 @@ export class Coverage {
     const company = spawned ? 2 : beside ? 1 : 0;
     const place = (NUMBER.get(operation)! * COMPANIES + company) * PLACES + before;
     this.keys.push((place * PLACES + after) * OUTCOMES + outcome);
+  }
+
+  /** A number for each of the different things that were met. */
+  distinct(): number[] {
+    const found: number[] = [];
+    for (let key = 0; key < this.counts.length; key++) if (this.counts[key] !== 0) found.push(key);
+    return found;
   }
 
   /** Everything that was met, whoever ran beside. */

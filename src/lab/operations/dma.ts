@@ -70,14 +70,15 @@ const unmap: Operation = {
     return { iova: all ? 0 : mapping.start, size: all ? 0 : mapping.length, all: all ? 1 : 0 };
   },
   run(tenant, { iova, size, all }, world) {
-    const result = tenant.way.unmap(iova!, size!, all !== 0);
-    if (result < 0) return result;
+    const range = { iova: iova!, size: size!, all: all !== 0 };
+    const result = tenant.way.unmap(range.iova, range.size, range.all);
     let gone = 0;
-    for (const mapping of unmappedBy(world.profile.way, tenant.shadow, iova!, size!, all !== 0)) {
+    for (const mapping of unmappedBy(world.profile.way, tenant.shadow, range, result)) {
       tenant.shadow.remove(mapping);
       tenant.unmapped = mapping.start;
       gone += mapping.length;
     }
+    if (result < 0) return result;
     world.checks.dma.unmapped(result, gone);
     world.checks.dma.translations(tenant);
     return result;

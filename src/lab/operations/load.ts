@@ -15,9 +15,11 @@ const load: Operation = {
     if (resumed < 0) return resumed;
     const file = tenant.file('resume');
     if (file === undefined) return -ERRNO.EBADF;
+    // In RESUMING already, and something was written: what is loaded then is not this stream.
+    const fresh = file.bytes.length === 0;
     const written = writeStream(tenant, file, args, world);
     const runs = move(tenant, world, MIG_STATE.RUNNING);
-    world.checks.streams.loaded(tenant, written, runs, args['mutate'] !== 0);
+    if (fresh) world.checks.streams.loaded(tenant, written, runs, args['mutate'] !== 0);
     if (runs < 0) return runs;
     world.profile.afterLoad?.(tenant, world);
     return written;

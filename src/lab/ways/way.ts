@@ -1,5 +1,6 @@
 /** How a tenant comes to its device, and maps memory for it. */
 import type { DeviceClient } from '../../client/device.ts';
+import { ERRNO } from '../../uapi/errno.ts';
 import type { Factor } from '../setting.ts';
 import type { ShadowMapping } from '../tenant.ts';
 
@@ -23,16 +24,20 @@ export interface Way {
   unmap(iova: number, size: number, all: boolean): number;
 }
 
-/** Which of the mappings a call to unmap [iova, iova + size) takes away, by the rules of the way. */
+/** Which of the mappings a call to unmap [iova, iova + size) that answered `result` has taken away, by the rules of the way. */
 export function unmappedBy(
   kind: WayKind,
   shadow: { within(start: number, length: number): ShadowMapping[]; readonly items: readonly ShadowMapping[] },
-  iova: number,
-  size: number,
-  all: boolean,
+  { iova, size, all }: { readonly iova: number; readonly size: number; readonly all: boolean },
+  result: number,
 ): readonly ShadowMapping[] {
+  const iommufd = kind === 'cdev' || kind === 'compat';
+  if (result < 0 && !(iommufd && result === -ERRNO.ENOENT)) return [];
   if (all) return [...shadow.items];
   const touched = shadow.within(iova, size);
+  // One that the range cuts ends the call; those before it are gone (io_pagetable.c: iopt_unmap_iova_range).
+  const cut = touched.findIndex(({ start, length }) => start < iova || start + length > iova + size);
+  if (iommufd) return cut < 0 ? touched : touched.slice(0, cut);
   // type1 v1: what begins inside goes as a whole; what began before stays (vfio_iommu_type1.c: vfio_dma_do_unmap).
   return kind === 'type1' ? touched.filter(({ start }) => start >= iova) : touched;
 }

@@ -1,0 +1,127 @@
+/** The corpus format: any bytes are a scenario, and every scenario of a campaign is bytes. */
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { decode } from '../../../src/lab/corpus/decode.ts';
+import { encode } from '../../../src/lab/corpus/encode.ts';
+import { MOST_STEPS } from '../../../src/lab/corpus/format.ts';
+import { seedsOf } from '../../../src/lab/corpus/seeds.ts';
+import { generating, replaying } from '../../../src/lab/generate.ts';
+import { offers } from '../../../src/lab/offers.ts';
+import { OPERATION_BY_NAME } from '../../../src/lab/operations/index.ts';
+import { caseSeed } from '../../../src/lab/random.ts';
+import { runCase } from '../../../src/lab/run-case.ts';
+import type { Scenario } from '../../../src/lab/scenario.ts';
+import { SettingPool } from '../../../src/lab/setting-pool.ts';
+import { SUBJECTS, subjectNamed } from '../../../src/lab/subject.ts';
+import { keptWorlds } from '../../../src/lab/worlds.ts';
+
+/** Engines start from nothing, from rubbish, and from scenarios that they cut, join and change. */
+const bytesFor = (seeds: readonly Buffer[]): fc.Arbitrary<Uint8Array> => {
+  const rubbish = fc.uint8Array({ maxLength: 300 });
+  const change = fc.record({ at: fc.nat(), cut: fc.nat(6), put: fc.uint8Array({ maxLength: 6 }) });
+  const changed = fc.tuple(fc.constantFrom(...seeds), fc.array(change, { maxLength: 6 })).map(([seed, changes]) =>
+    changes.reduce<Buffer>((bytes, { at, cut, put }) => {
+      const place = at % (bytes.length + 1);
+      return Buffer.concat([bytes.subarray(0, place), put, bytes.subarray(place + cut)]);
+    }, seed),
+  );
+  return fc.oneof(rubbish, changed);
+};
+
+describe.each(SUBJECTS)('$variant.name', (subject) => {
+  const seeds = [...seedsOf(subject, 24)];
+
+  test('every scenario of a campaign comes back from its bytes as it was', () => {
+    const worlds = keptWorlds(subject);
+    const settings = new SettingPool(subject.factors, 5);
+    for (let index = 0; index < 400; index++) {
+      const seed = caseSeed(5, index);
+      const twin = index % 2 ? 'integrity' : 'confidentiality';
+      const { scenario } = runCase(worlds, { seed, twin, setting: settings.at(index) }, generating(seed));
+      expect(decode(encode(scenario, subject), subject)).toEqual(scenario);
+    }
+  });
+
+  test('any bytes are a scenario that the lab takes, and its bytes mean the same', () => {
+    fc.assert(
+      fc.property(bytesFor(seeds), (bytes) => {
+        const scenario = decode(bytes, subject);
+        expectValid(scenario);
+        const canonical = encode(scenario, subject);
+        expect(decode(canonical, subject)).toEqual(scenario);
+        expect(encode(decode(canonical, subject), subject)).toEqual(canonical);
+      }),
+      { numRuns: 1500, seed: 1 },
+    );
+  });
+
+  test('a correct driver holds whatever the bytes are', () => {
+    const worlds = keptWorlds(subject);
+    fc.assert(
+      fc.property(bytesFor(seeds), (bytes) => {
+        const scenario = decode(bytes, subject);
+        expect(runCase(worlds, scenario, replaying(scenario)).violations).toEqual([]);
+      }),
+      { numRuns: 800, seed: 2 },
+    );
+  });
+
+  function expectValid({ variant, setting, steps, schedule }: Scenario): void {
+    expect(variant).toBe(subject.variant.name);
+    expect(steps.length).toBeLessThanOrEqual(MOST_STEPS);
+    expect(schedule).toHaveLength(steps.length);
+    for (const [name, value] of Object.entries(setting))
+      expect(subject.factors.find((factor) => factor.name === name)!.values[value]).toBeDefined();
+    const offering = { variant: subject.variant, profile: subject.profile(setting) };
+    for (const { by, op, args, spawn } of steps) {
+      const names = by === 'H' ? ['what'] : OPERATION_BY_NAME.get(op)!.args;
+      expect(Object.keys(args)).toEqual(names);
+      for (const value of Object.values(args)) expect(Number.isSafeInteger(value) && value >= 0).toBe(true);
+      if (by === 'H') continue;
+      const { needs, spawnable } = OPERATION_BY_NAME.get(op)!;
+      expect(needs === undefined || offers(offering, needs)).toBe(true);
+      if (spawn) expect([by, spawnable]).toEqual(['A', true]);
+    }
+  }
+});
+
+describe('bytes that are kept', () => {
+  const mlx5 = subjectNamed('mlx5')!;
+  const scenario: Scenario = {
+    variant: 'mlx5',
+    seed: 0,
+    twin: 'confidentiality',
+    setting: { firmware: 2 },
+    steps: [
+      { by: 'A', op: 'map', args: { page: 1, pages: 2, iova: 0x5000, flags: 3 } },
+      { by: 'A', op: 'set_state', args: { state: 0xffff_ffff }, spawn: true },
+      { by: 'B', op: 'config_write', args: { offset: 4, width: 2, value: 0x1234_5678 } },
+      { by: 'H', op: 'look', args: { what: 3 } },
+    ],
+    schedule: [0, 4, 1, 0],
+  };
+  const bytes = '010102000200060102f805034815d616010402f3785634120703';
+
+  test('mean tomorrow what they meant: version, operations and tags have fixed numbers', () => {
+    expect(encode(scenario, mlx5).toString('hex')).toBe(bytes);
+    expect(decode(Buffer.from(bytes, 'hex'), mlx5)).toEqual(scenario);
+  });
+
+  test('are a few for each step', () => {
+    const sizes = [...seedsOf(mlx5, 50)].map((seed) => seed.length / decode(seed, mlx5).steps.length);
+    expect(Math.max(...sizes)).toBeLessThan(12);
+  });
+
+  test('end early without harm: what is missing is 0', () => {
+    expect(decode(Buffer.from(bytes.slice(0, 14), 'hex'), mlx5).steps).toEqual([
+      { by: 'A', op: 'map', args: { page: 0, pages: 1, iova: 0, flags: 0 } },
+    ]);
+    expect(decode(new Uint8Array(), mlx5)).toMatchObject({ twin: 'integrity', setting: {}, steps: [] });
+  });
+
+  test('of a version that is not known are read as the first', () => {
+    const later = Buffer.from(bytes, 'hex');
+    later[0] = 200;
+    expect(decode(later, mlx5)).toEqual(scenario);
+  });
+});
