@@ -4,14 +4,15 @@ import { OPERATIONS } from './operations/index.ts';
 import type { Operation } from './operations/operation.ts';
 import type { DeviceProfile } from './profiles/profile.ts';
 import { Random } from './random.ts';
-import type { Scenario, Step } from './scenario.ts';
+import { type Scenario, type Step, TURNS } from './scenario.ts';
 import type { Tenant } from './tenant.ts';
 import type { World } from './world.ts';
 
 /** Supplies the steps of a run, and the turns that calls under way get after each. */
 export interface Choices {
   next(world: World, index: number): Step | undefined;
-  turns(index: number): number;
+  /** A number of the schedule, see {@link Scenario.schedule}. */
+  turns(index: number, world: World): number;
 }
 
 /** The operations that make sense for a subject, and their weights for each place a tenant can be in. */
@@ -43,13 +44,22 @@ const SHARE_B = 18;
 /** Steps of a case: this many, and at most twice as many. */
 export const CASE_STEPS = 12;
 
+/** Decisions of the scheduler that a case makes itself, in each step. */
+const ORDERED = 6;
+
 /** Generation by execution. */
 export function generating(seed: number): Choices {
   const random = new Random(seed);
   const length = CASE_STEPS + random.below(CASE_STEPS + 1);
+  let spawns = false;
   return {
-    next: (world, index) => (index < length ? choose(random, world) : undefined),
-    turns: () => random.below(5),
+    next(world, index) {
+      const step = index < length ? choose(random, world) : undefined;
+      spawns = step?.spawn === true;
+      return step;
+    },
+    turns: (_index, world) =>
+      random.below(5) + ((spawns || world.a.pending > 0) && random.chance(60) ? TURNS * random.below(4 ** ORDERED) : 0),
   };
 }
 

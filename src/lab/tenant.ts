@@ -33,6 +33,8 @@ export interface DataFile {
   certain: boolean;
   /** All bytes so far were kept, in order. */
   whole: boolean;
+  /** Bytes that calls said they took. */
+  taken: number;
 }
 
 export const newDataFile = (fd: number, direction: DataFile['direction']): DataFile => ({
@@ -45,6 +47,7 @@ export const newDataFile = (fd: number, direction: DataFile['direction']): DataF
   ended: false,
   certain: true,
   whole: true,
+  taken: 0,
 });
 
 /** The tenant's memory: this many bytes, IOVA space chosen by its own calls. */
@@ -101,8 +104,14 @@ export class Tenant {
   logging: { iova: number; length: number } | undefined;
   /** The last stream read to its end. */
   stream: Uint8Array | undefined;
+  /** The one read to its end before that. */
+  older: Uint8Array | undefined;
+  /** A stream that no device saved has gone in, or may have. */
+  tainted = false;
   /** Calls under way. */
   pending = 0;
+  /** The one under way is on the device itself, and not on a data file. */
+  pendingOnDevice = false;
   mmapped = 0;
 
   constructor(name: 'A' | 'B', process: Process, device: Assigned, kind: WayKind) {
@@ -139,6 +148,12 @@ export class Tenant {
       if (file.open && file.direction === direction && file.alive === alive) return file;
     }
     return undefined;
+  }
+
+  /** A stream was read to its end. */
+  keepStream(bytes: Uint8Array): void {
+    this.older = this.stream;
+    this.stream = bytes;
   }
 
   /** All sessions end: a reset, a close. */

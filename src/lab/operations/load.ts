@@ -1,25 +1,29 @@
 /** A stream that is loaded in one go, and the device used right after: what was loaded has its effect there. */
 import { ERRNO } from '../../uapi/errno.ts';
 import { MIG_STATE } from '../../uapi/vfio.ts';
+import { STREAM_ARGS, streamArgs } from './faulty-stream.ts';
 import type { Operation } from './operation.ts';
-import { move, streamArgs, writeStream } from './stream.ts';
+import { move } from './round-trip.ts';
+import { writeStream } from './stream.ts';
 
 const load: Operation = {
   name: 'load',
-  needs: 'afterLoad',
-  args: ['mutate', 'salt', 'chunk'],
+  needs: 'migration',
+  args: STREAM_ARGS,
   weights: [0, 4, 3, 0, 0, 2, 0, 0],
-  generate: (random, tenant) => (tenant.pending > 0 ? undefined : streamArgs(random)),
+  generate: (random, tenant, world) => (tenant.pending > 0 ? undefined : streamArgs(random, world)),
   run(tenant, args, world) {
     const resumed = move(tenant, world, MIG_STATE.RESUMING);
     if (resumed < 0) return resumed;
     const file = tenant.file('resume');
     if (file === undefined) return -ERRNO.EBADF;
+    const before = world.inside.digest(tenant).slice();
     const written = writeStream(tenant, file, args, world);
     const runs = move(tenant, world, MIG_STATE.RUNNING);
-    world.checks.streams.loaded(tenant, written, runs, args['mutate'] !== 0);
+    world.checks.streams.loaded(tenant, { written, runs, mutated: args['fault'] !== 0, before });
     if (runs < 0) return runs;
     world.profile.afterLoad?.(tenant, world);
+    world.checks.liveness.idle(tenant);
     return written;
   },
 };

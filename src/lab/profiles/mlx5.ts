@@ -1,22 +1,33 @@
 /** How the lab works a ConnectX-like VF: two queues whose jobs move memory, device memory to hide secrets in. */
 
+import { CMD_OP } from '../../../sim/devices/mlx5/commands/opcodes.ts';
 import { type Capabilities, mlx5Models, type PfModel, type VfModel } from '../../../sim/devices/mlx5/index.ts';
-import { JOB } from '../../../sim/devices/mlx5/job.ts';
 import { ICM_WINDOW_AT, Q, QUEUE_BASE, QUEUE_STRIDE, VF_REG } from '../../../sim/devices/mlx5/vf-registers.ts';
 import { mlx5Machine } from '../../../sim/machines/mlx5.ts';
 import { CAP, COMMAND, MSIX, PCI } from '../../../sim/pci/registers.ts';
 import { mlx5 as variant } from '../../../variants/mlx5/index.ts';
 import { setNumber64 } from '../../client/container.ts';
-import { bytesOf, zeroedView } from '../../kernel/bytes.ts';
 import type { Machine } from '../../machine/machine.ts';
 import { MIGRATION, PCI_IRQ, PCI_REGION } from '../../uapi/vfio.ts';
 import { join } from '../../variant/record-stream.ts';
-import type { Args } from '../operations/operation.ts';
 import type { Setting } from '../setting.ts';
 import { type Tenant, VECTORS } from '../tenant.ts';
 import { WAY_FACTOR } from '../ways/way.ts';
 import type { World } from '../world.ts';
 import { assigned, bindTo, firstVfs } from './assign-functions.ts';
+import { forgeImage } from './mlx5-image.ts';
+import {
+  afterLoad,
+  completionsAt,
+  disturb,
+  ENTRIES,
+  OFFSETS,
+  RING_IOVA,
+  ringAt,
+  submit,
+  unfinished,
+  work,
+} from './mlx5-use.ts';
 import type { DeviceProfile, Inside, Profiles } from './profile.ts';
 import { savedSample } from './saved-sample.ts';
 import { secretBytes } from './secret.ts';
@@ -24,12 +35,6 @@ import { declaredErrnos } from './stream-errnos.ts';
 
 const PHYSICAL = '0000:01:00.0';
 const DRIVER = 'mlx5-vfio-pci';
-
-/** Where rings live: IOVA and the tenant's first page. */
-const RING_IOVA = 0x10_0000;
-const ENTRIES = 16;
-const ringAt = (queue: number): number => queue * 512;
-const completionsAt = (queue: number): number => 1024 + queue * 256;
 
 function prepare(tenant: Tenant, world: World): void {
   const device = tenant.device!;
@@ -56,21 +61,6 @@ function prepare(tenant: Tenant, world: World): void {
   device.writeRegion(0, ICM_WINDOW_AT, bytes.subarray(0, 32));
   device.writeRegion(0, VF_REG.SCRATCH, bytes.subarray(0, 8));
 }
-
-const offsets = [
-  VF_REG.ID,
-  VF_REG.ICM_WINDOW,
-  ...[0, 4, 8, 28].map((at) => VF_REG.SCRATCH + at),
-  VF_REG.COMPLETIONS_LO,
-  VF_REG.BYTES_LO,
-  ...[0, 1].flatMap((queue) => Object.values(Q).map((at) => QUEUE_BASE + queue * QUEUE_STRIDE + at)),
-  // Edges: behind the registers, the MSI-X table and pending bits, the end of the BAR.
-  0x1ffc,
-  0x2000,
-  0x203c,
-  0x3000,
-  0x1_fffc,
-];
 
 const ALL_FLAGS = MIGRATION.STOP_COPY | MIGRATION.P2P | MIGRATION.PRE_COPY;
 /** What the firmware can do, and so what the driver offers. */
@@ -115,11 +105,29 @@ function profileIn(setting: Setting): DeviceProfile {
     },
     kind: 'function',
     vectors: { index: PCI_IRQ.MSIX, count: VECTORS },
-    registers: { bar: PCI_REGION.BAR0, offsets, window: { offset: ICM_WINDOW_AT, length: 0x1_0000 } },
+    registers: { bar: PCI_REGION.BAR0, offsets: OFFSETS, window: { offset: ICM_WINDOW_AT, length: 0x1_0000 } },
     dma: { kinds: 7, fill: 2, submit },
     failures: {
-      commands: new Set([0x118]),
-      statuses: [1],
+      commands: new Set([
+        CMD_OP.SUSPEND_VHCA,
+        CMD_OP.RESUME_VHCA,
+        CMD_OP.QUERY_VHCA_MIGRATION_STATE,
+        CMD_OP.SAVE_VHCA_STATE,
+        CMD_OP.LOAD_VHCA_STATE,
+        CMD_OP.CREATE_MKEY,
+        CMD_OP.ALLOC_PD,
+        CMD_OP.CREATE_GENERAL_OBJECT,
+      ]),
+      // Inside, parameters, resources, busy, state, and two that are negative in eight bits.
+      statuses: [0x01, 0x01, 0x03, 0x05, 0x06, 0x09, 0x0f, 0x80, 0xfe],
+      releases: new Set([
+        CMD_OP.DESTROY_MKEY,
+        CMD_OP.DEALLOC_PD,
+        CMD_OP.DESTROY_CQ,
+        CMD_OP.DESTROY_QP,
+        CMD_OP.DESTROY_GENERAL_OBJECT,
+      ]),
+      load: CMD_OP.LOAD_VHCA_STATE,
       // The driver knows that nothing is tracked.
       neverRefused: new Set(['incremental without tracking']),
     },
@@ -129,6 +137,11 @@ function profileIn(setting: Setting): DeviceProfile {
     },
     streamErrnos: declaredErrnos(variant.declaration),
     prepare,
+    afterLoad,
+    work,
+    unfinished,
+    disturb,
+    forge: forgeImage,
 
     sample({ subject, setting }) {
       sample ??= savedSample(subject, setting);
@@ -145,21 +158,6 @@ function profileIn(setting: Setting): DeviceProfile {
 
     memoryPages: 3,
   };
-}
-
-/** Posts a job and rings the doorbell. */
-function submit(tenant: Tenant, { kind, queue, source, target, length }: Args): number {
-  const counts = tenant.posted;
-  const slot = counts[queue!]! % ENTRIES;
-  const view = zeroedView(JOB.SIZE);
-  setNumber64(view, JOB.SRC, source!);
-  setNumber64(view, JOB.DST, target!);
-  view.setUint32(JOB.LENGTH, length!, true);
-  view.setUint32(JOB.OPCODE, kind!, true);
-  view.setUint32(JOB.COOKIE, counts[queue!]!, true);
-  tenant.process.memory.write(tenant.buffer + ringAt(queue!) + slot * JOB.SIZE, bytesOf(view));
-  counts[queue!]!++;
-  return tenant.device!.write(0, QUEUE_BASE + queue! * QUEUE_STRIDE + Q.PRODUCER, 4, counts[queue!]!);
 }
 
 function inside(machine: Machine): Inside {

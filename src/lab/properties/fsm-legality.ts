@@ -27,6 +27,8 @@ const SESSIONLESS = new Set<number>([MIG_STATE.RUNNING, MIG_STATE.RUNNING_P2P, M
 export class FsmLegality implements Check {
   readonly property = FSM_LEGALITY;
   private readonly world: World;
+  /** The state request that is being made. */
+  asked: { readonly tenant: Tenant; readonly from: number; readonly target: number } | undefined;
 
   constructor(world: World) {
     this.world = world;
@@ -34,6 +36,7 @@ export class FsmLegality implements Check {
 
   /** Follows a completed or failed request in the tenant's model and holds it against the reference. */
   requested(tenant: Tenant, from: number | undefined, target: number, result: number, dataFd: number): void {
+    this.asked = undefined;
     if (from === undefined) return;
     const { world } = this;
     const path = referencePath(tenant.flags, from, target);
@@ -75,10 +78,14 @@ export class FsmLegality implements Check {
     if (dataFd !== -1 && result === 0) this.world.violate(NAME, 'GET answers a data_fd');
   }
 
-  /** A reset ended: RUNNING, and no session (uAPI: VFIO_DEVICE_RESET). */
-  afterReset(result: number, state: number): void {
-    if (result !== 0 || state !== MIG_STATE.RUNNING)
-      this.world.violate(NAME, `after a reset the device is in ${STATE_NAMES[state] ?? state}`);
+  /** A state request of which nothing ever came. */
+  neverAnswered(): void {
+    const { asked } = this;
+    if (asked === undefined) return;
+    const path = referencePath(asked.tenant.flags, asked.from, asked.target);
+    if (typeof path !== 'number') return;
+    const [from, to] = [STATE_NAMES[asked.from], STATE_NAMES[asked.target] ?? asked.target];
+    this.world.violate(NAME, `${from} to ${to}: never answers, must be ${errnoName(path)}`);
   }
 
   /** PRECOPY_INFO answered. */
