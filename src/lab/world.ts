@@ -162,6 +162,11 @@ export class World {
     return this.failedAt === this.step;
   }
 
+  /** Nothing has disturbed the device or its parent that would excuse what a driver answers now. */
+  get sound(): boolean {
+    return !this.failed && !this.excused && !this.raced;
+  }
+
   /** Lets devices and background work come to rest. */
   settle(): void {
     this.machine.kernel.scheduler.settle();

@@ -61,7 +61,7 @@ export class ResetAndLiveness implements Check {
   /** All is at rest: what was posted to a device that runs must have been done. */
   idle(tenant: Tenant): void {
     const { world } = this;
-    if (tenant.state !== MIG_STATE.RUNNING || tenant.pending > 0 || world.raced || world.excused) return;
+    if (tenant.state !== MIG_STATE.RUNNING || tenant.pending > 0 || !world.sound) return;
     const left = world.profile.unfinished?.(tenant);
     if (left !== undefined) world.violate(NAME, `the device runs, and ${left}`);
   }

@@ -27,7 +27,7 @@ export class SaveLoadRoundTrip implements Check {
   /** The device answered to its own stream. */
   ownStream(result: number): void {
     const { world } = this;
-    if (result < 0 && !world.failed && !world.raced && !world.profile.unreachable?.has(-result))
+    if (result < 0 && world.sound && !world.profile.unreachable?.has(-result))
       world.violate(NAME, `the device's own stream is refused with ${errnoName(result)}`);
   }
 

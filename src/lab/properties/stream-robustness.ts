@@ -71,10 +71,9 @@ export class StreamRobustness implements Check {
     if (alive && result < 0 && !ended && !world.profile.streamErrnos.has(-result))
       world.violate(NAME, `a bad stream is refused with ${errnoName(result)}, which no safeguard declares`);
     // After an injected failure, or calls beside a reset, the firmware may still hold on to a save.
-    const sound = !world.failed && !world.raced;
     if (world.failed && result >= 0 && !mutated && world.failedCommand === world.profile.failures?.load)
       world.violate(NAME, 'an image that the firmware refused counts as loaded');
-    if (alive && sound && certain && untouched && !mutated && result < 0)
+    if (alive && world.sound && certain && untouched && !mutated && result < 0)
       world.violate(NAME, `a valid stream is refused with ${errnoName(result)}`);
   }
 
@@ -84,7 +83,7 @@ export class StreamRobustness implements Check {
     const { streamBytes = 0, unreachable, loadsAtEnd } = world.profile;
     if (written >= 0 && written < streamBytes && runs >= 0)
       world.violate(NAME, `${written} bytes of a stream of ${streamBytes} are loaded`);
-    const sound = !world.failed && !world.raced && tenant.pending === 0;
+    const sound = world.sound && tenant.pending === 0;
     if (runs < 0 && !mutated && sound && !unreachable?.has(-Math.min(written, runs)))
       world.violate(NAME, `a valid stream is not loaded (${errnoName(runs)})`);
     if (runs < 0 && loadsAtEnd && sound && Buffer.compare(before, world.inside.digest(tenant)) !== 0)
