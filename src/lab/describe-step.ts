@@ -23,6 +23,8 @@ const OF_A_FAULT: ReadonlySet<string> = new Set(STREAM_ARGS.filter((name) => nam
 
 /** E.g. `A  set_state  state=PRE_COPY`. With the format a fault of a stream is told in words. */
 export function describeStep(step: Step, format?: MigrationFormat): string {
+  if (step.by === 'H' && step.args.what! >= 4)
+    return `H  the parent ${step.args.what === 4 ? 'takes its devices out of service' : 'serves its devices again'}`;
   const faulty = step.args.fault !== undefined;
   const fault = faulty ? describeStreamFault(step.args, format) : undefined;
   const shown = Object.entries(step.args).filter(

@@ -68,9 +68,16 @@ export function replaying(scenario: Scenario): Choices {
   return { next: (_world, index) => scenario.steps[index], turns: (index) => scenario.schedule[index] ?? 0 };
 }
 
+/** Rarely the administrator does more than look, and then soon takes it back. */
+function whatToLookAt(random: Random, world: World): number {
+  if (world.profile.outage === undefined) return random.below(4);
+  if (world.outOfService) return random.chance(60) ? 5 : random.below(4);
+  return random.chance(8) ? 4 : random.below(4);
+}
+
 function choose(random: Random, world: World): Step {
   const who = random.below(100);
-  if (who >= SHARE_A + SHARE_B) return { by: 'H', op: 'look', args: { what: random.below(4) } };
+  if (who >= SHARE_A + SHARE_B) return { by: 'H', op: 'look', args: { what: whatToLookAt(random, world) } };
   const tenant = who < SHARE_A ? world.a : world.b;
   const menu = menuOf(world);
   for (;;) {

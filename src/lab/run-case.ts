@@ -7,6 +7,7 @@ import { FIFO, type Scheduler, type Task } from '../../sim/scheduler.ts';
 import { type Choices, replaying } from './generate.ts';
 import { type Coverage, placeOf } from './guidance/coverage.ts';
 import { OPERATION_BY_NAME } from './operations/index.ts';
+import { FSM_LEGALITY, neverAnswered } from './properties/fsm-legality.ts';
 import { compareRuns } from './properties/noninterference.ts';
 import { RESET_AND_LIVENESS } from './properties/reset-and-liveness.ts';
 import { Recorder } from './recorder.ts';
@@ -114,7 +115,17 @@ export function hung(subject: Subject, { frame, steps, schedule }: Recorded, err
   const { seed, twin, setting } = frame;
   const scenario = { variant: subject.variant.name, seed, twin, setting, steps: [...steps], schedule: [...schedule] };
   const message = `the call never returns: ${error.message}`;
-  const violations = [{ property: RESET_AND_LIVENESS.name, message, at: steps.length - 1 }];
+  const at = steps.length - 1;
+  const violations = [{ property: RESET_AND_LIVENESS.name, message, at }];
+  const last = steps[at];
+  if (last?.op === 'set_state' && last.spawn !== true) {
+    // What the state machine says of the request is known by where the steps before it have led.
+    const before = { ...scenario, steps: steps.slice(0, -1) };
+    const { world } = execute(newWorlds(subject), 'base', frame, replaying(before));
+    const tenant = last.by === 'B' ? world.b : world.a;
+    const refused = neverAnswered(tenant.flags, tenant.state, last.args.state!);
+    if (refused !== undefined) violations.unshift({ property: FSM_LEGALITY.name, message: refused, at });
+  }
   return { scenario, violations, calls: steps.length, errors: 0, arcs: new Set() };
 }
 
@@ -225,8 +236,9 @@ function perform(world: World, step: Step, index: number): number {
   world.actor = step.by;
   const tenant = step.by === 'B' ? world.b : world.a;
   if (step.by === 'H') {
-    const answer = world.profile.host(world, step.args.what ?? 0);
-    recorder.data(answer);
+    const what = step.args.what ?? 0;
+    if (what >= LOOKS) world.outage(what === LOOKS);
+    else recorder.data(world.profile.host(world, what));
     return 0;
   }
   if (tenant.device === undefined && step.op !== 'open' && !CLOSED_TOO.has(step.op)) return -9;
@@ -252,6 +264,9 @@ function perform(world: World, step: Step, index: number): number {
   for (const check of world.checks.all) check.after?.(tenant, result);
   return result;
 }
+
+/** Numbers below this are looks of the host; then comes the parent taking its devices out of service, and back. */
+const LOOKS = 4;
 
 /** Steps that make sense without an open device. */
 const CLOSED_TOO = new Set(['map', 'unmap', 'events', 'read', 'write', 'close_file', 'wait', 'leave_container']);

@@ -4,8 +4,10 @@ import type { PciFunction } from '../../sim/pci/function.ts';
 import type { DeviceClient } from '../client/device.ts';
 import { Scratch } from '../client/scratch.ts';
 import { EventFd } from '../kernel/eventfd.ts';
+import type { OpenFile } from '../kernel/file.ts';
 import type { Process } from '../kernel/process.ts';
 import { MIG_STATE } from '../uapi/vfio.ts';
+import { DataFile as MigrationFile } from '../vfio/migration/data-fd.ts';
 import type { Assigned } from './profiles/profile.ts';
 import { ContainerWay } from './ways/container.ts';
 import { IoasWay } from './ways/ioas.ts';
@@ -21,6 +23,8 @@ export interface ShadowMapping extends Interval {
 export interface DataFile {
   fd: number;
   readonly direction: 'save' | 'resume';
+  /** The kernel's side of it. */
+  readonly held: MigrationFile | undefined;
   /** Its session still runs. */
   alive: boolean;
   open: boolean;
@@ -35,11 +39,14 @@ export interface DataFile {
   whole: boolean;
   /** Bytes that calls said they took. */
   taken: number;
+  /** A stream was refused. */
+  refused: boolean;
 }
 
-export const newDataFile = (fd: number, direction: DataFile['direction']): DataFile => ({
+export const newDataFile = (fd: number, direction: DataFile['direction'], open?: OpenFile): DataFile => ({
   fd,
   direction,
+  held: open instanceof MigrationFile ? open : undefined,
   alive: true,
   open: true,
   bytes: [],
@@ -48,6 +55,7 @@ export const newDataFile = (fd: number, direction: DataFile['direction']): DataF
   certain: true,
   whole: true,
   taken: 0,
+  refused: false,
 });
 
 /** The tenant's memory: this many bytes, IOVA space chosen by its own calls. */

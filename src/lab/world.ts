@@ -69,6 +69,8 @@ export class World {
   failedCommand = 0;
   /** The firmware was left with something that only it could have given back: what the parent holds says nothing any more. */
   excused = false;
+  /** The parent does not serve its devices. */
+  outOfService = false;
   /** The kernel crashed: nothing can be called any more. */
   crashed = false;
   /** In a world that is not `watched` only the tenants and the host see what happens: enough for a twin, and faster. */
@@ -190,6 +192,7 @@ export class World {
     }
     if (tenant.flags !== 0) this.checks.liveness.afterReset(tenant);
     tenant.state = MIG_STATE.RUNNING;
+    this.checks.descriptors.ended(tenant);
     this.checks.parent.withoutSession(tenant, 'RUNNING, after a reset,');
     if (prepare) this.profile.prepare(tenant, this);
   }
@@ -204,8 +207,23 @@ export class World {
     tenant.armed.fill(-1);
     tenant.logging = undefined;
     this.spares.delete(tenant);
+    this.checks.descriptors.ended(tenant);
     this.checks.parent.withoutSession(tenant, 'a closed device');
     return result;
+  }
+
+  /** The parent takes its devices out of service, and all sessions end; or it serves them again. */
+  outage(begins: boolean): void {
+    const { profile } = this;
+    if (profile.outage === undefined || begins === this.outOfService) return;
+    profile.outage(this, begins);
+    this.outOfService = begins;
+    // A parent that comes back has forgotten what it tracked; this one had nobody tell it.
+    this.excused = true;
+    for (const tenant of this.tenants) {
+      tenant.endSessions();
+      tenant.logging = undefined;
+    }
   }
 
   /** Opens it again: a device that is as new, but for what its driver declares to keep. */

@@ -128,7 +128,7 @@ const read: Operation = {
 
 function follow(tenant: Tenant, file: DataFile, result: number, length: number, world: World): void {
   world.checks.descriptors.read(file, result);
-  world.checks.fsm.read(tenant, file, result);
+  world.checks.fsm.read(tenant, file, result, length);
   if (result === 0 && length > 0 && tenant.state === S.STOP_COPY && file.alive && !file.ended) {
     file.ended = true;
     if (file.whole) tenant.keepStream(Buffer.concat(file.bytes));

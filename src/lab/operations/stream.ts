@@ -68,6 +68,8 @@ export function writeStream(tenant: Tenant, file: DataFile, args: Args, world: W
   const result = feed(tenant, file, bytes, chunk!, world);
   file.bytes.push(bytes.subarray(0, 0));
   if (tenant.pending > 0) return result;
+  if (file.refused && bytes.length > 0) world.checks.streams.writtenAgain(result);
+  if (result < 0) file.refused = true;
   if (!alive) world.checks.descriptors.written(certain, bytes.length, result);
   world.checks.streams.written({ result, length: bytes.length, mutated, alive, untouched, certain });
   return result;
@@ -101,6 +103,7 @@ const oddTransfer: Operation = {
     // Behind the scratch memory nothing is mapped.
     const from = place === 0 ? address : place === 1 ? 0x10 : address + size - good!;
     const before = world.inside.digest(tenant).slice();
+    const known = file.alive && file.certain;
     file.certain = false;
     if (bytes > 0) tenant.tainted = true;
     if (file.direction === 'resume' && place !== 1) {
@@ -112,7 +115,8 @@ const oddTransfer: Operation = {
         ? tenant.process.read(file.fd, from, bytes)
         : tenant.process.write(file.fd, from, bytes);
     file.whole = false;
-    if (tenant.pending === 0) world.checks.streams.transferred(tenant, file, { from, length: bytes, result, before });
+    if (tenant.pending === 0)
+      world.checks.streams.transferred(tenant, file, { from, length: bytes, result, before, known });
     return result;
   },
 };

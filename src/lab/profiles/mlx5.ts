@@ -5,9 +5,11 @@ import { type Capabilities, mlx5Models, type PfModel, type VfModel } from '../..
 import { ICM_WINDOW_AT, Q, QUEUE_BASE, QUEUE_STRIDE, VF_REG } from '../../../sim/devices/mlx5/vf-registers.ts';
 import { mlx5Machine } from '../../../sim/machines/mlx5.ts';
 import { CAP, COMMAND, MSIX, PCI } from '../../../sim/pci/registers.ts';
-import { mlx5 as variant } from '../../../variants/mlx5/index.ts';
+import { type Mlx5Core, mlx5 as variant } from '../../../variants/mlx5/index.ts';
+import { SIZES } from '../../../variants/mlx5/save/start.ts';
 import { setNumber64 } from '../../client/container.ts';
 import type { Machine } from '../../machine/machine.ts';
+import { ERRNO } from '../../uapi/errno.ts';
 import { MIGRATION, PCI_IRQ, PCI_REGION } from '../../uapi/vfio.ts';
 import { join } from '../../variant/record-stream.ts';
 import type { Setting } from '../setting.ts';
@@ -62,6 +64,13 @@ function prepare(tenant: Tenant, world: World): void {
   device.writeRegion(0, VF_REG.SCRATCH, bytes.subarray(0, 8));
 }
 
+/** As {@link prepare}, with something in so many pages of device memory that an image does not fit into one chunk. */
+function prepareLarge(tenant: Tenant, world: World): void {
+  prepare(tenant, world);
+  const bytes = secretBytes(world.content(tenant, 0x4321)).subarray(0, 16);
+  for (let page = 0; page < 12; page++) tenant.device!.writeRegion(0, ICM_WINDOW_AT + page * 4096 + 1024, bytes);
+}
+
 const ALL_FLAGS = MIGRATION.STOP_COPY | MIGRATION.P2P | MIGRATION.PRE_COPY;
 /** What the firmware can do, and so what the driver offers. */
 const FIRMWARE: readonly { readonly name: string; readonly lacks: Partial<Capabilities>; readonly flags: number }[] = [
@@ -72,6 +81,8 @@ const FIRMWARE: readonly { readonly name: string; readonly lacks: Partial<Capabi
   // Without these the driver is a plain vfio-pci (mlx5/cmd.c: mlx5vf_cmd_set_migratable).
   { name: 'no tracking state', lacks: { migration_tracking_state: false }, flags: 0 },
 ];
+/** What the driver takes at most for one image of a stopped device: what all of the state fits into, and less. */
+const CHUNKS = [SIZES.chunk, 0x1000];
 /** Bytes of device memory. */
 const STATE_SIZES = [0x1_0000, 0x1000, 0x2_0000];
 
@@ -81,6 +92,7 @@ export const mlx5: Profiles = {
     { name: 'firmware', values: FIRMWARE.map(({ name }) => name) },
     { name: 'state', values: STATE_SIZES.map((bytes) => `${bytes / 1024} KiB`) },
     { name: 'vfs', values: ['2', '4'] },
+    { name: 'chunks', values: ['8 MiB', '4 KiB'] },
   ],
   profile: profileIn,
 };
@@ -136,12 +148,24 @@ function profileIn(setting: Setting): DeviceProfile {
       value: ({ fn }) => fn!.config.read(fn!.capability(CAP.MSIX) + MSIX.FLAGS, 2),
     },
     streamErrnos: declaredErrnos(variant.declaration),
-    prepare,
+    prepare: setting.chunks ? prepareLarge : prepare,
     afterLoad,
     work,
     unfinished,
     disturb,
     forge: forgeImage,
+    tellsNoMore: true,
+    staysRefused: true,
+    unreachable: new Set([ERRNO.ENOTCONN]),
+
+    outage({ machine }, begins) {
+      const core = machine.kernel.bus.devices.get(PHYSICAL)!.driverData as Mlx5Core;
+      machine.kernel.run(begins ? core.detachVfs() : core.attachVfs());
+    },
+
+    enter() {
+      SIZES.chunk = CHUNKS[setting.chunks ?? 0]!;
+    },
 
     sample({ subject, setting }) {
       sample ??= savedSample(subject, setting);

@@ -133,6 +133,14 @@ export interface DeviceProfile {
   disturb(tenant: Tenant, world: World): number;
   /** Changes the device's own data in a valid stream such that the device cannot tell by a sum. */
   forge?(stream: Uint8Array, fault: StreamFault): Uint8Array;
+  /** The administrator has the parent take its devices out of service, or serve them again. */
+  outage?(world: World, begins: boolean): void;
+  /** Called before each run: what lies in the code and not in the machine becomes what the setting says. */
+  enter?(): void;
+  /** The end of what pre-copy has for now is told from the end of the stream (ENOMSG). */
+  readonly tellsNoMore?: boolean;
+  /** A stream that was refused stays refused. */
+  readonly staysRefused?: boolean;
   /** A valid stream, made by a device of this kind. */
   sample(world: World): Uint8Array;
   /** What the administrator looks at: sysfs, the PF's registers and counters. `what`, below 4, chooses. */

@@ -77,6 +77,8 @@ export class ParentInteractionScope implements Check {
 
   private onParent(event: ParentEvent): void {
     if (event.phase === 'enter') {
+      if (this.world.outOfService)
+        this.world.violate(NAME, `${event.interaction} for ${event.subject}, which its parent does not serve`);
       const tenant = event.interaction === 'load' ? this.subject(event.subject) : undefined;
       const digest = tenant && this.world.inside.digest(tenant);
       this.calls.push({ subject: event.subject, interaction: event.interaction, digest });

@@ -1,5 +1,6 @@
 /** Stream robustness: a bad stream is refused with a declared errno, and the device is as it was. */
 import { Buffer } from 'node:buffer';
+import { TASK_SIZE } from '../../kernel/address-space.ts';
 import { ERRNO, errnoName } from '../../uapi/errno.ts';
 import type { DataFile, Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
@@ -49,6 +50,8 @@ export interface Transfer {
   readonly result: number;
   /** The device before it. */
   readonly before: Uint8Array;
+  /** The session of the file runs, for certain. */
+  readonly known: boolean;
 }
 
 /** What every transfer may answer: the address is bad, the length is, there is nothing, the session has ended. */
@@ -60,6 +63,12 @@ export class StreamRobustness implements Check {
 
   constructor(world: World) {
     this.world = world;
+  }
+
+  /** A write to a session that has refused a stream answered. */
+  writtenAgain(result: number): void {
+    if (result >= 0 && this.world.profile.staysRefused)
+      this.world.violate(NAME, 'a stream that was refused is taken further');
   }
 
   /** A stream was written, whole or up to an error. */
@@ -100,15 +109,27 @@ export class StreamRobustness implements Check {
   }
 
   /** A transfer of an odd length, or from an odd address, answered. */
-  transferred(tenant: Tenant, file: DataFile, { from, length, result, before }: Transfer): void {
+  transferred(tenant: Tenant, file: DataFile, { from, length, result, before, known }: Transfer): void {
     const { world } = this;
     const { streamErrnos, refusedFirst, loadsAtEnd } = world.profile;
     if (result > length || (result > 0 && tenant.process.memory.copyIn(from, result) === undefined))
       world.violate(NAME, `a transfer of ${length} bytes answers ${result}`);
     if (file.direction !== 'resume') return;
+    const whole = world.profile.streamBytes;
+    if (
+      whole !== undefined &&
+      known &&
+      from + length < TASK_SIZE &&
+      file.taken + length > whole &&
+      result !== -(refusedFirst ?? 0)
+    )
+      world.violate(
+        NAME,
+        `${length} bytes where ${whole - file.taken} have room are not refused for that, but ${result}`,
+      );
     this.took(file, result);
-    const known = ODD.has(-result) || streamErrnos.has(-result) || -result === refusedFirst;
-    if (result < 0 && !known && !world.profile.unreachable?.has(-result))
+    const declared = ODD.has(-result) || streamErrnos.has(-result) || -result === refusedFirst;
+    if (result < 0 && !declared && !world.profile.unreachable?.has(-result))
       world.violate(
         NAME,
         `a write of ${length} bytes is refused with ${errnoName(result)}, which no safeguard declares`,
