@@ -88,7 +88,7 @@ function choose(random: Random, world: World): Step {
       operation.spawnable === true &&
       tenant === world.a &&
       tenant.pending === 0 &&
-      random.chance(operation.name === 'read' ? 25 : 10);
+      random.chance(operation.name === 'read' || operation.name === 'write' ? 25 : 10);
     return spawn ? { by: tenant.name, op: operation.name, args, spawn } : { by: tenant.name, op: operation.name, args };
   }
 }

@@ -114,6 +114,8 @@ export class Tenant {
   stream: Uint8Array | undefined;
   /** The one read to its end before that. */
   older: Uint8Array | undefined;
+  /** Every bit of the device when it was first opened. */
+  asNew: Uint8Array = new Uint8Array(0);
   /** A stream that no device saved has gone in, or may have. */
   tainted = false;
   /** Calls under way. */

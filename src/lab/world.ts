@@ -69,6 +69,8 @@ export class World {
   failedCommand = 0;
   /** The firmware was left with something that only it could have given back: what the parent holds says nothing any more. */
   excused = false;
+  /** A stream is going in. */
+  feeding = false;
   /** The parent does not serve its devices. */
   outOfService = false;
   /** The kernel crashed: nothing can be called any more. */
@@ -101,6 +103,7 @@ export class World {
       const opened = tenant.openDevice();
       if (opened < 0) throw new Error(`tenant ${tenant.name} cannot open its device: ${opened}`);
       tenant.flags = Math.max(0, tenant.device!.migrationFlags());
+      tenant.asNew = inside.digest(tenant).slice();
       profile.prepare(tenant, this);
     }
     if (watched) for (const check of this.checks.all) check.watch?.();
@@ -191,6 +194,7 @@ export class World {
       return;
     }
     if (tenant.flags !== 0) this.checks.liveness.afterReset(tenant);
+    this.checks.residue.afterReset(tenant);
     tenant.state = MIG_STATE.RUNNING;
     this.checks.descriptors.ended(tenant);
     this.checks.parent.withoutSession(tenant, 'RUNNING, after a reset,');

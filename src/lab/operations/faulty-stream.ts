@@ -34,9 +34,11 @@ export function streamArgs(random: Random, world: World): Args {
   if (random.chance(35)) return { fault: 0, part: 0, place: 0, value: 0, chunk };
   const choice = random.below(10);
   const fault =
-    choice < 6
-      ? 1 + random.below(format!.faults.length)
-      : FIRST_OF_THE_LAB + (choice < 9 && world.profile.forge ? 3 : random.below(LAB_NAMES.length));
+    choice < 3
+      ? 1 + random.pick(bending(format!))
+      : choice < 6
+        ? 1 + random.below(format!.faults.length)
+        : FIRST_OF_THE_LAB + (choice < 9 && world.profile.forge ? 3 : random.below(LAB_NAMES.length));
   const place = random.chance(50) ? random.below(8) : random.below(600);
   return {
     fault,
@@ -46,6 +48,10 @@ export function streamArgs(random: Random, world: World): Args {
     chunk,
   };
 }
+
+/** Faults of a field: what a reader believes or does not. */
+const bending = ({ faults }: MigrationFormat): number[] =>
+  [...faults.keys()].filter((kind) => faults[kind]!.startsWith('bend'));
 
 /** Sizes of calls: all at once, byte by byte, around a header, or any. */
 export function chunkSize(random: Random, { headerSize }: MigrationFormat): number {

@@ -18,9 +18,11 @@ const load: Operation = {
     const file = tenant.file('resume');
     if (file === undefined) return -ERRNO.EBADF;
     const before = world.inside.digest(tenant).slice();
+    // RESUMING that could not be left has a stream already.
+    const mutated = args['fault'] !== 0 || file.bytes.length > 0;
     const written = writeStream(tenant, file, args, world);
     const runs = move(tenant, world, MIG_STATE.RUNNING);
-    world.checks.streams.loaded(tenant, { written, runs, mutated: args['fault'] !== 0, before });
+    world.checks.streams.loaded(tenant, { written, runs, mutated, before });
     if (runs < 0) return runs;
     world.profile.afterLoad?.(tenant, world);
     world.checks.liveness.idle(tenant);

@@ -46,8 +46,9 @@ const roundTrip: Operation = {
     const runs = move(tenant, world, MIG_STATE.RUNNING);
     if (runs < 0) return runs;
     if (begin === BEGIN.UNTOUCHED) world.profile.prepare(tenant, world);
-    world.profile.afterLoad?.(tenant, world);
+    world.settle();
     world.checks.liveness.idle(tenant);
+    world.profile.afterLoad?.(tenant, world);
     return 0;
   },
 };
@@ -76,6 +77,8 @@ function beginWith(tenant: Tenant, world: World, begin: number): number {
     const runs = move(tenant, world, MIG_STATE.RUNNING);
     if (runs < 0) return runs;
     world.profile.work?.(tenant);
+    // As far as a job in each of two queues having been begun, and none done.
+    for (let turn = 0; turn < 2; turn++) world.machine.kernel.scheduler.step();
   }
   return 0;
 }

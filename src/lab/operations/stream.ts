@@ -15,6 +15,7 @@ export const chunkAt = (call: number, chunk: number, length: number): number =>
 /** Writes `bytes` in chunks; the first error ends it. */
 export function feed(tenant: Tenant, file: DataFile, bytes: Uint8Array, chunk: number, world: World): number {
   const { scratch } = tenant;
+  world.feeding = true;
   for (let at = 0, call = 0; at < bytes.length; call++) {
     const end = at + chunkAt(call, chunk, bytes.length);
     const part = bytes.subarray(at, Math.min(end, bytes.length, at + scratch.size));
@@ -22,10 +23,14 @@ export function feed(tenant: Tenant, file: DataFile, bytes: Uint8Array, chunk: n
     world.checks.streams.took(file, result);
     // A refused stream stays refused.
     if (world.failed) file.certain = false;
-    if (result < 0) return result;
-    if (result === 0) return -ERRNO.EIO;
+    if (result <= 0) {
+      world.feeding = false;
+      return result < 0 ? result : -ERRNO.EIO;
+    }
     at += result;
   }
+  world.feeding = false;
+  world.checks.streams.takenAll(file);
   return bytes.length;
 }
 
@@ -70,6 +75,7 @@ export function writeStream(tenant: Tenant, file: DataFile, args: Args, world: W
   if (tenant.pending > 0) return result;
   if (file.refused && bytes.length > 0) world.checks.streams.writtenAgain(result);
   if (result < 0) file.refused = true;
+  else if (mutated && untouched && alive && certain) world.checks.streams.wholeTaken(bytes);
   if (!alive) world.checks.descriptors.written(certain, bytes.length, result);
   world.checks.streams.written({ result, length: bytes.length, mutated, alive, untouched, certain });
   return result;

@@ -98,7 +98,8 @@ export function disturb(tenant: Tenant, world: World): number {
   device.write(PCI_REGION.CONFIG, PCI.COMMAND, 2, COMMAND.MEMORY | COMMAND.MASTER);
   const other = new Uint8Array(32).fill(0x3c);
   device.writeRegion(0, VF_REG.SCRATCH, other);
-  device.writeRegion(0, ICM_WINDOW_AT + 256, other);
+  // In a page that is in every image, and in one that is in none.
+  for (const page of [0, 13]) device.writeRegion(0, ICM_WINDOW_AT + page * 4096 + 256, other);
   device.write(0, VF_REG.ICM_WINDOW, 4, 0);
   device.write(0, QUEUE_BASE + QUEUE_STRIDE * 2 + Q.VECTOR, 4, 3);
   return 0;

@@ -140,6 +140,7 @@ function profileIn(setting: Setting): DeviceProfile {
         CMD_OP.DESTROY_GENERAL_OBJECT,
       ]),
       load: CMD_OP.LOAD_VHCA_STATE,
+      save: CMD_OP.SAVE_VHCA_STATE,
       // The driver knows that nothing is tracked.
       neverRefused: new Set(['incremental without tracking']),
     },

@@ -67,8 +67,9 @@ export interface Failures {
   readonly statuses: readonly number[];
   /** Commands that give something back: failing, they leave it with the firmware. */
   readonly releases: ReadonlySet<number>;
-  /** The command that loads an image. */
+  /** The commands that load an image, and save one. */
   readonly load: number;
+  readonly save: number;
   /** Refusals that are the driver's fault even after an injected failure. */
   readonly neverRefused: ReadonlySet<string>;
 }

@@ -51,7 +51,11 @@ export class FdLifetime implements Check {
   }
 
   judge(): void {
-    for (const tenant of this.world.tenants) this.ended(tenant);
+    // Nobody has a device open: every session has ended, whatever ran beside what.
+    for (const { files } of this.world.tenants)
+      for (const { open, held } of files)
+        if (held !== undefined && held.references > (open ? 1 : 0))
+          this.world.violate(NAME, 'a data file is held by its driver when nobody has the device open');
     for (const { name, openCount } of this.world.machine.vfio.openDevices())
       this.world.violate(NAME, `${name} counts ${openCount} openers when nobody has it open`);
   }

@@ -65,6 +65,19 @@ export class StreamRobustness implements Check {
     this.world = world;
   }
 
+  /** A whole stream was taken: nothing that its parent refused may be in it. */
+  takenAll(file: DataFile): void {
+    const { world } = this;
+    if (world.failed && file.alive && world.failedCommand === world.profile.failures?.load)
+      world.violate(NAME, 'an image that the firmware refused counts as loaded');
+  }
+
+  /** The same, and a fault was in it: none that a safeguard is for. */
+  wholeTaken(bytes: Uint8Array): void {
+    const guard = this.world.subject.streams?.broken(bytes);
+    if (guard !== undefined) this.world.violate(NAME, `a stream is taken that is to be refused: ${guard.checks}`);
+  }
+
   /** A write to a session that has refused a stream answered. */
   writtenAgain(result: number): void {
     if (result >= 0 && this.world.profile.staysRefused)
@@ -80,8 +93,6 @@ export class StreamRobustness implements Check {
     if (alive && result < 0 && !ended && !world.profile.streamErrnos.has(-result))
       world.violate(NAME, `a bad stream is refused with ${errnoName(result)}, which no safeguard declares`);
     // After an injected failure, or calls beside a reset, the firmware may still hold on to a save.
-    if (world.failed && result >= 0 && !mutated && world.failedCommand === world.profile.failures?.load)
-      world.violate(NAME, 'an image that the firmware refused counts as loaded');
     if (alive && world.sound && certain && untouched && !mutated && result < 0)
       world.violate(NAME, `a valid stream is refused with ${errnoName(result)}`);
   }
@@ -142,7 +153,7 @@ export class StreamRobustness implements Check {
   crashed(how: string): void {
     const { world } = this;
     const tenant = world.tenants.find(({ name }) => name === world.actor);
-    if (tenant?.tainted) world.violate(NAME, `after a bad stream the kernel crashes: ${how}`);
+    if (tenant?.tainted || world.feeding) world.violate(NAME, `after a bad stream the kernel crashes: ${how}`);
   }
 
   /** The parent refused an image, and the device is not as it was before. */
