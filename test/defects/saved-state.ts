@@ -101,7 +101,7 @@ export const SAVED_STATE_DEFECTS: readonly Defect[] = [
     id: 'STATE-OWN-01',
     title: 'memory that is all zero stays what it was before the load',
     reference: 'shape of pages that are left out of an image because nothing is in them',
-    properties: [ROUND_TRIP],
+    properties: ['residual data', ROUND_TRIP],
     plant: () => patch(Icm.prototype, 'clear', () => () => undefined),
   },
   {

@@ -130,8 +130,9 @@ function profileIn(setting: Setting): DeviceProfile {
         CMD_OP.ALLOC_PD,
         CMD_OP.CREATE_GENERAL_OBJECT,
       ]),
-      // Inside, parameters, resources, busy, state, and two that are negative in eight bits.
-      statuses: [0x01, 0x01, 0x03, 0x05, 0x06, 0x09, 0x0f, 0x80, 0xfe],
+      // Inside, parameters, resources, busy, and two that are negative in eight bits. A wrong state (9) tells the driver
+      // something that is not so.
+      statuses: [0x01, 0x01, 0x03, 0x05, 0x06, 0x0f, 0x80, 0xfe],
       releases: new Set([
         CMD_OP.DESTROY_MKEY,
         CMD_OP.DEALLOC_PD,
