@@ -30,6 +30,8 @@ export const nothingSeen = (): Seen => ({ A: new Recorder(), B: new Recorder(), 
 
 /** Mappings a tenant may have: small, so that the limit is met. */
 const DMA_ENTRY_LIMIT = 3;
+/** No step: those of a case begin at 0, and its end is -1. */
+const NEVER = -2;
 /** Violations that are kept: the first is what counts. */
 const MOST_VIOLATIONS = 16;
 /** Pages go from machine to machine; each is filled before it is used again. */
@@ -65,7 +67,7 @@ export class World {
   /** Whose step is under way. */
   actor: Actor = 'H';
   /** The step in which a command was made to fail last, and its opcode. */
-  failedAt = -2;
+  failedAt = NEVER;
   failedCommand = 0;
   /** The firmware was left with something that only it could have given back: what the parent holds says nothing any more. */
   excused = false;
@@ -160,6 +162,11 @@ export class World {
     this.failedCommand = opcode;
     // What was not given back stays, and what was not ended goes on: both are with the firmware, and no fault of the driver.
     if (this.profile.failures!.releases.has(opcode) || this.inside.sessions(this.a) > 0) this.excused = true;
+  }
+
+  /** A failure was injected at some time. */
+  get hasFailed(): boolean {
+    return this.failedAt !== NEVER;
   }
 
   /** A failure was injected in this very step. */

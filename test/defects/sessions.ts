@@ -125,7 +125,14 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     id: 'SPDK-06',
     title: 'a session is freed before the command that will tell it',
     reference: '6f0ff37bbd',
-    properties: ['FSM legality', 'parent-interaction scope', 'fd lifetime', 'reset and liveness', 'DMA confinement', 'resource bound'],
+    properties: [
+      'FSM legality',
+      'parent-interaction scope',
+      'fd lifetime',
+      'reset and liveness',
+      'DMA confinement',
+      'resource bound',
+    ],
     plant: () =>
       patch(
         SaveSession.prototype,

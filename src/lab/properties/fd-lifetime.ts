@@ -54,7 +54,7 @@ export class FdLifetime implements Check {
     // Nobody has a device open: every session has ended, whatever ran beside what.
     for (const { files } of this.world.tenants)
       for (const { open, held } of files)
-        if (held !== undefined && held.references > (open ? 1 : 0))
+        if (held !== undefined && held.holderCount > (open ? 1 : 0))
           this.world.violate(NAME, 'a data file is held by its driver when nobody has the device open');
     for (const { name, openCount } of this.world.machine.vfio.openDevices())
       this.world.violate(NAME, `${name} counts ${openCount} openers when nobody has it open`);

@@ -81,7 +81,7 @@ export class FsmLegality implements Check {
     const { world } = this;
     if (!world.sound || tenant.pending > 0 || tenant.orphaned) return false;
     // A save that was made to fail has broken its session, until that is left for good.
-    if (world.failedAt >= 0 && !visited.slice(0, reached + 1).every((state) => SESSIONLESS.has(state))) return false;
+    if (world.hasFailed && !visited.slice(0, reached + 1).every((state) => SESSIONLESS.has(state))) return false;
     // What was written may be why RESUMING cannot be left.
     return !(world.profile.loadsAtEnd && visited[reached] === MIG_STATE.RESUMING);
   }
@@ -90,8 +90,8 @@ export class FsmLegality implements Check {
     const { world } = this;
     if (world.profile.unreachable?.has(-result)) return;
     const [a, b] = [STATE_NAMES[from], STATE_NAMES[target]];
-    const name = world.failedAt >= 0 ? FD_LIFETIME.name : NAME;
-    const why = world.failedAt >= 0 ? ': what a failed call has left is in the way' : ' for no reason';
+    const name = world.hasFailed ? FD_LIFETIME.name : NAME;
+    const why = world.hasFailed ? ': what a failed call has left is in the way' : ' for no reason';
     world.violate(name, `${a} to ${b} is refused with ${errnoName(result)}${why}`);
   }
 

@@ -68,7 +68,7 @@ export class ParentInteractionScope implements Check {
     // Resetting a device beside a state change confuses that device, on real hardware too; nobody else is harmed.
     if (!world.raced)
       for (const reason of world.inside.illegal())
-        if (!world.excused || world.profile.failures?.neverRefused.has(reason))
+        if (!world.hasFailed || (!world.excused && world.profile.failures?.neverRefused.has(reason)))
           world.violate(NAME, `the firmware had to refuse a command: ${reason}`);
     if (world.excused || !offers(world, 'parent')) return;
     for (const [name, more] of world.checks.resources.resourcesLeft())
