@@ -20,7 +20,7 @@ export class Mutex {
   }
   lock(): Task<void> {
     this.scheduler?.mayTake(this.queue.name);
-    if (this.held) return this.sleep();
+    if (this.held || this.scheduler?.preemptive === true) return this.sleep();
     this.take();
     return DONE;
   }
@@ -42,6 +42,7 @@ export class Mutex {
   }
 
   private *sleep(): Task<void> {
+    if (!this.held) yield 0;
     while (this.held) yield this.queue;
     this.take();
   }

@@ -11,6 +11,6 @@ export function deref<T>(object: T | undefined, pointer: string): T {
 
 /** An index that C would use unchecked: what lies outside of `array` is somebody else's memory. */
 export function inBounds(index: number, length: number, array: string): number {
-  if (index >= length) throw new Oops(`${array}[${index}] lies outside its ${length} elements`);
+  if (index < 0 || index >= length) throw new Oops(`${array}[${index}] lies outside its ${length} elements`);
   return index;
 }

@@ -40,7 +40,7 @@ class Slot implements Thread {
   result: unknown = undefined;
   waiting: WaitQueue | undefined = undefined;
   wakeAt = 0;
-  state: 'runnable' | 'waiting' | 'sleeping' | 'done' = 'runnable';
+  state: 'runnable' | 'running' | 'waiting' | 'sleeping' | 'done' = 'runnable';
   wake: Wake = 'woken';
   /** Locks it holds, by class. */
   holding: string[] = [];
@@ -93,7 +93,8 @@ export const HANG: unique symbol = Symbol('hang');
 /** Picks the next thread to run: an index below `runnable.length`. */
 export type Choose = (runnable: readonly Thread[]) => number;
 
-const FIFO: Choose = () => 0;
+/** First come, first served. */
+export const FIFO: Choose = () => 0;
 
 /** Deterministic cooperative scheduler with a virtual clock in nanoseconds. */
 export class Scheduler {
@@ -101,6 +102,8 @@ export class Scheduler {
   now = 0;
   /** The schedule: first come, first served unless the lab replaces it. */
   choose: Choose = FIFO;
+  /** A thread can lose the processor wherever it takes a lock, whether or not it has to wait for it. */
+  preemptive = false;
   /** In which order locks are taken. */
   readonly locks = new LockOrder();
   private readonly slots: Slot[] = [];
@@ -179,6 +182,8 @@ export class Scheduler {
   private advance(slot: Slot): void {
     const outer = this.holding;
     this.holding = slot.holding;
+    // A call made by this very thread must not find it in the run queue.
+    slot.state = 'running';
     const { done, value } = slot.task.next(slot.wake);
     this.holding = outer;
     if (done) {

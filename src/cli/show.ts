@@ -63,7 +63,7 @@ function jsonOf(path: string, { scenario, setting, rule, violation, lanes, event
     verdict: violation === undefined ? 'held' : 'violated',
     ...(violation === undefined ? {} : { message: violation.message, step: violation.at }),
     setting,
-    steps: scenario.steps.map(describeStep),
+    steps: scenario.steps.map((step) => describeStep(step)),
     lanes,
     events,
     ...(divergence === undefined ? {} : { divergence }),

@@ -49,6 +49,8 @@ export class Scratch {
 
   /** The address of room for an answer of `length` bytes. */
   room(length: number): number {
+    // An argument that fills it leaves no room for a guard.
+    this.guardAt = -1;
     if (this.guarded && length + GUARD.length <= this.size) {
       this.guardAt = this.address + length;
       this.process.memory.write(this.guardAt, GUARD);

@@ -4,14 +4,15 @@ import { OPERATIONS } from './operations/index.ts';
 import type { Operation } from './operations/operation.ts';
 import type { DeviceProfile } from './profiles/profile.ts';
 import { Random } from './random.ts';
-import type { Scenario, Step } from './scenario.ts';
+import { type Scenario, type Step, TURNS } from './scenario.ts';
 import type { Tenant } from './tenant.ts';
 import type { World } from './world.ts';
 
 /** Supplies the steps of a run, and the turns that calls under way get after each. */
 export interface Choices {
   next(world: World, index: number): Step | undefined;
-  turns(index: number): number;
+  /** A number of the schedule, see {@link Scenario.schedule}. */
+  turns(index: number, world: World): number;
 }
 
 /** The operations that make sense for a subject, and their weights for each place a tenant can be in. */
@@ -43,13 +44,22 @@ const SHARE_B = 18;
 /** Steps of a case: this many, and at most twice as many. */
 export const CASE_STEPS = 12;
 
+/** Decisions of the scheduler that a case makes itself, in each step. */
+const ORDERED = 6;
+
 /** Generation by execution. */
 export function generating(seed: number): Choices {
   const random = new Random(seed);
   const length = CASE_STEPS + random.below(CASE_STEPS + 1);
+  let spawns = false;
   return {
-    next: (world, index) => (index < length ? choose(random, world) : undefined),
-    turns: () => random.below(5),
+    next(world, index) {
+      const step = index < length ? choose(random, world) : undefined;
+      spawns = step?.spawn === true;
+      return step;
+    },
+    turns: (_index, world) =>
+      random.below(5) + ((spawns || world.a.pending > 0) && random.chance(60) ? TURNS * random.below(4 ** ORDERED) : 0),
   };
 }
 
@@ -58,9 +68,16 @@ export function replaying(scenario: Scenario): Choices {
   return { next: (_world, index) => scenario.steps[index], turns: (index) => scenario.schedule[index] ?? 0 };
 }
 
+/** Rarely the administrator does more than look, and then soon takes it back. */
+function whatToLookAt(random: Random, world: World): number {
+  if (world.profile.outage === undefined) return random.below(4);
+  if (world.outOfService) return random.chance(60) ? 5 : random.below(4);
+  return random.chance(8) ? 4 : random.below(4);
+}
+
 function choose(random: Random, world: World): Step {
   const who = random.below(100);
-  if (who >= SHARE_A + SHARE_B) return { by: 'H', op: 'look', args: { what: random.below(4) } };
+  if (who >= SHARE_A + SHARE_B) return { by: 'H', op: 'look', args: { what: whatToLookAt(random, world) } };
   const tenant = who < SHARE_A ? world.a : world.b;
   const menu = menuOf(world);
   for (;;) {
@@ -71,7 +88,7 @@ function choose(random: Random, world: World): Step {
       operation.spawnable === true &&
       tenant === world.a &&
       tenant.pending === 0 &&
-      random.chance(operation.name === 'read' ? 25 : 10);
+      random.chance(operation.name === 'read' || operation.name === 'write' ? 25 : 10);
     return spawn ? { by: tenant.name, op: operation.name, args, spawn } : { by: tenant.name, op: operation.name, args };
   }
 }

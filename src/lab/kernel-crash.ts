@@ -4,8 +4,8 @@
  */
 import { Oops } from '../../sim/oops.ts';
 
-/** Rooms of this package whose code is no kernel's: a mistake there is a fault of the emulator. */
-const OURS = /^(?:sim|src\/(?:lab|client|trace|machine|cli|uapi)|test|node_modules)\//;
+/** Rooms of this package whose code is no kernel's: a mistake there is a fault of the emulator. A planted defect is the kernel's. */
+const OURS = /^(?:sim|src\/(?:lab|client|trace|machine|cli|uapi)|test(?!\/defects\/)|node_modules)\//;
 /** Where this package begins: this file is src/lab/kernel-crash. */
 const ROOT = new URL('../..', import.meta.url).href;
 

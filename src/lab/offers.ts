@@ -14,7 +14,6 @@ export type Offer =
   | 'parent'
   | 'failures'
   | 'serial'
-  | 'afterLoad'
   | 'migration'
   | 'container'
   | 'iommufd';
@@ -29,7 +28,6 @@ const ABSENT: Readonly<Record<Offer, string>> = {
   parent: 'the driver has no parent that it calls',
   failures: 'no command of the device can be made to fail',
   serial: 'the device has no serial ports',
-  afterLoad: 'the lab has no use of the device that follows a load',
   migration: 'the device cannot be migrated',
   container: 'no setting has a group in a container',
   iommufd: 'no setting has a device bound to an iommufd',

@@ -10,8 +10,8 @@ const WHOLE = 65536;
 /** Arguments as a program that means no harm would have them: plainer than any number that is only smaller. */
 const ORDINARY: Readonly<Record<string, Args>> = {
   read: { length: WHOLE, dead: 0 },
-  write: { mutate: 0, chunk: WHOLE },
-  load: { mutate: 0, chunk: WHOLE },
+  write: { fault: 0, chunk: WHOLE },
+  load: { fault: 0, chunk: WHOLE },
   round_trip: { out: WHOLE, into: WHOLE },
   log_start: { pages: 1, pageSize: 4096 },
   map: { pages: 1, flags: 3 },
@@ -28,7 +28,7 @@ const SIMPLER: Readonly<Record<string, readonly (readonly [op: string, args: Arg
   ],
   load: [
     ['set_state', { state: MIG_STATE.RESUMING }],
-    ['write', { mutate: 0, salt: 0, chunk: WHOLE }],
+    ['write', { fault: 0, part: 0, place: 0, value: 0, chunk: WHOLE }],
   ],
   loop: [['port_write', { port: 0, register: 0, value: 0 }]],
   set_irqs_odd: [['disarm', {}]],
@@ -48,7 +48,7 @@ export function plainerValues({ op }: Step, name: string, value: number): number
   const ordinary = ORDINARY[op]?.[name];
   if (value === ordinary) return [];
   // A request for ERROR is not plainer than one for STOP.
-  const smallest = name === 'state' ? [MIG_STATE.STOP] : name === 'salt' ? [0, 1, 2, 3, 4, 5, 6, 7] : [0, 1];
+  const smallest = name === 'state' ? [MIG_STATE.STOP] : [0, 1];
   const smaller = [...smallest, value - (value % 4096), Math.floor(value / 2)].filter((v) => v < value);
   return [...new Set(ordinary === undefined ? smaller : [ordinary, ...smaller])];
 }

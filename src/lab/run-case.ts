@@ -3,14 +3,24 @@
  * and its twin, which differs in exactly one thing. What others observe must be equal.
  */
 import { HangError } from '../../sim/hang.ts';
-import type { Task } from '../../sim/scheduler.ts';
+import { FIFO, type Scheduler, type Task } from '../../sim/scheduler.ts';
 import { type Choices, replaying } from './generate.ts';
 import { type Coverage, placeOf } from './guidance/coverage.ts';
 import { OPERATION_BY_NAME } from './operations/index.ts';
+import { FSM_LEGALITY, neverAnswered } from './properties/fsm-legality.ts';
 import { compareRuns } from './properties/noninterference.ts';
 import { RESET_AND_LIVENESS } from './properties/reset-and-liveness.ts';
 import { Recorder } from './recorder.ts';
-import { type Actor, type Scenario, type Step, TWINS, type Twin, type Violation } from './scenario.ts';
+import {
+  type Actor,
+  orderOf,
+  type Scenario,
+  type Step,
+  TWINS,
+  type Twin,
+  turnsOf,
+  type Violation,
+} from './scenario.ts';
 import type { Setting } from './setting.ts';
 import type { Subject } from './subject.ts';
 import type { Tenant } from './tenant.ts';
@@ -95,7 +105,7 @@ export function recorded(frame: CaseFrame, choices: Choices): Recorded {
         if (step !== undefined) steps[index] = step;
         return step;
       },
-      turns: (index) => (schedule[index] = choices.turns(index)),
+      turns: (index, world) => (schedule[index] = choices.turns(index, world)),
     },
   };
 }
@@ -105,7 +115,17 @@ export function hung(subject: Subject, { frame, steps, schedule }: Recorded, err
   const { seed, twin, setting } = frame;
   const scenario = { variant: subject.variant.name, seed, twin, setting, steps: [...steps], schedule: [...schedule] };
   const message = `the call never returns: ${error.message}`;
-  const violations = [{ property: RESET_AND_LIVENESS.name, message, at: steps.length - 1 }];
+  const at = steps.length - 1;
+  const violations = [{ property: RESET_AND_LIVENESS.name, message, at }];
+  const last = steps[at];
+  if (last?.op === 'set_state' && last.spawn !== true) {
+    // What the state machine says of the request is known by where the steps before it have led.
+    const before = { ...scenario, steps: steps.slice(0, -1) };
+    const { world } = execute(newWorlds(subject), 'base', frame, replaying(before));
+    const tenant = last.by === 'B' ? world.b : world.a;
+    const refused = neverAnswered(tenant.flags, tenant.state, last.args.state!);
+    if (refused !== undefined) violations.unshift({ property: FSM_LEGALITY.name, message: refused, at });
+  }
   return { scenario, violations, calls: steps.length, errors: 0, arcs: new Set() };
 }
 
@@ -156,7 +176,7 @@ function execute(
     const step = choices.next(world, index);
     if (step === undefined) break;
     steps.push(step);
-    const turns = choices.turns(index);
+    const turns = choices.turns(index, world);
     schedule.push(turns);
     if (step.by === skip) continue;
     world.step = index;
@@ -176,18 +196,38 @@ function execute(
 }
 
 /** One step, and what runs beside it; what it answered. */
-function advance(world: World, step: Step, index: number, turns: number, coverage?: Coverage): number {
+function advance(world: World, step: Step, index: number, scheduled: number, coverage?: Coverage): number {
   // B and the host look only when the machine is at rest: what they see must not depend on time.
   if (step.by !== 'A') world.settle();
   const tenant = step.by === 'B' ? world.b : world.a;
   const beside = tenant.pending > 0;
   const before = placeOf(tenant);
+  const { scheduler } = world.machine.kernel;
+  const order = step.by === 'A' && (world.a.pending > 0 || step.spawn === true);
+  if (order) ordered(scheduler, orderOf(scheduled));
   const result = perform(world, step, index);
   if (step.by !== 'H') coverage?.note(step.op, beside, step.spawn === true, before, placeOf(tenant), result);
   // And nothing of theirs is left running beside A's calls: turns would carry time from B to A.
   if (step.by !== 'A') world.settle();
-  if (world.a.pending > 0) for (let i = 0; i < turns; i++) world.machine.kernel.scheduler.step();
+  if (world.a.pending > 0) for (let i = 0; i < turnsOf(scheduled); i++) scheduler.step();
+  if (order) unordered(scheduler);
   return result;
+}
+
+/** From here on the case says which thread runs next, and a thread can lose the processor wherever it takes a lock. */
+function ordered(scheduler: Scheduler, order: number): void {
+  let left = order;
+  scheduler.preemptive = true;
+  scheduler.choose = (runnable) => {
+    const digit = left % 4;
+    left = Math.floor(left / 4);
+    return digit % runnable.length;
+  };
+}
+
+function unordered(scheduler: Scheduler): void {
+  scheduler.preemptive = false;
+  scheduler.choose = FIFO;
 }
 
 function perform(world: World, step: Step, index: number): number {
@@ -196,8 +236,9 @@ function perform(world: World, step: Step, index: number): number {
   world.actor = step.by;
   const tenant = step.by === 'B' ? world.b : world.a;
   if (step.by === 'H') {
-    const answer = world.profile.host(world, step.args.what ?? 0);
-    recorder.data(answer);
+    const what = step.args.what ?? 0;
+    if (what >= LOOKS) world.outage(what === LOOKS);
+    else recorder.data(world.profile.host(world, what));
     return 0;
   }
   if (tenant.device === undefined && step.op !== 'open' && !CLOSED_TOO.has(step.op)) return -9;
@@ -205,7 +246,8 @@ function perform(world: World, step: Step, index: number): number {
   if (tenant.device !== undefined && step.op === 'open') return -16;
   const operation = OPERATION_BY_NAME.get(step.op)!;
   const spawned = step.spawn === true && tenant.pending === 0 && tenant.device !== undefined;
-  if (tenant.pending > 0 && NEEDS_REST.has(step.op)) world.settle();
+  if (tenant.pending > 0 && (NEEDS_REST.has(step.op) || (step.op === 'close' && tenant.pendingOnDevice)))
+    world.settle();
   if (spawned) world.raced = true;
   // What PRECOPY_INFO reported holds until something else happens.
   if (step.op !== 'read') for (const file of tenant.files) file.reported = undefined;
@@ -213,6 +255,7 @@ function perform(world: World, step: Step, index: number): number {
   const call = operation.run(tenant, step.args, world, spawned);
   if (spawned && typeof call !== 'number') {
     tenant.pending++;
+    tenant.pendingOnDevice = !ON_FILES.has(step.op);
     world.machine.kernel.scheduler.spawn(`${step.op} of ${step.by}`, underWay(world, tenant, call));
     return 0;
   }
@@ -222,10 +265,15 @@ function perform(world: World, step: Step, index: number): number {
   return result;
 }
 
+/** Numbers below this are looks of the host; then comes the parent taking its devices out of service, and back. */
+const LOOKS = 4;
+
 /** Steps that make sense without an open device. */
 const CLOSED_TOO = new Set(['map', 'unmap', 'events', 'read', 'write', 'close_file', 'wait', 'leave_container']);
+/** Steps that are calls on a data file, and not on the device: it can be closed beside them. */
+const ON_FILES = new Set(['read', 'write']);
 /** Steps whose argument memory or outcome needs earlier calls to have ended. */
-const NEEDS_REST = new Set(['close', 'round_trip', 'open', 'open_again', 'leave_container']);
+const NEEDS_REST = new Set(['round_trip', 'load', 'open', 'open_again', 'leave_container']);
 
 function* underWay(world: World, tenant: Tenant, call: Task<number>): Task<number> {
   const result = yield* call;

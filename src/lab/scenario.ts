@@ -29,9 +29,21 @@ export interface Scenario {
   readonly twin: Twin;
   readonly setting: Setting;
   readonly steps: readonly Step[];
-  /** After step i, how many turns the threads that are still under way get. */
+  /** Of step i: {@link turnsOf} and {@link orderOf}, in one number. */
   readonly schedule: readonly number[];
 }
+
+/** A number of the schedule is turns below this, and multiples of it the order. */
+export const TURNS = 8;
+
+/** After the step, how many turns the threads that are still under way get. */
+export const turnsOf = (scheduled: number): number => scheduled % TURNS;
+
+/**
+ * Which thread runs next as long as a call of tenant A is under way: digits to base 4, lowest first, each an index of
+ * the threads that could run. What has no digit runs in the order of its coming.
+ */
+export const orderOf = (scheduled: number): number => Math.floor(scheduled / TURNS);
 
 /** A broken promise. `at` is the step it showed at; -1: at the end. */
 export interface Violation {

@@ -1,6 +1,6 @@
 /** The ways in which a scenario is made smaller. */
 import { plainerSteps, plainerValues, together } from './plainer.ts';
-import type { Actor, Step } from './scenario.ts';
+import { type Actor, orderOf, type Step, TURNS, turnsOf } from './scenario.ts';
 import { PLAIN, type Setting } from './setting.ts';
 import type { Search } from './shrink.ts';
 import type { Subject } from './subject.ts';
@@ -71,11 +71,19 @@ const calmSchedule: Pass = (search) => {
   const { schedule } = search.scenario;
   if (schedule.every((turns) => turns === 0)) return false;
   if (search.attempt({ ...search.scenario, schedule: schedule.map(() => 0) })) return true;
-  return some([...schedule.keys()], (index) => {
-    const now = search.scenario.schedule;
-    return now[index] !== 0 && search.attempt({ ...search.scenario, schedule: now.with(index, 0) });
-  });
+  return some([...schedule.keys()], (index) =>
+    plainerSchedules(search.scenario.schedule[index]!).some((less) =>
+      search.attempt({ ...search.scenario, schedule: search.scenario.schedule.with(index, less) }),
+    ),
+  );
 };
+
+/** No turns and no order of its own; then one of the two; then less of an order. */
+function plainerSchedules(value: number): number[] {
+  const [turns, order] = [turnsOf(value), orderOf(value)];
+  const candidates = [0, turns, order * TURNS, turns + TURNS * (order % 4), turns + TURNS * Math.floor(order / 4)];
+  return [...new Set(candidates)].filter((less) => less < value);
+}
 
 /** Calls that are waited for, made by tenant A if it does not matter who, and simpler ones. */
 const simplifySteps: Pass = (search, subject) =>

@@ -5,12 +5,15 @@ import { mlx5 } from './profiles/mlx5.ts';
 import { mtty } from './profiles/mtty.ts';
 import type { DeviceProfile, Profiles } from './profiles/profile.ts';
 import { sample } from './profiles/sample.ts';
+import { StreamReference } from './reference/stream-verdict.ts';
 import { type Factor, type Setting, settingKey } from './setting.ts';
 
 /** What a lab runs against: in each setting, a device that is worked in some way. */
 export interface Subject {
   readonly variant: DeclaredVariant;
   readonly factors: readonly Factor[];
+  /** A second reader of its streams; undefined: it has none. */
+  readonly streams: StreamReference | undefined;
   /** The same object for the same setting. */
   profile(setting: Setting): DeviceProfile;
 }
@@ -21,6 +24,7 @@ export function subjectOf(variant: DeclaredVariant, { factors, profile }: Profil
   return {
     variant,
     factors,
+    streams: variant.declaration.formats[0] && new StreamReference(variant.declaration.formats[0]),
     profile(setting) {
       const key = settingKey(setting);
       let made = known.get(key);

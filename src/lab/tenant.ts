@@ -4,8 +4,10 @@ import type { PciFunction } from '../../sim/pci/function.ts';
 import type { DeviceClient } from '../client/device.ts';
 import { Scratch } from '../client/scratch.ts';
 import { EventFd } from '../kernel/eventfd.ts';
+import type { OpenFile } from '../kernel/file.ts';
 import type { Process } from '../kernel/process.ts';
 import { MIG_STATE } from '../uapi/vfio.ts';
+import { DataFile as MigrationFile } from '../vfio/migration/data-fd.ts';
 import type { Assigned } from './profiles/profile.ts';
 import { ContainerWay } from './ways/container.ts';
 import { IoasWay } from './ways/ioas.ts';
@@ -21,6 +23,8 @@ export interface ShadowMapping extends Interval {
 export interface DataFile {
   fd: number;
   readonly direction: 'save' | 'resume';
+  /** The kernel's side of it. */
+  readonly held: MigrationFile | undefined;
   /** Its session still runs. */
   alive: boolean;
   open: boolean;
@@ -33,11 +37,16 @@ export interface DataFile {
   certain: boolean;
   /** All bytes so far were kept, in order. */
   whole: boolean;
+  /** Bytes that calls said they took. */
+  taken: number;
+  /** A stream was refused. */
+  refused: boolean;
 }
 
-export const newDataFile = (fd: number, direction: DataFile['direction']): DataFile => ({
+export const newDataFile = (fd: number, direction: DataFile['direction'], open?: OpenFile): DataFile => ({
   fd,
   direction,
+  held: open instanceof MigrationFile ? open : undefined,
   alive: true,
   open: true,
   bytes: [],
@@ -45,6 +54,8 @@ export const newDataFile = (fd: number, direction: DataFile['direction']): DataF
   ended: false,
   certain: true,
   whole: true,
+  taken: 0,
+  refused: false,
 });
 
 /** The tenant's memory: this many bytes, IOVA space chosen by its own calls. */
@@ -101,8 +112,16 @@ export class Tenant {
   logging: { iova: number; length: number } | undefined;
   /** The last stream read to its end. */
   stream: Uint8Array | undefined;
+  /** The one read to its end before that. */
+  older: Uint8Array | undefined;
+  /** Every bit of the device when it was first opened. */
+  asNew: Uint8Array = new Uint8Array(0);
+  /** A stream that no device saved has gone in, or may have. */
+  tainted = false;
   /** Calls under way. */
   pending = 0;
+  /** The one under way is on the device itself, and not on a data file. */
+  pendingOnDevice = false;
   mmapped = 0;
 
   constructor(name: 'A' | 'B', process: Process, device: Assigned, kind: WayKind) {
@@ -139,6 +158,12 @@ export class Tenant {
       if (file.open && file.direction === direction && file.alive === alive) return file;
     }
     return undefined;
+  }
+
+  /** A stream was read to its end. */
+  keepStream(bytes: Uint8Array): void {
+    this.older = this.stream;
+    this.stream = bytes;
   }
 
   /** All sessions end: a reset, a close. */

@@ -30,6 +30,8 @@ export const nothingSeen = (): Seen => ({ A: new Recorder(), B: new Recorder(), 
 
 /** Mappings a tenant may have: small, so that the limit is met. */
 const DMA_ENTRY_LIMIT = 3;
+/** No step: those of a case begin at 0, and its end is -1. */
+const NEVER = -2;
 /** Violations that are kept: the first is what counts. */
 const MOST_VIOLATIONS = 16;
 /** Pages go from machine to machine; each is filled before it is used again. */
@@ -64,9 +66,17 @@ export class World {
   private readonly resets = new Map<PciFunction, number>();
   /** Whose step is under way. */
   actor: Actor = 'H';
+  /** The step in which a command was made to fail last, and its opcode. */
+  failedAt = NEVER;
+  failedCommand = 0;
+  /** The firmware was left with something that only it could have given back: what the parent holds says nothing any more. */
+  excused = false;
+  /** A stream is going in. */
+  feeding = false;
+  /** The parent does not serve its devices. */
+  outOfService = false;
   /** The kernel crashed: nothing can be called any more. */
   crashed = false;
-
   /** In a world that is not `watched` only the tenants and the host see what happens: enough for a twin, and faster. */
   constructor(subject: Subject, setting: Setting, variation: Variation, watched = true) {
     const profile = subject.profile(setting);
@@ -95,6 +105,7 @@ export class World {
       const opened = tenant.openDevice();
       if (opened < 0) throw new Error(`tenant ${tenant.name} cannot open its device: ${opened}`);
       tenant.flags = Math.max(0, tenant.device!.migrationFlags());
+      tenant.asNew = inside.digest(tenant).slice();
       profile.prepare(tenant, this);
     }
     if (watched) for (const check of this.checks.all) check.watch?.();
@@ -135,18 +146,37 @@ export class World {
     return this.resets.get(fn) ?? 0;
   }
 
-  /** Fault injection: the firmware fails the next command of tenant A that is worth failing. */
-  failNext(status: number): void {
-    const { commands } = this.profile.failures!;
-    // Only a first save: one that fails later leaves the firmware tracking, which is no fault of the driver.
-    const counts = (opcode: number): boolean =>
-      this.actor === 'A' && commands.has(opcode) && this.inside.sessions(this.a) === 0;
+  /** Fault injection: from now on the `nth` command of tenant A comes back with that status; any one, or those of an opcode. */
+  failCommand(command: number, nth: number, status: number): void {
+    let left = nth;
+    const counts = (opcode: number): boolean => {
+      if (this.actor !== 'A' || (command !== 0 && command !== opcode) || --left > 0) return false;
+      this.commandFails(opcode);
+      return true;
+    };
     this.machine.kernel.faults.arm('command', 1, { status, counts });
   }
 
-  /** A failure has been injected: what the user's stream says is no longer the whole truth. */
+  private commandFails(opcode: number): void {
+    this.failedAt = this.step;
+    this.failedCommand = opcode;
+    // What was not given back stays, and what was not ended goes on: both are with the firmware, and no fault of the driver.
+    if (this.profile.failures!.releases.has(opcode) || this.inside.sessions(this.a) > 0) this.excused = true;
+  }
+
+  /** A failure was injected at some time. */
+  get hasFailed(): boolean {
+    return this.failedAt !== NEVER;
+  }
+
+  /** A failure was injected in this very step. */
   get failed(): boolean {
-    return this.machine.kernel.faults.command.injected > 0;
+    return this.failedAt === this.step;
+  }
+
+  /** Nothing has disturbed the device or its parent that would excuse what a driver answers now. */
+  get sound(): boolean {
+    return !this.failed && !this.excused && !this.raced;
   }
 
   /** Lets devices and background work come to rest. */
@@ -162,24 +192,56 @@ export class World {
     return spare;
   }
 
-  dropSpare(tenant: Tenant): void {
-    this.spares.delete(tenant);
-  }
-
-  /** A reset ended: RUNNING, no session, and the device is as new (uAPI: VFIO_DEVICE_RESET). */
-  afterReset(tenant: Tenant): void {
+  /** A reset ended: RUNNING, no session, and the device is as new (uAPI: VFIO_DEVICE_RESET); made ready unless told not to. */
+  afterReset(tenant: Tenant, prepare = true): void {
     tenant.endSessions();
     tenant.orphaned = false;
     if (tenant.pending > 0) {
       tenant.state = undefined;
       return;
     }
-    if (tenant.flags !== 0) {
-      const now = tenant.device!.getState();
-      this.checks.fsm.afterReset(now.result, now.state);
-    }
+    if (tenant.flags !== 0) this.checks.liveness.afterReset(tenant);
+    this.checks.residue.afterReset(tenant);
     tenant.state = MIG_STATE.RUNNING;
-    this.profile.prepare(tenant, this);
+    this.checks.descriptors.ended(tenant);
+    this.checks.parent.withoutSession(tenant, 'RUNNING, after a reset,');
+    if (prepare) this.profile.prepare(tenant, this);
+  }
+
+  /** Closes the device's descriptor: the last one, so that its sessions end. */
+  closeDevice(tenant: Tenant): number {
+    const result = tenant.device!.close();
+    tenant.device = undefined;
+    if (this.profile.keepsState) tenant.orphaned = true;
+    else tenant.state = MIG_STATE.RUNNING;
+    tenant.endSessions();
+    tenant.armed.fill(-1);
+    tenant.logging = undefined;
+    this.spares.delete(tenant);
+    this.checks.descriptors.ended(tenant);
+    this.checks.parent.withoutSession(tenant, 'a closed device');
+    return result;
+  }
+
+  /** The parent takes its devices out of service, and all sessions end; or it serves them again. */
+  outage(begins: boolean): void {
+    const { profile } = this;
+    if (profile.outage === undefined || begins === this.outOfService) return;
+    profile.outage(this, begins);
+    this.outOfService = begins;
+    // A parent that comes back has forgotten what it tracked; this one had nobody tell it.
+    this.excused = true;
+    for (const tenant of this.tenants) {
+      tenant.endSessions();
+      tenant.logging = undefined;
+    }
+  }
+
+  /** Opens it again: a device that is as new, but for what its driver declares to keep. */
+  openDevice(tenant: Tenant): number {
+    const opened = tenant.openDevice();
+    if (opened >= 0 && tenant.flags !== 0 && tenant.pending === 0) this.checks.liveness.opened(tenant);
+    return opened;
   }
 
   /** Runs a call that may sleep; one that can never end is a violation, and is interrupted. */

@@ -25,7 +25,13 @@ export interface Worlds {
 
 /** A machine of its own for every run. */
 export function newWorlds(subject: Subject): Worlds {
-  return { subject, world: (run, setting) => build(subject, run, setting) };
+  return {
+    subject,
+    world(run, setting) {
+      subject.profile(setting).enter?.();
+      return build(subject, run, setting);
+    },
+  };
 }
 
 /** Machines that are brought back to where they were after booting: one for each setting and variation. */
@@ -34,6 +40,7 @@ export function keptWorlds(subject: Subject): Worlds {
   return {
     subject,
     world(run, setting) {
+      subject.profile(setting).enter?.();
       const key = settingKey(setting);
       let kin = kept.get(key);
       if (kin === undefined) {

@@ -29,6 +29,18 @@ export interface Mutation {
   readonly bytes: Uint8Array;
 }
 
+/**
+ * One change of a stream, as numbers: its kind, which part it is about, the place in that part, and what is put there.
+ * Each number is taken modulo what there is, so that every fault fits every stream.
+ */
+export interface StreamFault {
+  /** An index of {@link MigrationFormat.faults}. */
+  readonly kind: number;
+  readonly part: number;
+  readonly place: number;
+  readonly value: number;
+}
+
 /** A migration format, declared once. */
 export interface MigrationFormat {
   readonly name: string;
@@ -40,10 +52,25 @@ export interface MigrationFormat {
   readonly order: readonly string[];
   readonly rows: readonly FormatRow[];
   readonly safeguards: readonly AnySafeguard[];
+  /** Bytes of the header of a record, or of the whole stream. */
+  readonly headerSize: number;
+  /** The kinds of faults, by number; numbers keep their meaning. */
+  readonly faults: readonly string[];
   /** A well-formed stream. */
   generate(choose: Choose): Uint8Array;
   /** One structure-aware change of `stream`; the input is left alone. */
   mutate(stream: Uint8Array, choose: Choose): Mutation;
   /** As {@link mutate}, the bytes only. */
   mutations(stream: Uint8Array, choose: Choose): Uint8Array;
+  /** `stream` with one fault; the input is left alone. */
+  withFault(stream: Uint8Array, fault: StreamFault): Uint8Array;
+  /** A fault in words, e.g. `bend a header field: record_size of part 2 becomes 0xffffffff`. */
+  describeFault(fault: StreamFault): string;
+}
+
+/** The choices that a fault stands for, in the order in which a mutator asks for them. */
+export function choicesOf({ part, place, value }: StreamFault): Choose {
+  const numbers = [part, place, value];
+  let asked = 0;
+  return (n) => (numbers[asked++] ?? 0) % n;
 }

@@ -36,7 +36,7 @@ export {
   type FieldValue,
   type FieldValues,
 } from './field.ts';
-export type { Choose, FormatRow, MigrationFormat, Mutation } from './format.ts';
+export type { Choose, FormatRow, MigrationFormat, Mutation, StreamFault } from './format.ts';
 export {
   defineParent,
   type ErrorRule,

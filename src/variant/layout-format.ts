@@ -10,9 +10,15 @@ import {
   readField,
   writeField,
 } from './field.ts';
-import type { Choose, FormatRow, MigrationFormat, Mutation } from './format.ts';
+import type { Choose, FormatRow, MigrationFormat, Mutation, StreamFault } from './format.ts';
 import { type Blocks, type CheckedSection, type LayoutDefinition, safeguardsOfFields } from './layout-declaration.ts';
-import { mutateLayout } from './layout-mutations.ts';
+import {
+  describeLayoutFault,
+  faultInLayout,
+  LAYOUT_FAULTS,
+  type LayoutPlan,
+  mutateLayout,
+} from './layout-mutations.ts';
 import { join } from './record-stream.ts';
 import type { AnySafeguard } from './safeguard.ts';
 import { fromUser } from './untrusted.ts';
@@ -24,6 +30,7 @@ export class LayoutFormat<H extends Fields, S extends Fields, B extends Blocks> 
   readonly sectionSize: number;
   readonly rows: readonly FormatRow[];
   readonly safeguards: readonly AnySafeguard[];
+  readonly faults = LAYOUT_FAULTS;
 
   constructor(definition: LayoutDefinition<H, S, B>) {
     this.definition = definition;
@@ -98,13 +105,25 @@ export class LayoutFormat<H extends Fields, S extends Fields, B extends Blocks> 
   }
 
   mutate(stream: Uint8Array, choose: Choose): Mutation {
-    const { headerSize, sectionSize } = this;
-    const { header, section, littleEndian } = this.definition;
-    return mutateLayout({ headerSize, sectionSize, header, fields: section.fields, littleEndian }, stream, choose);
+    return mutateLayout(this.plan, stream, choose);
   }
 
   mutations(stream: Uint8Array, choose: Choose): Uint8Array {
     return this.mutate(stream, choose).bytes;
+  }
+
+  withFault(stream: Uint8Array, fault: StreamFault): Uint8Array {
+    return faultInLayout(this.plan, stream, fault);
+  }
+
+  describeFault(fault: StreamFault): string {
+    return describeLayoutFault(this.plan, fault);
+  }
+
+  private get plan(): LayoutPlan {
+    const { headerSize, sectionSize } = this;
+    const { header, section, littleEndian } = this.definition;
+    return { headerSize, sectionSize, header, fields: section.fields, littleEndian };
   }
 }
 

@@ -4,7 +4,7 @@
  */
 import { viewOf } from '../kernel/bytes.ts';
 import { boundaryValues, type Fields, writeField } from './field.ts';
-import type { Choose, Mutation } from './format.ts';
+import { type Choose, choicesOf, type Mutation, type StreamFault } from './format.ts';
 import { join } from './record-stream.ts';
 
 /** What a mutator knows of a format. */
@@ -57,20 +57,52 @@ export const LAYOUT_MUTATORS: Readonly<Record<string, Mutator>> = {
     return join([stream.subarray(0, headerSize), ...sections.filter((_, index) => index !== gone)]);
   },
   'repeat a section': (stream, sections, choose) => join([stream, pick(sections, choose)]),
+  'cut near the end of a part': (stream, sections, choose, { headerSize, sectionSize }) =>
+    stream.slice(0, headerSize + choose(sections.length + 1) * sectionSize + pick([-1, 0, 1], choose)),
 };
 
 const ANY_STREAM = ['truncate', 'extend'] as const;
 const NAMES = Object.keys(LAYOUT_MUTATORS);
+/** The kinds of faults, by number. */
+export const LAYOUT_FAULTS: readonly string[] = NAMES;
 
 /** Makes one change of `stream`. */
 export function mutateLayout(plan: LayoutPlan, stream: Uint8Array, choose: Choose): Mutation {
   // A plain copy: slice() of a Buffer would be a view of the caller's bytes.
   const own = new Uint8Array(stream);
+  const sections = sectionsOf(plan, own);
+  const what = pick(sections.length > 0 ? NAMES : ANY_STREAM, choose);
+  return { what, bytes: LAYOUT_MUTATORS[what]!(own, sections, choose, plan) };
+}
+
+/** Makes the change that a fault stands for. */
+export function faultInLayout(plan: LayoutPlan, stream: Uint8Array, fault: StreamFault): Uint8Array {
+  const own = new Uint8Array(stream);
+  const sections = sectionsOf(plan, own);
+  const names = sections.length > 0 ? NAMES : ANY_STREAM;
+  const name = names[fault.kind % names.length]!;
+  // There is one header: the second and third number say which field, and what becomes of it.
+  const choices =
+    name === 'bend a header field' ? choicesOf({ ...fault, part: fault.place, place: fault.value }) : choicesOf(fault);
+  return LAYOUT_MUTATORS[name]!(own, sections, choices, plan);
+}
+
+/** See {@link MigrationFormat.describeFault}. */
+export function describeLayoutFault({ header, fields }: LayoutPlan, { kind, part, place, value }: StreamFault): string {
+  const name = NAMES[kind % NAMES.length]!;
+  if (name === 'truncate') return `truncate to ${part} bytes`;
+  const table = name === 'bend a header field' ? header : name === 'bend a field of a section' ? fields : undefined;
+  if (table === undefined) return `${name}: ${part + 1}, ${place}, ${value}`;
+  const [called, field] = Object.entries(table)[place % Object.keys(table).length]!;
+  const values = boundaryValues(field);
+  const where = table === header ? 'the header' : `section ${part + 1}`;
+  return `${name}: ${called} of ${where} becomes 0x${values[value % values.length]!.toString(16)}`;
+}
+
+function sectionsOf(plan: LayoutPlan, own: Uint8Array): Uint8Array[] {
   const count = Math.max(0, Math.floor((own.length - plan.headerSize) / plan.sectionSize));
-  const sections = Array.from({ length: count }, (_, index) => {
+  return Array.from({ length: count }, (_, index) => {
     const at = plan.headerSize + index * plan.sectionSize;
     return own.subarray(at, at + plan.sectionSize);
   });
-  const what = pick(count > 0 ? NAMES : ANY_STREAM, choose);
-  return { what, bytes: LAYOUT_MUTATORS[what]!(own, sections, choose, plan) };
 }

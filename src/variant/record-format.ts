@@ -1,7 +1,7 @@
 /** A record format from its declaration: encoder, decoder, documentation, generator and mutator. */
 import { viewOf, zeroedBytes } from '../kernel/bytes.ts';
 import { FIELD_WIDTH, type Fields, type FieldValues, fieldsSize, writeField } from './field.ts';
-import type { Choose, FormatRow, MigrationFormat, Mutation } from './format.ts';
+import type { Choose, FormatRow, MigrationFormat, Mutation, StreamFault } from './format.ts';
 import {
   type FieldsPayload,
   type RecordFormatDefinition,
@@ -10,7 +10,7 @@ import {
   safeguardsOf,
 } from './record-declaration.ts';
 import { type DecoderPlan, planOf, RecordDecoder } from './record-decoder.ts';
-import { mutateRecords } from './record-mutations.ts';
+import { describeRecordFault, faultInRecords, mutateRecords, RECORD_FAULTS } from './record-mutations.ts';
 import { join, type SplitStream, splitRecords } from './record-stream.ts';
 import type { AnySafeguard } from './safeguard.ts';
 
@@ -23,6 +23,7 @@ export class RecordFormat<H extends Fields, K extends Records> implements Migrat
   readonly headerSize: number;
   readonly rows: readonly FormatRow[];
   readonly safeguards: readonly AnySafeguard[];
+  readonly faults = RECORD_FAULTS;
   private readonly plan: DecoderPlan<H, K>;
 
   constructor(definition: RecordFormatDefinition<H, K>) {
@@ -109,6 +110,14 @@ export class RecordFormat<H extends Fields, K extends Records> implements Migrat
 
   mutations(stream: Uint8Array, choose: Choose): Uint8Array {
     return this.mutate(stream, choose).bytes;
+  }
+
+  withFault(stream: Uint8Array, fault: StreamFault): Uint8Array {
+    return faultInRecords(this.plan as unknown as DecoderPlan<Fields, Records>, stream, fault);
+  }
+
+  describeFault(fault: StreamFault): string {
+    return describeRecordFault(this.plan as unknown as DecoderPlan<Fields, Records>, fault);
   }
 
   private exampleFields(kind: string, { fields }: FieldsPayload, choose: Choose): Uint8Array {

@@ -3,9 +3,9 @@
  * or splice records, change a tag, flip payload bits. Pure functions of the stream and the choices.
  */
 import { viewOf } from '../kernel/bytes.ts';
-import { boundaryValues, type Fields, writeField } from './field.ts';
-import type { Choose, Mutation } from './format.ts';
-import type { Records } from './record-declaration.ts';
+import { boundaryValues, FIELD_WIDTH, type FieldDeclaration, type Fields, readField, writeField } from './field.ts';
+import { type Choose, choicesOf, type Mutation, type StreamFault } from './format.ts';
+import type { FieldsPayload, Records } from './record-declaration.ts';
 import type { DecoderPlan } from './record-decoder.ts';
 import { join, type SplitStream, splitRecords } from './record-stream.ts';
 
@@ -92,10 +92,77 @@ export const RECORD_MUTATORS: Readonly<Record<string, Mutator>> = {
     const { field, mask } = plan.definition.optionalFlag;
     return replaced(split, index, [withField(plan, record, field, choose(2) ? BigInt(mask) : 0n)]);
   },
+  'bend a payload field': (stream, split, choose, plan) => {
+    const first = choose(split.records.length);
+    const fields = payloadFields(plan);
+    if (fields.length === 0) return stream;
+    const { tag, field } = pick(fields, choose);
+    const { length } = split.records;
+    const index = [...split.records.keys()]
+      .map((i) => (first + i) % length)
+      .find((i) => tagOf(plan, split.records[i]!) === tag);
+    if (index === undefined) return stream;
+    const copy = split.records[index]!.slice();
+    const value = pick(boundaryValues(field), choose);
+    if (copy.length >= plan.headerSize + field.offset + FIELD_WIDTH[field.type])
+      writeField(viewOf(copy), plan.headerSize, field, value, plan.definition.littleEndian);
+    return replaced(split, index, [copy]);
+  },
+  'cut near the end of a header': (_stream, split, choose, plan) => {
+    const index = choose(split.records.length);
+    const end = plan.headerSize + pick([-1, 0, 1], choose);
+    return join([...split.records.slice(0, index), split.records[index]!.subarray(0, Math.max(0, end))]);
+  },
+  'the records the other way round': (_stream, split) => join([...split.records].reverse()),
 };
+
+/** Fields of all records whose payload is fields. */
+function payloadFields({
+  kinds,
+}: Plan): { readonly tag: number; readonly name: string; readonly field: FieldDeclaration }[] {
+  return [...kinds].flatMap(([tag, [, payload]]) =>
+    payload.kind === 'fields'
+      ? Object.entries((payload as FieldsPayload).fields).map(([name, field]) => ({ tag, name, field }))
+      : [],
+  );
+}
+
+function tagOf({ definition }: Plan, record: Uint8Array): number {
+  return Number(readField(viewOf(record), 0, definition.header[definition.tagField]!, definition.littleEndian));
+}
 
 const ANY_STREAM = ['truncate', 'extend'] as const;
 const NAMES = Object.keys(RECORD_MUTATORS);
+/** The kinds of faults, by number. */
+export const RECORD_FAULTS: readonly string[] = NAMES;
+
+/** Makes the change that a fault stands for. */
+export function faultInRecords(plan: Plan, stream: Uint8Array, fault: StreamFault): Uint8Array {
+  const own = new Uint8Array(stream);
+  const split = splitRecords(plan, own);
+  const names = split.records.length > 0 ? NAMES : ANY_STREAM;
+  return RECORD_MUTATORS[names[fault.kind % names.length]!]!(own, split, choicesOf(fault), plan);
+}
+
+/** See {@link MigrationFormat.describeFault}. */
+export function describeRecordFault(plan: Plan, fault: StreamFault): string {
+  const name = NAMES[fault.kind % NAMES.length]!;
+  const { part, place, value } = fault;
+  const bent = (called: string, field: FieldDeclaration): string => {
+    const values = boundaryValues(field);
+    return `${name}: ${called} of record ${part + 1} becomes 0x${values[value % values.length]!.toString(16)}`;
+  };
+  if (name === 'bend a header field') {
+    const [called, field] = plan.header[place % plan.header.length]!;
+    return bent(called, field);
+  }
+  const fields = payloadFields(plan);
+  if (name === 'bend a payload field' && fields.length > 0) {
+    const { name: called, field } = fields[place % fields.length]!;
+    return bent(called, field);
+  }
+  return name === 'truncate' ? `truncate to ${part} bytes` : `${name}: record ${part + 1}, ${place}, ${value}`;
+}
 
 /** Makes one change of `stream`. */
 export function mutateRecords(plan: Plan, stream: Uint8Array, choose: Choose): Mutation {

@@ -8,8 +8,19 @@ import { LEFT_OUT } from './left-out.ts';
 import { MLX5_DEFECTS } from './mlx5.ts';
 import { MTTY_DEFECTS } from './mtty.ts';
 import { PCI_DEFECTS } from './pci-core.ts';
+import { SAVED_STATE_DEFECTS } from './saved-state.ts';
+import { SESSION_DEFECTS } from './sessions.ts';
+import { STREAM_DEFECTS } from './streams.ts';
 import { VFIO_DEFECTS } from './vfio.ts';
 
-export const DEFECTS: readonly Defect[] = [...VFIO_DEFECTS, ...PCI_DEFECTS, ...MLX5_DEFECTS, ...MTTY_DEFECTS];
+export const DEFECTS: readonly Defect[] = [
+  ...VFIO_DEFECTS,
+  ...PCI_DEFECTS,
+  ...MLX5_DEFECTS,
+  ...MTTY_DEFECTS,
+  ...STREAM_DEFECTS,
+  ...SAVED_STATE_DEFECTS,
+  ...SESSION_DEFECTS,
+];
 
 export { LEFT_OUT };

@@ -132,7 +132,7 @@ export const MLX5_DEFECTS: readonly Defect[] = [
     id: 'HISI-09',
     title: 'the reset handler returns early for drivers with pre-copy',
     reference: 'hisi_acc: migration flags compared with one value',
-    properties: ['FSM legality'],
+    properties: ['reset and liveness', 'fd lifetime'],
     plant: () => patch(Mlx5VfDevice.prototype, 'resetDone', () => () => undefined),
   },
   {
@@ -155,7 +155,13 @@ export const MLX5_DEFECTS: readonly Defect[] = [
     id: 'SCOPE-01',
     title: 'a command names the neighbour of the VF it is for',
     reference: 'shape of CORE-05 and CORE-06: an identity that is not checked',
-    properties: ['parent-interaction scope', 'noninterference', 'save-load round trip', 'FSM legality'],
+    properties: [
+      'parent-interaction scope',
+      'noninterference',
+      'save-load round trip',
+      'FSM legality',
+      'reset and liveness',
+    ],
     plant: () =>
       patch(
         Firmware.prototype,

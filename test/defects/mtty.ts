@@ -64,7 +64,7 @@ export const MTTY_DEFECTS: readonly Defect[] = [
     subject,
     title: 'places in the FIFO are taken from the stream as they come',
     reference: 'mtty.c: mtty_load_state',
-    properties: ['reset and liveness'],
+    properties: ['stream robustness', 'reset and liveness'],
     plant: () => patch(SAFEGUARDS.PLACE, 'holds', () => () => true),
   },
   {

@@ -18,7 +18,7 @@ export const VFIO_DEFECTS: readonly Defect[] = [
     id: 'CORE-01',
     title: 'a forbidden arc spins in the next-state helper',
     reference: 'CVE-2026-64474, a26b499b757c',
-    properties: ['reset and liveness'],
+    properties: ['FSM legality', 'reset and liveness'],
     // The loop that skips unsupported states takes ERROR for one, and ERROR leads to ERROR.
     plant: () =>
       patch(migrationFsm, 'next', (next) => (flags, current, target) => {

@@ -41,48 +41,51 @@ const NOISE: readonly Call[] = [
 
 describe('a counterexample to the same promise', () => {
   test('loses what has nothing to do with it: other calls, other actors, turns of threads', () => {
-    const scenario = shrunk('HISI-09', 'FSM legality', [...NOISE, STOP, ...NOISE, ['A', 'reset'], ...NOISE]);
+    const scenario = shrunk('HISI-09', 'reset and liveness', [...NOISE, STOP, ...NOISE, ['A', 'reset'], ...NOISE]);
     expect(calls(scenario)).toEqual(['A set_state', 'A reset']);
     expect(scenario.schedule).toEqual([0, 0]);
   });
 
   test('loses two calls that only go together', () => {
     const pair: readonly Call[] = [['A', 'close'], ...NOISE, ['A', 'open']];
-    expect(calls(shrunk('HISI-09', 'FSM legality', [...pair, STOP, ['A', 'reset']]))).toHaveLength(2);
+    expect(calls(shrunk('HISI-09', 'reset and liveness', [...pair, STOP, ['A', 'reset']]))).toHaveLength(2);
   });
 
   test('is made by tenant A where it does not matter who makes it', () => {
     const by = (call: Call): Call => ['B', ...(call.slice(1) as [string, Step['args']])];
-    const scenario = shrunk('HISI-09', 'FSM legality', [by(STOP), ['B', 'reset', {}]]);
+    const scenario = shrunk('HISI-09', 'reset and liveness', [by(STOP), ['B', 'reset', {}]]);
     expect(calls(scenario)).toEqual(['A set_state', 'A reset']);
   });
 
   test('has simpler calls instead of those that do many things', () => {
-    const scenario = shrunk('HISI-09', 'FSM legality', [
-      ['A', 'round_trip', { out: 7, into: 9 }],
+    const scenario = shrunk('HISI-09', 'reset and liveness', [
+      ['A', 'round_trip', { out: 7, into: 9, between: 0, begin: 0 }],
+      STOP,
       ['A', 'flr'],
     ]);
     expect(calls(scenario)).toEqual(['A set_state', 'A reset']);
   });
 
   test('has ordinary arguments where odd ones are not the point', () => {
-    const { steps } = shrunk('HISI-02', 'save-load round trip', [['A', 'round_trip', { out: 7, into: 9 }]]);
-    expect(steps.map(({ args }) => args)).toEqual([{ out: 65536, into: 65536 }]);
+    const { steps } = shrunk('HISI-02', 'save-load round trip', [
+      ['A', 'round_trip', { out: 7, into: 9, between: 2, begin: 3 }],
+    ]);
+    expect(steps.map(({ args }) => args)).toEqual([{ out: 65536, into: 65536, between: 0, begin: 0 }]);
   });
 
   test('has the plainest second run, where none is needed', () => {
-    const scenario = shrunk('HISI-09', 'FSM legality', [STOP, ['A', 'reset']], { twin: 'confidentiality' });
+    const scenario = shrunk('HISI-09', 'reset and liveness', [STOP, ['A', 'reset']], { twin: 'confidentiality' });
     expect(scenario.twin).toBe('integrity');
   });
 
   test('needs no setting that is not plain, unless it does', () => {
     const setting = { way: 2 };
-    expect(shrunk('HISI-09', 'FSM legality', [STOP, ['A', 'reset']], { setting }).setting).toEqual({});
+    expect(shrunk('HISI-09', 'reset and liveness', [STOP, ['A', 'reset']], { setting }).setting).toEqual({});
   });
 });
 
 test('progress is told for each smaller one, and the number of runs is limited', () => {
-  const start = failing('HISI-09', 'FSM legality', [...NOISE, STOP, ...NOISE, ['A', 'reset']]);
+  const start = failing('HISI-09', 'reset and liveness', [...NOISE, STOP, ...NOISE, ['A', 'reset']]);
   const told: number[] = [];
   shrink(mlx5, start, (steps) => told.push(steps));
   expect(told.length).toBeGreaterThan(1);
@@ -91,6 +94,6 @@ test('progress is told for each smaller one, and the number of runs is limited',
 });
 
 test('what is small already stays as it is', () => {
-  const start = failing('HISI-09', 'FSM legality', [STOP, ['A', 'reset']], { schedule: [0, 0] });
+  const start = failing('HISI-09', 'reset and liveness', [STOP, ['A', 'reset']], { schedule: [0, 0] });
   expect(shrink(mlx5, start).scenario).toEqual(start.scenario);
 });

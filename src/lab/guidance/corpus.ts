@@ -42,8 +42,8 @@ export function varying(seed: number, scenario: Scenario): Choices {
   const again = changed(random, scenario.steps.slice(0, 1 + random.below(scenario.steps.length)));
   return {
     next: (world, index) => (index < again.length ? fresh(random, again[index]!, world) : onward.next(world, index)),
-    turns: (index) =>
-      index < again.length && !random.chance(25) ? (scenario.schedule[index] ?? 0) : onward.turns(index),
+    turns: (index, world) =>
+      index < again.length && !random.chance(25) ? (scenario.schedule[index] ?? 0) : onward.turns(index, world),
   };
 }
 

@@ -112,8 +112,9 @@ const settle: Operation = {
   args: [],
   weights: whileOpen(5),
   generate: () => ({}),
-  run(_tenant, _args, world) {
+  run(tenant, _args, world) {
     world.settle();
+    world.checks.liveness.idle(tenant);
     return 0;
   },
 };

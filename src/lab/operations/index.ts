@@ -1,6 +1,7 @@
 /** All kinds of steps. */
 import { ACCESS } from './access.ts';
 import { DMA } from './dma.ts';
+import { FAILURE } from './failure.ts';
 import { INTERRUPT } from './interrupt.ts';
 import { LIFECYCLE } from './lifecycle.ts';
 import { LINE } from './line.ts';
@@ -8,6 +9,7 @@ import { LOAD } from './load.ts';
 import { LOGGING } from './logging.ts';
 import { MIGRATION_OPERATIONS } from './migration.ts';
 import type { Operation } from './operation.ts';
+import { ROUND_TRIP } from './round-trip.ts';
 import { SERIAL } from './serial.ts';
 import { STREAM } from './stream.ts';
 
@@ -18,7 +20,9 @@ export const OPERATIONS: readonly Operation[] = [
   ...LIFECYCLE,
   ...MIGRATION_OPERATIONS,
   ...STREAM,
+  ...ROUND_TRIP,
   ...LOGGING,
+  ...FAILURE,
   ...SERIAL,
   ...LINE,
   ...LOAD,

@@ -1,5 +1,5 @@
 /** Resets, close and open, and what an administrator does beside. */
-import { MIG_STATE, PCI_REGION, VFIO } from '../../uapi/vfio.ts';
+import { PCI_REGION, VFIO } from '../../uapi/vfio.ts';
 import { after, type Operation, whileOpen } from './operation.ts';
 
 const reset: Operation = {
@@ -37,17 +37,7 @@ const close: Operation = {
   args: [],
   weights: [0, 1, 1, 1, 1, 1, 1, 1],
   generate: () => ({}),
-  run(tenant, _args, world) {
-    const result = tenant.device!.close();
-    tenant.device = undefined;
-    if (world.profile.keepsState) tenant.orphaned = true;
-    else tenant.state = MIG_STATE.RUNNING;
-    tenant.endSessions();
-    tenant.armed.fill(-1);
-    tenant.logging = undefined;
-    world.dropSpare(tenant);
-    return result;
-  },
+  run: (tenant, _args, world) => world.closeDevice(tenant),
 };
 
 const open: Operation = {
@@ -55,7 +45,7 @@ const open: Operation = {
   args: [],
   weights: [30, 0, 0, 0, 0, 0, 0, 0],
   generate: () => ({}),
-  run: (tenant) => tenant.openDevice(),
+  run: (tenant, _args, world) => world.openDevice(tenant),
 };
 
 /** A second descriptor comes and goes; the first must not notice. */

@@ -1,27 +1,31 @@
 /** A stream that is loaded in one go, and the device used right after: what was loaded has its effect there. */
 import { ERRNO } from '../../uapi/errno.ts';
 import { MIG_STATE } from '../../uapi/vfio.ts';
+import { STREAM_ARGS, streamArgs } from './faulty-stream.ts';
 import type { Operation } from './operation.ts';
-import { move, streamArgs, writeStream } from './stream.ts';
+import { move } from './round-trip.ts';
+import { writeStream } from './stream.ts';
 
 const load: Operation = {
   name: 'load',
-  needs: 'afterLoad',
-  args: ['mutate', 'salt', 'chunk'],
+  needs: 'migration',
+  args: STREAM_ARGS,
   weights: [0, 4, 3, 0, 0, 2, 0, 0],
-  generate: (random, tenant) => (tenant.pending > 0 ? undefined : streamArgs(random)),
+  generate: (random, tenant, world) => (tenant.pending > 0 ? undefined : streamArgs(random, world)),
   run(tenant, args, world) {
     const resumed = move(tenant, world, MIG_STATE.RESUMING);
     if (resumed < 0) return resumed;
     const file = tenant.file('resume');
     if (file === undefined) return -ERRNO.EBADF;
-    // In RESUMING already, and something was written: what is loaded then is not this stream.
-    const fresh = file.bytes.length === 0;
+    const before = world.inside.digest(tenant).slice();
+    // RESUMING that could not be left has a stream already.
+    const mutated = args['fault'] !== 0 || file.bytes.length > 0;
     const written = writeStream(tenant, file, args, world);
     const runs = move(tenant, world, MIG_STATE.RUNNING);
-    if (fresh) world.checks.streams.loaded(tenant, written, runs, args['mutate'] !== 0);
+    world.checks.streams.loaded(tenant, { written, runs, mutated, before });
     if (runs < 0) return runs;
     world.profile.afterLoad?.(tenant, world);
+    world.checks.liveness.idle(tenant);
     return written;
   },
 };

@@ -19,6 +19,7 @@ const setState: Operation = {
   run(tenant, { state }, world, spawned) {
     const device = spawned ? world.spareDevice(tenant) : tenant.device!;
     const from = spawned || tenant.pending > 0 ? undefined : tenant.state;
+    if (from !== undefined) world.checks.fsm.asked = { tenant, from, target: state! };
     const call = device.featureCall(
       FEATURE.MIG_DEVICE_STATE | FEATURE_FLAG.SET,
       device_feature_mig_state.size,
@@ -90,7 +91,7 @@ const precopyInfo: Operation = {
       world.observe(tenant, answer.initial);
       world.observe(tenant, answer.dirty);
       // Only in PRE_COPY does the driver wait for a save under way before it answers.
-      if (tenant.state === S.PRE_COPY) file.reported = answer.initial + answer.dirty;
+      if (tenant.state === S.PRE_COPY && tenant.pending === 0) file.reported = answer.initial + answer.dirty;
     }
     return answer.result;
   },
@@ -127,10 +128,10 @@ const read: Operation = {
 
 function follow(tenant: Tenant, file: DataFile, result: number, length: number, world: World): void {
   world.checks.descriptors.read(file, result);
-  world.checks.fsm.read(tenant, file, result);
+  world.checks.fsm.read(tenant, file, result, length);
   if (result === 0 && length > 0 && tenant.state === S.STOP_COPY && file.alive && !file.ended) {
     file.ended = true;
-    if (file.whole) tenant.stream = Buffer.concat(file.bytes);
+    if (file.whole) tenant.keepStream(Buffer.concat(file.bytes));
   }
   // Streams are kept small: what has been seen of a file that never ends is not worth memory.
   if (file.bytes.length > 64) {
@@ -153,26 +154,4 @@ const closeFile: Operation = {
   },
 };
 
-/** Hardware trouble: the next save fails. Only tenant A has it, so that a twin without A has none. */
-const failSave: Operation = {
-  name: 'fail_save',
-  needs: 'failures',
-  args: ['status'],
-  weights: [0, 2, 3, 0, 0, 2, 1, 1],
-  generate: (random, tenant, world) =>
-    tenant === world.a ? { status: random.pick(world.profile.failures!.statuses) } : undefined,
-  run(_tenant, { status }, world) {
-    if (world.profile.failures?.statuses.includes(status!)) world.failNext(status!);
-    return 0;
-  },
-};
-
-export const MIGRATION_OPERATIONS: readonly Operation[] = [
-  setState,
-  getState,
-  dataSize,
-  precopyInfo,
-  read,
-  closeFile,
-  failSave,
-];
+export const MIGRATION_OPERATIONS: readonly Operation[] = [setState, getState, dataSize, precopyInfo, read, closeFile];

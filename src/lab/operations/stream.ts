@@ -1,126 +1,130 @@
-/** Migration streams going in: valid ones, broken ones, and the round trip that must change nothing. */
+/** Migration streams going in: valid ones, faulty ones, in calls of any size, one writer or two. */
+
+import type { Result } from '../../kernel/file.ts';
 import { ERRNO } from '../../uapi/errno.ts';
-import { MIG_STATE } from '../../uapi/vfio.ts';
-import { Random } from '../random.ts';
 import type { DataFile, Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
-import type { Args, Operation } from './operation.ts';
+import { STREAM_ARGS, streamArgs, streamOf } from './faulty-stream.ts';
+import { type Args, after, type Operation } from './operation.ts';
 
 /** Calls that move this many bytes each; the rest of a stream goes in pieces of a tenth. */
 const SMALL_CALLS = 40;
-const chunkAt = (call: number, chunk: number, length: number): number =>
+export const chunkAt = (call: number, chunk: number, length: number): number =>
   call < SMALL_CALLS ? Math.max(1, chunk) : Math.max(chunk, Math.ceil(length / 10));
 
 /** Writes `bytes` in chunks; the first error ends it. */
-function feed(tenant: Tenant, file: DataFile, bytes: Uint8Array, chunk: number): number {
+export function feed(tenant: Tenant, file: DataFile, bytes: Uint8Array, chunk: number, world: World): number {
   const { scratch } = tenant;
+  world.feeding = true;
   for (let at = 0, call = 0; at < bytes.length; call++) {
     const end = at + chunkAt(call, chunk, bytes.length);
     const part = bytes.subarray(at, Math.min(end, bytes.length, at + scratch.size));
     const result = tenant.process.write(file.fd, scratch.load(part), part.length);
-    if (result < 0) return result;
-    if (result === 0) return -ERRNO.EIO;
+    world.checks.streams.took(file, result);
+    // A refused stream stays refused.
+    if (world.failed) file.certain = false;
+    if (result <= 0) {
+      world.feeding = false;
+      return result < 0 ? result : -ERRNO.EIO;
+    }
     at += result;
   }
+  world.feeding = false;
+  world.checks.streams.takenAll(file);
   return bytes.length;
 }
+
+/** The newest file that streams go into, its session running or not. */
+const resumeFile = (tenant: Tenant): DataFile | undefined => tenant.file('resume') ?? tenant.file('resume', false);
 
 const write: Operation = {
   name: 'write',
   needs: 'migration',
-  args: ['mutate', 'salt', 'chunk'],
+  args: STREAM_ARGS,
   weights: [1, 1, 1, 1, 18, 1, 1, 1],
-  generate(random, tenant) {
-    const possible = tenant.files.some((file) => file.open && file.direction === 'resume');
-    return possible ? streamArgs(random) : undefined;
-  },
-  run(tenant, args, world) {
-    const file = tenant.file('resume') ?? tenant.file('resume', false);
-    return file === undefined ? -ERRNO.EBADF : writeStream(tenant, file, args, world);
+  spawnable: true,
+  generate: (random, tenant, world) => (resumeFile(tenant) === undefined ? undefined : streamArgs(random, world)),
+  run(tenant, args, world, spawned) {
+    const file = resumeFile(tenant);
+    if (file === undefined) return -ERRNO.EBADF;
+    return spawned ? writeBeside(tenant, file, args, world) : writeStream(tenant, file, args, world);
   },
 };
 
-/** Which stream goes in: `mutate` 0 or 1, by the choices of `salt`, in calls of `chunk` bytes. */
-export const streamArgs = (random: Random): Args => ({
-  mutate: random.chance(65) ? 1 : 0,
-  salt: random.bits(),
-  chunk: random.chance(50) ? 65536 : 1 + random.below(48),
-});
+/** One call, of at most the first chunk, that stays under way while others are made. */
+function writeBeside(tenant: Tenant, file: DataFile, args: Args, world: World): Result {
+  const bytes = streamOf(tenant, args, world).subarray(0, Math.min(args.chunk!, tenant.spare.size));
+  file.certain = false;
+  tenant.tainted = true;
+  return after(tenant.process.writeCall(file.fd, tenant.spare.load(bytes), bytes.length, undefined), (result) => {
+    world.checks.streams.took(file, result);
+    return result;
+  });
+}
 
-/** Writes a valid stream or a changed one, and judges how it is taken. */
+/** Writes the stream that the arguments stand for, and judges how it is taken. */
 export function writeStream(tenant: Tenant, file: DataFile, args: Args, world: World): number {
-  const { mutate, salt, chunk } = args;
-  const valid = tenant.stream ?? world.profile.sample(world);
-  const random = new Random(salt!);
-  const bytes = mutate ? world.variant.declaration.formats[0]!.mutations(valid, (n: number) => random.below(n)) : valid;
-  const alive = file.alive;
+  const { fault, chunk } = args;
+  const bytes = streamOf(tenant, args, world);
+  const mutated = fault !== 0;
+  const { alive, certain } = file;
   const untouched = file.bytes.length === 0;
-  const result = feed(tenant, file, bytes, chunk!);
+  if (mutated) tenant.tainted = true;
+  const result = feed(tenant, file, bytes, chunk!, world);
   file.bytes.push(bytes.subarray(0, 0));
   if (tenant.pending > 0) return result;
-  const { certain } = file;
+  if (file.refused && bytes.length > 0) world.checks.streams.writtenAgain(result);
+  if (result < 0) file.refused = true;
+  else if (mutated && untouched && alive && certain) world.checks.streams.wholeTaken(bytes);
   if (!alive) world.checks.descriptors.written(certain, bytes.length, result);
-  world.checks.streams.written({ result, length: bytes.length, mutated: mutate !== 0, alive, untouched, certain });
+  world.checks.streams.written({ result, length: bytes.length, mutated, alive, untouched, certain });
   return result;
 }
 
-/** Saves, loads into the same device, saves again: both streams must be the same bytes, whatever the chunks. */
-const roundTrip: Operation = {
-  name: 'round_trip',
+/** Lengths of a call at which 32 bits, signed or not, and 64 bits end, and where a transfer is cut. */
+const LENGTHS = [0, 1, 4096, 65536, 0x7fff_efff, 0x7fff_f000, 2 ** 31 - 1, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 32 + 8];
+/** 2^63 and the largest number below it that a double can say; too long for anything. */
+const TOO_LONG = [2 ** 53, 2 ** 63 - 1024, 2 ** 63];
+const ALL_LENGTHS = [...LENGTHS, ...TOO_LONG];
+/** Where the bytes are: in memory that ends before the length does, nowhere, or nowhere behind a good beginning. */
+const PLACES = 3;
+
+/** read() and write() with lengths and addresses that no program means. */
+const oddTransfer: Operation = {
+  name: 'odd_transfer',
   needs: 'migration',
-  args: ['out', 'into'],
-  weights: [0, 2, 1, 0, 0, 1, 0, 0],
-  generate: (random, tenant) => (tenant.pending > 0 ? undefined : { out: chunkSize(random), into: chunkSize(random) }),
-  run(tenant, { out, into }, world) {
-    const first = saveAll(tenant, world, out!);
-    if (typeof first === 'number') return first;
-    const resumed = move(tenant, world, MIG_STATE.RESUMING);
-    if (resumed < 0) return resumed;
-    const file = tenant.file('resume')!;
-    const loaded = feed(tenant, file, first, into!);
-    world.checks.roundTrip.ownStream(loaded);
-    if (loaded < 0) return loaded;
-    const second = saveAll(tenant, world, 65536);
-    if (typeof second === 'number') return second;
-    world.checks.roundTrip.savedAgain(first, second);
-    tenant.stream = second;
-    return move(tenant, world, MIG_STATE.STOP);
+  args: ['length', 'place', 'good'],
+  weights: [1, 1, 1, 4, 6, 1, 4, 2],
+  generate(random, tenant) {
+    if (!tenant.files.some((file) => file.open)) return undefined;
+    return { length: random.below(ALL_LENGTHS.length), place: random.below(PLACES), good: random.below(80) };
+  },
+  run(tenant, { length, place, good }, world) {
+    const file = tenant.files.findLast((each) => each.open);
+    if (file === undefined) return -ERRNO.EBADF;
+    const bytes = ALL_LENGTHS[length! % ALL_LENGTHS.length]!;
+    const { address, size } = tenant.scratch;
+    // A guard behind the whole, which is none.
+    tenant.scratch.room(place === 0 ? Math.min(bytes, size) : size);
+    // Behind the scratch memory nothing is mapped.
+    const from = place === 0 ? address : place === 1 ? 0x10 : address + size - good!;
+    const before = world.inside.digest(tenant).slice();
+    const known = file.alive && file.certain;
+    file.certain = false;
+    if (bytes > 0) tenant.tainted = true;
+    if (file.direction === 'resume' && place !== 1) {
+      const valid = streamOf(tenant, { fault: 0 }, world);
+      tenant.process.memory.write(from, valid.subarray(0, Math.min(valid.length, bytes, place === 0 ? size : good!)));
+    }
+    const result =
+      file.direction === 'save'
+        ? tenant.process.read(file.fd, from, bytes)
+        : tenant.process.write(file.fd, from, bytes);
+    file.whole = false;
+    if (tenant.pending === 0)
+      world.checks.streams.transferred(tenant, file, { from, length: bytes, result, before, known });
+    return result;
   },
 };
 
-const chunkSize = (random: Random): number => (random.chance(50) ? 65536 : 1 + random.below(200));
-
-/** set_state with its checks; 0 or the errno. */
-export function move(tenant: Tenant, world: World, state: number): number {
-  const from = tenant.state;
-  const answer = tenant.device!.setState(state);
-  world.checks.fsm.requested(tenant, from, state, answer.result, answer.dataFd);
-  return answer.result;
-}
-
-/** The whole stream of a stopped device. */
-function saveAll(tenant: Tenant, world: World, chunk: number): Uint8Array | number {
-  // A fresh session: a stream that PRE_COPY began is another (and longer) one.
-  const stopped = move(tenant, world, MIG_STATE.STOP);
-  if (stopped < 0) return stopped;
-  const saved = move(tenant, world, MIG_STATE.STOP_COPY);
-  if (saved < 0) return saved;
-  const file = tenant.file('save');
-  if (file === undefined) return -ERRNO.EBADF;
-  const parts: Uint8Array[] = [];
-  const { scratch } = tenant;
-  for (let call = 0; call < 4096; call++) {
-    const length = Math.min(chunkAt(call, chunk, 10 * scratch.size), scratch.size);
-    const result = tenant.process.read(file.fd, scratch.room(length), length);
-    if (result < 0) return result;
-    if (result === 0) {
-      const back = move(tenant, world, MIG_STATE.STOP);
-      return back < 0 ? back : Buffer.concat(parts);
-    }
-    parts.push(tenant.process.memory.copyIn(scratch.address, result)!);
-  }
-  world.checks.roundTrip.neverEnds();
-  return -ERRNO.EIO;
-}
-
-export const STREAM: readonly Operation[] = [write, roundTrip];
+export const STREAM: readonly Operation[] = [write, oddTransfer];

@@ -1,22 +1,35 @@
 /** How the lab works a ConnectX-like VF: two queues whose jobs move memory, device memory to hide secrets in. */
 
+import { CMD_OP } from '../../../sim/devices/mlx5/commands/opcodes.ts';
 import { type Capabilities, mlx5Models, type PfModel, type VfModel } from '../../../sim/devices/mlx5/index.ts';
-import { JOB } from '../../../sim/devices/mlx5/job.ts';
 import { ICM_WINDOW_AT, Q, QUEUE_BASE, QUEUE_STRIDE, VF_REG } from '../../../sim/devices/mlx5/vf-registers.ts';
 import { mlx5Machine } from '../../../sim/machines/mlx5.ts';
 import { CAP, COMMAND, MSIX, PCI } from '../../../sim/pci/registers.ts';
-import { mlx5 as variant } from '../../../variants/mlx5/index.ts';
+import { type Mlx5Core, mlx5 as variant } from '../../../variants/mlx5/index.ts';
+import { SIZES } from '../../../variants/mlx5/save/start.ts';
 import { setNumber64 } from '../../client/container.ts';
-import { bytesOf, zeroedView } from '../../kernel/bytes.ts';
 import type { Machine } from '../../machine/machine.ts';
+import { ERRNO } from '../../uapi/errno.ts';
 import { MIGRATION, PCI_IRQ, PCI_REGION } from '../../uapi/vfio.ts';
 import { join } from '../../variant/record-stream.ts';
-import type { Args } from '../operations/operation.ts';
 import type { Setting } from '../setting.ts';
 import { type Tenant, VECTORS } from '../tenant.ts';
 import { WAY_FACTOR } from '../ways/way.ts';
 import type { World } from '../world.ts';
 import { assigned, bindTo, firstVfs } from './assign-functions.ts';
+import { forgeImage } from './mlx5-image.ts';
+import {
+  afterLoad,
+  completionsAt,
+  disturb,
+  ENTRIES,
+  OFFSETS,
+  RING_IOVA,
+  ringAt,
+  submit,
+  unfinished,
+  work,
+} from './mlx5-use.ts';
 import type { DeviceProfile, Inside, Profiles } from './profile.ts';
 import { savedSample } from './saved-sample.ts';
 import { secretBytes } from './secret.ts';
@@ -24,12 +37,6 @@ import { declaredErrnos } from './stream-errnos.ts';
 
 const PHYSICAL = '0000:01:00.0';
 const DRIVER = 'mlx5-vfio-pci';
-
-/** Where rings live: IOVA and the tenant's first page. */
-const RING_IOVA = 0x10_0000;
-const ENTRIES = 16;
-const ringAt = (queue: number): number => queue * 512;
-const completionsAt = (queue: number): number => 1024 + queue * 256;
 
 function prepare(tenant: Tenant, world: World): void {
   const device = tenant.device!;
@@ -57,20 +64,12 @@ function prepare(tenant: Tenant, world: World): void {
   device.writeRegion(0, VF_REG.SCRATCH, bytes.subarray(0, 8));
 }
 
-const offsets = [
-  VF_REG.ID,
-  VF_REG.ICM_WINDOW,
-  ...[0, 4, 8, 28].map((at) => VF_REG.SCRATCH + at),
-  VF_REG.COMPLETIONS_LO,
-  VF_REG.BYTES_LO,
-  ...[0, 1].flatMap((queue) => Object.values(Q).map((at) => QUEUE_BASE + queue * QUEUE_STRIDE + at)),
-  // Edges: behind the registers, the MSI-X table and pending bits, the end of the BAR.
-  0x1ffc,
-  0x2000,
-  0x203c,
-  0x3000,
-  0x1_fffc,
-];
+/** As {@link prepare}, with something in so many pages of device memory that an image does not fit into one chunk. */
+function prepareLarge(tenant: Tenant, world: World): void {
+  prepare(tenant, world);
+  const bytes = secretBytes(world.content(tenant, 0x4321)).subarray(0, 16);
+  for (let page = 0; page < 12; page++) tenant.device!.writeRegion(0, ICM_WINDOW_AT + page * 4096 + 1024, bytes);
+}
 
 const ALL_FLAGS = MIGRATION.STOP_COPY | MIGRATION.P2P | MIGRATION.PRE_COPY;
 /** What the firmware can do, and so what the driver offers. */
@@ -82,6 +81,8 @@ const FIRMWARE: readonly { readonly name: string; readonly lacks: Partial<Capabi
   // Without these the driver is a plain vfio-pci (mlx5/cmd.c: mlx5vf_cmd_set_migratable).
   { name: 'no tracking state', lacks: { migration_tracking_state: false }, flags: 0 },
 ];
+/** What the driver takes at most for one image of a stopped device: what all of the state fits into, and less. */
+const CHUNKS = [SIZES.chunk, 0x1000];
 /** Bytes of device memory. */
 const STATE_SIZES = [0x1_0000, 0x1000, 0x2_0000];
 
@@ -91,6 +92,7 @@ export const mlx5: Profiles = {
     { name: 'firmware', values: FIRMWARE.map(({ name }) => name) },
     { name: 'state', values: STATE_SIZES.map((bytes) => `${bytes / 1024} KiB`) },
     { name: 'vfs', values: ['2', '4'] },
+    { name: 'chunks', values: ['8 MiB', '4 KiB'] },
   ],
   profile: profileIn,
 };
@@ -115,11 +117,31 @@ function profileIn(setting: Setting): DeviceProfile {
     },
     kind: 'function',
     vectors: { index: PCI_IRQ.MSIX, count: VECTORS },
-    registers: { bar: PCI_REGION.BAR0, offsets, window: { offset: ICM_WINDOW_AT, length: 0x1_0000 } },
+    registers: { bar: PCI_REGION.BAR0, offsets: OFFSETS, window: { offset: ICM_WINDOW_AT, length: 0x1_0000 } },
     dma: { kinds: 7, fill: 2, submit },
     failures: {
-      commands: new Set([0x118]),
-      statuses: [1],
+      commands: new Set([
+        CMD_OP.SUSPEND_VHCA,
+        CMD_OP.RESUME_VHCA,
+        CMD_OP.QUERY_VHCA_MIGRATION_STATE,
+        CMD_OP.SAVE_VHCA_STATE,
+        CMD_OP.LOAD_VHCA_STATE,
+        CMD_OP.CREATE_MKEY,
+        CMD_OP.ALLOC_PD,
+        CMD_OP.CREATE_GENERAL_OBJECT,
+      ]),
+      // Inside, parameters, resources, busy, and two that are negative in eight bits. A wrong state (9) tells the driver
+      // something that is not so.
+      statuses: [0x01, 0x01, 0x03, 0x05, 0x06, 0x0f, 0x80, 0xfe],
+      releases: new Set([
+        CMD_OP.DESTROY_MKEY,
+        CMD_OP.DEALLOC_PD,
+        CMD_OP.DESTROY_CQ,
+        CMD_OP.DESTROY_QP,
+        CMD_OP.DESTROY_GENERAL_OBJECT,
+      ]),
+      load: CMD_OP.LOAD_VHCA_STATE,
+      save: CMD_OP.SAVE_VHCA_STATE,
       // The driver knows that nothing is tracked.
       neverRefused: new Set(['incremental without tracking']),
     },
@@ -128,7 +150,24 @@ function profileIn(setting: Setting): DeviceProfile {
       value: ({ fn }) => fn!.config.read(fn!.capability(CAP.MSIX) + MSIX.FLAGS, 2),
     },
     streamErrnos: declaredErrnos(variant.declaration),
-    prepare,
+    prepare: setting.chunks ? prepareLarge : prepare,
+    afterLoad,
+    work,
+    unfinished,
+    disturb,
+    forge: forgeImage,
+    tellsNoMore: true,
+    staysRefused: true,
+    unreachable: new Set([ERRNO.ENOTCONN]),
+
+    outage({ machine }, begins) {
+      const core = machine.kernel.bus.devices.get(PHYSICAL)!.driverData as Mlx5Core;
+      machine.kernel.run(begins ? core.detachVfs() : core.attachVfs());
+    },
+
+    enter() {
+      SIZES.chunk = CHUNKS[setting.chunks ?? 0]!;
+    },
 
     sample({ subject, setting }) {
       sample ??= savedSample(subject, setting);
@@ -145,21 +184,6 @@ function profileIn(setting: Setting): DeviceProfile {
 
     memoryPages: 3,
   };
-}
-
-/** Posts a job and rings the doorbell. */
-function submit(tenant: Tenant, { kind, queue, source, target, length }: Args): number {
-  const counts = tenant.posted;
-  const slot = counts[queue!]! % ENTRIES;
-  const view = zeroedView(JOB.SIZE);
-  setNumber64(view, JOB.SRC, source!);
-  setNumber64(view, JOB.DST, target!);
-  view.setUint32(JOB.LENGTH, length!, true);
-  view.setUint32(JOB.OPCODE, kind!, true);
-  view.setUint32(JOB.COOKIE, counts[queue!]!, true);
-  tenant.process.memory.write(tenant.buffer + ringAt(queue!) + slot * JOB.SIZE, bytesOf(view));
-  counts[queue!]!++;
-  return tenant.device!.write(0, QUEUE_BASE + queue! * QUEUE_STRIDE + Q.PRODUCER, 4, counts[queue!]!);
 }
 
 function inside(machine: Machine): Inside {

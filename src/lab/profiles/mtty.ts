@@ -3,7 +3,7 @@ import { bareMachine } from '../../../sim/machines/bare.ts';
 import type { Mtty } from '../../../variants/mtty/device.ts';
 import { FORMAT, SAFEGUARDS } from '../../../variants/mtty/format.ts';
 import { mtty as variant } from '../../../variants/mtty/index.ts';
-import { viewOf, zeroedBytes } from '../../kernel/bytes.ts';
+import { viewOf } from '../../kernel/bytes.ts';
 import type { Process } from '../../kernel/process.ts';
 import type { Machine } from '../../machine/machine.ts';
 import { cdevName } from '../../vfio/cdev.ts';
@@ -19,7 +19,21 @@ import { declaredErrnos } from './stream-errnos.ts';
 const TYPE = '/sys/devices/virtual/mtty/mtty/mdev_supported_types/mtty-2';
 const PORTS = 2;
 const UUIDS = [0xa, 0xb, 0xc].map((digit) => `83b8f4f2-509f-382f-3c1e-e6bfe0fa100${digit.toString(16)}`);
-const REG = { DATA: 0, FCR: 2, SCRATCH: 7 } as const;
+const REG = { DATA: 0, IER: 1, FCR: 2, LCR: 3, MCR: 4, LSR: 5, SCRATCH: 7 } as const;
+const DLAB = 0x80;
+/** Registers and values; a FIFO of one byte overruns with the second. */
+const DISTURBING = [
+  [REG.IER, 0],
+  [REG.FCR, 0x06],
+  [REG.LCR, DLAB],
+  [REG.DATA, 0x5a],
+  [REG.IER, 0xa5],
+  [REG.LCR, 0x1b],
+  [REG.MCR, 0x04],
+  [REG.SCRATCH, 0xc3],
+  [REG.DATA, 0x77],
+  [REG.DATA, 0x78],
+] as const;
 const FIFO_ON = 1;
 /** Configuration bytes, and those of them a user may write: six BARs, the interrupt line. */
 const CONFIG_BYTES = 0x100;
@@ -58,13 +72,39 @@ function create(machine: Machine, host: Process, memory: number, uuid: string): 
 
 const card = ({ inner }: { readonly inner?: unknown }): Mtty => inner as Mtty;
 
-/** Ports, configuration space and migration state. */
-function digestOf({ ports, config, state }: Mtty): Uint8Array {
-  const bytes = zeroedBytes(FORMAT.size(ports.length) + CONFIG_BYTES + 1);
-  for (const [index, port] of ports.entries()) port.save(FORMAT.part(bytes, index));
-  bytes.set(config.bytes.subarray(0, CONFIG_BYTES), FORMAT.size(ports.length));
-  bytes[bytes.length - 1] = state;
-  return bytes;
+/** Everything of the ports, and configuration space: by the fields, so that what a port forgets to save shows. */
+function digestOf({ ports, config }: Mtty): Uint8Array {
+  const parts: Uint8Array[] = [config.bytes.subarray(0, CONFIG_BYTES)];
+  for (const { registers, fifo, head, tail, count, overrun, divisor, fcr, size, level } of ports) {
+    const numbers = [head, tail, count, Number(overrun), divisor & 0xff, divisor >>> 8, fcr, size, level];
+    parts.push(registers, fifo, Uint8Array.from(numbers));
+  }
+  return Buffer.concat(parts);
+}
+
+/** Bytes out and in, the divisor, and every register: what was loaded shows in one of them. */
+function afterLoad(tenant: Tenant, world: World): void {
+  const device = tenant.device!;
+  for (let port = 0; port < PORTS; port++) {
+    // First as it was loaded: these go where head and tail point.
+    device.write(port, REG.DATA, 1, 0);
+    for (let i = 0; i < 3; i++) world.observe(tenant, device.read(port, REG.DATA, 1));
+    for (let register = 1; register < 8; register++) world.observe(tenant, device.read(port, register, 1));
+    const line = device.read(port, REG.LCR, 1);
+    for (const access of [line & ~DLAB, line | DLAB]) {
+      device.write(port, REG.LCR, 1, access);
+      for (let i = 0; i < 2; i++) world.observe(tenant, device.read(port, i, 1));
+    }
+    device.write(port, REG.LCR, 1, line);
+  }
+}
+
+/** Other bytes in every register, in the divisor, and in a FIFO of another size. */
+function disturb({ device }: Tenant): number {
+  for (let port = 0; port < PORTS; port++) {
+    for (const [register, value] of DISTURBING) device!.write(port, register, 1, value);
+  }
+  return 0;
 }
 
 /** A checksum of the configuration bytes that are not the user's to write. */
@@ -107,19 +147,15 @@ function profileIn(setting: Setting): DeviceProfile {
     kind: 'emulated',
     serial: { ports: PORTS },
     keepsState: true,
+    loadsAtEnd: true,
     guarded: { what: 'what is not the user’s to write', value: fixedConfig },
     streamErrnos: declaredErrnos(variant.declaration),
     streamBytes: FORMAT.size(PORTS),
     refusedFirst: SAFEGUARDS.FITS.errno,
     prepare,
 
-    // A byte in and a byte out: these go where head and tail point.
-    afterLoad({ device }) {
-      for (let port = 0; port < PORTS; port++) {
-        device!.write(port, REG.DATA, 1, 0);
-        device!.read(port, REG.DATA, 1);
-      }
-    },
+    afterLoad,
+    disturb,
 
     sample({ subject, setting }) {
       sample ??= savedSample(subject, setting);

@@ -4,6 +4,7 @@ import type { MachineDescription } from '../../../sim/pci/description.ts';
 import type { PciFunction } from '../../../sim/pci/function.ts';
 import type { Process } from '../../kernel/process.ts';
 import type { Machine, MachineOptions } from '../../machine/machine.ts';
+import type { StreamFault } from '../../variant/format.ts';
 import type { Args } from '../operations/operation.ts';
 import type { Factor, Setting } from '../setting.ts';
 import type { Tenant } from '../tenant.ts';
@@ -64,6 +65,11 @@ export interface Failures {
   /** Commands worth failing, and the statuses worth failing them with. */
   readonly commands: ReadonlySet<number>;
   readonly statuses: readonly number[];
+  /** Commands that give something back: failing, they leave it with the firmware. */
+  readonly releases: ReadonlySet<number>;
+  /** The commands that load an image, and save one. */
+  readonly load: number;
+  readonly save: number;
   /** Refusals that are the driver's fault even after an injected failure. */
   readonly neverRefused: ReadonlySet<string>;
 }
@@ -116,8 +122,26 @@ export interface DeviceProfile {
   readonly refusedFirst?: number;
   /** Makes the device ready to work; called after open and after a reset. */
   prepare(tenant: Tenant, world: World): void;
-  /** Uses the device right after a load, so that all that was loaded has an effect. */
+  /** Nothing of a stream takes effect before RESUMING is left, and then all of it does, or nothing. */
+  readonly loadsAtEnd?: boolean;
+  /** Uses the device right after a load, so that all that was loaded has an effect that its tenant observes. */
   afterLoad?(tenant: Tenant, world: World): void;
+  /** Gives the running device something to do, which is on its way when this returns. */
+  work?(tenant: Tenant): void;
+  /** What was posted to the device and is not done, though all is at rest; undefined: nothing. */
+  unfinished?(tenant: Tenant): string | undefined;
+  /** Makes the running device another one than it was, in as much of its state as can be; 0, or a negated errno. */
+  disturb(tenant: Tenant, world: World): number;
+  /** Changes the device's own data in a valid stream such that the device cannot tell by a sum. */
+  forge?(stream: Uint8Array, fault: StreamFault): Uint8Array;
+  /** The administrator has the parent take its devices out of service, or serve them again. */
+  outage?(world: World, begins: boolean): void;
+  /** Called before each run: what lies in the code and not in the machine becomes what the setting says. */
+  enter?(): void;
+  /** The end of what pre-copy has for now is told from the end of the stream (ENOMSG). */
+  readonly tellsNoMore?: boolean;
+  /** A stream that was refused stays refused. */
+  readonly staysRefused?: boolean;
   /** A valid stream, made by a device of this kind. */
   sample(world: World): Uint8Array;
   /** What the administrator looks at: sysfs, the PF's registers and counters. `what`, below 4, chooses. */

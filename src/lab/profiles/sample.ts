@@ -65,8 +65,17 @@ function profileIn(setting: Setting): DeviceProfile {
     prepare,
 
     // Counts on, from a count and towards a limit that may be any.
-    afterLoad({ device }) {
-      for (let tick = 0; tick < 3; tick++) device!.write(PCI_REGION.BAR0, TALLY.TICK, 4, 0);
+    afterLoad(tenant, world) {
+      const device = tenant.device!;
+      for (let tick = 0; tick < 3; tick++) device.write(PCI_REGION.BAR0, TALLY.TICK, 4, 0);
+      for (const at of [TALLY.LIMIT, TALLY.COUNT]) world.observe(tenant, device.read(PCI_REGION.BAR0, at, 4));
+    },
+
+    // Setting the limit sets the count to 0.
+    disturb({ device }) {
+      device!.write(PCI_REGION.BAR0, TALLY.LIMIT, 4, 9);
+      device!.write(PCI_REGION.BAR0, TALLY.TICK, 4, 0);
+      return 0;
     },
 
     sample({ subject, setting }) {

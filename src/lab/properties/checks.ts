@@ -18,6 +18,7 @@ export class Checks {
   readonly dma: DmaConfinement;
   readonly interrupts: InterruptConfinement;
   readonly config: ConfigSpaceConfinement;
+  readonly descriptors: FdLifetime;
   readonly parent: ParentInteractionScope;
   readonly fsm: FsmLegality;
   readonly streams: StreamRobustness;
@@ -25,7 +26,6 @@ export class Checks {
   readonly dirty: DirtyTrackingSoundness;
   readonly residue: ResidualData;
   readonly resources: ResourceBound;
-  readonly descriptors: FdLifetime;
   readonly liveness: ResetAndLiveness;
   /** All of them, in the order in which they judge. */
   readonly all: readonly Check[];
@@ -34,6 +34,7 @@ export class Checks {
     this.dma = new DmaConfinement(world);
     this.interrupts = new InterruptConfinement(world);
     this.config = new ConfigSpaceConfinement(world);
+    this.descriptors = new FdLifetime(world);
     this.parent = new ParentInteractionScope(world);
     this.fsm = new FsmLegality(world);
     this.streams = new StreamRobustness(world);
@@ -41,7 +42,6 @@ export class Checks {
     this.dirty = new DirtyTrackingSoundness(world);
     this.residue = new ResidualData(world);
     this.resources = new ResourceBound(world);
-    this.descriptors = new FdLifetime(world);
     this.liveness = new ResetAndLiveness(world);
     this.all = Object.values(this).filter((check): check is Check => check !== undefined);
   }

@@ -9,7 +9,7 @@ export const FD_LIFETIME: Property = {
   promise:
     'A device stays open as long as one of its descriptors does, and no longer; a data file outlives its session only as a number that answers ENODEV.',
   observes:
-    'The count of openers when all have closed, the state of a device when one of two descriptors closes, and answers of data files whose session has ended.',
+    'The count of openers when all have closed, the state of a device when one of two descriptors closes, the answers of data files whose session has ended, and who still holds them.',
   allows: ['an errno that a driver declares to check before it looks at the session'],
 };
 
@@ -42,7 +42,20 @@ export class FdLifetime implements Check {
       this.world.violate(NAME, `writing a data file after its session answers ${result}`);
   }
 
+  /** The tenant's sessions that have ended: nobody but its own descriptors may hold their files. */
+  ended(tenant: Tenant): void {
+    if (this.world.raced) return;
+    for (const { alive, certain, open, held } of tenant.files)
+      if (!alive && certain && held !== undefined && held.holderCount > (open ? 1 : 0))
+        this.world.violate(NAME, 'a data file is held by its driver after its session');
+  }
+
   judge(): void {
+    // Nobody has a device open: every session has ended, whatever ran beside what.
+    for (const { files } of this.world.tenants)
+      for (const { open, held } of files)
+        if (held !== undefined && held.holderCount > (open ? 1 : 0))
+          this.world.violate(NAME, 'a data file is held by its driver when nobody has the device open');
     for (const { name, openCount } of this.world.machine.vfio.openDevices())
       this.world.violate(NAME, `${name} counts ${openCount} openers when nobody has it open`);
   }

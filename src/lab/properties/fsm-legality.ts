@@ -4,6 +4,7 @@ import { MIG_STATE } from '../../uapi/vfio.ts';
 import { endsSession, opensSession, referencePath, STATE_NAMES } from '../reference/arcs.ts';
 import { type DataFile, newDataFile, type Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
+import { FD_LIFETIME } from './fd-lifetime.ts';
 import type { Check, Property } from './property.ts';
 
 export const FSM_LEGALITY: Property = {
@@ -27,6 +28,8 @@ const SESSIONLESS = new Set<number>([MIG_STATE.RUNNING, MIG_STATE.RUNNING_P2P, M
 export class FsmLegality implements Check {
   readonly property = FSM_LEGALITY;
   private readonly world: World;
+  /** The state request that is being made. */
+  asked: { readonly tenant: Tenant; readonly from: number; readonly target: number } | undefined;
 
   constructor(world: World) {
     this.world = world;
@@ -34,6 +37,7 @@ export class FsmLegality implements Check {
 
   /** Follows a completed or failed request in the tenant's model and holds it against the reference. */
   requested(tenant: Tenant, from: number | undefined, target: number, result: number, dataFd: number): void {
+    this.asked = undefined;
     if (from === undefined) return;
     const { world } = this;
     const path = referencePath(tenant.flags, from, target);
@@ -61,11 +65,34 @@ export class FsmLegality implements Check {
     if (result === 0 && dataFd >= 0 !== opens && !tenant.orphaned)
       say(opens ? 'hands out no data file' : 'hands out a data file');
     if (result !== 0 && dataFd !== -1) say(`fails with data_fd ${dataFd}`);
-    if (result === 0 && dataFd >= 0)
-      tenant.files.push(newDataFile(dataFd, target === MIG_STATE.RESUMING ? 'resume' : 'save'));
+    if (result === 0 && dataFd >= 0) {
+      const direction = target === MIG_STATE.RESUMING ? 'resume' : 'save';
+      tenant.files.push(newDataFile(dataFd, direction, tenant.process.file(dataFd)?.file));
+    }
     tenant.state = state;
+    world.checks.descriptors.ended(tenant);
+    if (result < 0 && this.mustSucceed(tenant, visited, reached)) this.refusedForNothing(from, target, result);
     if (dataFd >= 0 || SESSIONLESS.has(state)) tenant.orphaned = false;
     if (SESSIONLESS.has(state)) world.checks.parent.withoutSession(tenant, STATE_NAMES[state]!);
+  }
+
+  /** Nothing was made to fail, nothing runs beside, and the parent serves the device: a legal request has no reason to fail. */
+  private mustSucceed(tenant: Tenant, visited: readonly number[], reached: number): boolean {
+    const { world } = this;
+    if (!world.sound || tenant.pending > 0 || tenant.orphaned) return false;
+    // A save that was made to fail has broken its session, until that is left for good.
+    if (world.hasFailed && !visited.slice(0, reached + 1).every((state) => SESSIONLESS.has(state))) return false;
+    // What was written may be why RESUMING cannot be left.
+    return !(world.profile.loadsAtEnd && visited[reached] === MIG_STATE.RESUMING);
+  }
+
+  private refusedForNothing(from: number, target: number, result: number): void {
+    const { world } = this;
+    if (world.profile.unreachable?.has(-result)) return;
+    const [a, b] = [STATE_NAMES[from], STATE_NAMES[target]];
+    const name = world.hasFailed ? FD_LIFETIME.name : NAME;
+    const why = world.hasFailed ? ': what a failed call has left is in the way' : ' for no reason';
+    world.violate(name, `${a} to ${b} is refused with ${errnoName(result)}${why}`);
   }
 
   /** GET of the state answered. */
@@ -75,10 +102,11 @@ export class FsmLegality implements Check {
     if (dataFd !== -1 && result === 0) this.world.violate(NAME, 'GET answers a data_fd');
   }
 
-  /** A reset ended: RUNNING, and no session (uAPI: VFIO_DEVICE_RESET). */
-  afterReset(result: number, state: number): void {
-    if (result !== 0 || state !== MIG_STATE.RUNNING)
-      this.world.violate(NAME, `after a reset the device is in ${STATE_NAMES[state] ?? state}`);
+  /** A state request of which nothing ever came. */
+  neverAnswered(): void {
+    const { asked } = this;
+    const message = asked && neverAnswered(asked.tenant.flags, asked.from, asked.target);
+    if (message !== undefined) this.world.violate(NAME, message);
   }
 
   /** PRECOPY_INFO answered. */
@@ -90,10 +118,20 @@ export class FsmLegality implements Check {
   }
 
   /** A read of a data file answered. */
-  read(tenant: Tenant, file: DataFile, result: number): void {
+  read(tenant: Tenant, file: DataFile, result: number, length: number): void {
+    const inPrecopy = tenant.state === MIG_STATE.PRE_COPY || tenant.state === MIG_STATE.PRE_COPY_P2P;
+    if (result === 0 && length > 0 && inPrecopy && file.alive && file.certain && this.world.profile.tellsNoMore)
+      this.world.violate(NAME, 'a stream that goes on ends in pre-copy');
     if (file.reported === undefined || result <= 0) return;
     file.reported -= result;
     if (file.reported < 0 && tenant.state !== MIG_STATE.STOP_COPY)
       this.world.violate(NAME, `${-file.reported} bytes more than PRECOPY_INFO reported can be read`);
   }
+}
+
+/** A state request of which nothing ever comes: what is wrong with that for the state machine, if it is to be refused. */
+export function neverAnswered(flags: number, from: number | undefined, target: number): string | undefined {
+  const path = from === undefined ? 0 : referencePath(flags, from, target);
+  if (typeof path !== 'number' || path === 0) return undefined;
+  return `${STATE_NAMES[from!]} to ${STATE_NAMES[target] ?? target}: never answers, must be ${errnoName(path)}`;
 }

@@ -1,10 +1,12 @@
 /** Parent-interaction scope: a call to the parent on behalf of one VF changes that VF and what it declares. */
 import { Buffer } from 'node:buffer';
+import { MIG_STATE } from '../../uapi/vfio.ts';
 import type { ParentEvent } from '../../variant/interaction.ts';
 import { offers } from '../offers.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import type { Check, Property } from './property.ts';
+import { RESOURCE_BOUND } from './resource-bound.ts';
 
 export const PARENT_INTERACTION_SCOPE: Property = {
   name: 'parent-interaction scope',
@@ -30,6 +32,11 @@ interface Call {
   readonly digest: Uint8Array | undefined;
 }
 
+/** Nothing of the parent is held for the tenant: no session, and no log. */
+const hasNoSession = ({ state, logging, pending }: Tenant): boolean =>
+  state !== undefined && SESSIONLESS.has(state) && logging === undefined && pending === 0;
+const SESSIONLESS = new Set<number>([MIG_STATE.RUNNING, MIG_STATE.RUNNING_P2P, MIG_STATE.STOP]);
+
 export class ParentInteractionScope implements Check {
   readonly property = PARENT_INTERACTION_SCOPE;
   private readonly world: World;
@@ -48,8 +55,12 @@ export class ParentInteractionScope implements Check {
   /** A tenant is in a state in which it has no session: the parent must not track for one. */
   withoutSession(tenant: Tenant, state: string): void {
     const { world } = this;
-    if (world.failed || world.raced || world.inside.sessions(tenant) === 0) return;
-    world.violate(NAME, `the parent still tracks for a session in ${state}`);
+    if (world.excused || world.raced) return;
+    if (world.inside.sessions(tenant) > 0) world.violate(NAME, `the parent still tracks for a session in ${state}`);
+    if (offers(world, 'parent') && tenant.pending === 0 && world.tenants.every(hasNoSession)) {
+      for (const [name, more] of world.checks.resources.resourcesLeft())
+        world.violate(RESOURCE_BOUND.name, `${more} ${name} of the parent left in ${state}`);
+    }
   }
 
   judge(): void {
@@ -57,15 +68,17 @@ export class ParentInteractionScope implements Check {
     // Resetting a device beside a state change confuses that device, on real hardware too; nobody else is harmed.
     if (!world.raced)
       for (const reason of world.inside.illegal())
-        if (!world.failed || world.profile.failures?.neverRefused.has(reason))
+        if (!world.hasFailed || (!world.excused && world.profile.failures?.neverRefused.has(reason)))
           world.violate(NAME, `the firmware had to refuse a command: ${reason}`);
-    if (world.failed || !offers(world, 'parent')) return;
+    if (world.excused || !offers(world, 'parent')) return;
     for (const [name, more] of world.checks.resources.resourcesLeft())
       world.violate(NAME, `${more} ${name} of the parent left behind`);
   }
 
   private onParent(event: ParentEvent): void {
     if (event.phase === 'enter') {
+      if (this.world.outOfService)
+        this.world.violate(NAME, `${event.interaction} for ${event.subject}, which its parent does not serve`);
       const tenant = event.interaction === 'load' ? this.subject(event.subject) : undefined;
       const digest = tenant && this.world.inside.digest(tenant);
       this.calls.push({ subject: event.subject, interaction: event.interaction, digest });

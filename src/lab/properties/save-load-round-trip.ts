@@ -6,8 +6,10 @@ import type { Check, Property } from './property.ts';
 
 export const SAVE_LOAD_ROUND_TRIP: Property = {
   name: 'save-load round trip',
-  promise: 'Saving, loading and saving again gives the same stream, in whatever chunks it is moved.',
-  observes: 'Both streams of a stopped device byte for byte, and whether the device takes its own.',
+  promise:
+    'What is loaded is what was saved, in every bit and in whatever chunks it is moved, into the same device or another; and a device that has stopped stands still.',
+  observes:
+    'All state of the device before and after, both streams byte for byte, the memory of its tenant while it is stopped, and whether the device takes its own stream.',
   allows: ['a device that cannot be reached for the time being, with the errno its driver declares for that'],
   needs: ['migration'],
 };
@@ -25,7 +27,7 @@ export class SaveLoadRoundTrip implements Check {
   /** The device answered to its own stream. */
   ownStream(result: number): void {
     const { world } = this;
-    if (result < 0 && !world.failed && !world.raced && !world.profile.unreachable?.has(-result))
+    if (result < 0 && world.sound && !world.profile.unreachable?.has(-result))
       world.violate(NAME, `the device's own stream is refused with ${errnoName(result)}`);
   }
 
@@ -34,6 +36,24 @@ export class SaveLoadRoundTrip implements Check {
     let at = 0;
     while (at < first.length && first[at] === second[at]) at++;
     this.world.violate(NAME, `the state changed at byte ${at} of the stream`);
+  }
+
+  /** Every bit of the device: when it was saved, and after it was loaded. */
+  loadedAgain(saved: Uint8Array, loaded: Uint8Array): void {
+    if (Buffer.compare(saved, loaded) !== 0)
+      this.world.violate(NAME, 'the device that was loaded is not the device that was saved');
+  }
+
+  /** A device that has stopped changes neither itself nor the memory of its tenant: a copy of either is complete. */
+  heldStill(
+    device: Uint8Array,
+    now: Uint8Array,
+    memory: Uint8Array | undefined,
+    memoryNow: Uint8Array | undefined,
+  ): void {
+    if (Buffer.compare(device, now) !== 0) this.world.violate(NAME, 'the device changes after it was stopped');
+    if (memory !== undefined && memoryNow !== undefined && Buffer.compare(memory, memoryNow) !== 0)
+      this.world.violate(NAME, 'the device writes memory after it was stopped, which a copy of it lacks');
   }
 
   neverEnds(): void {

@@ -134,6 +134,6 @@ describe('a byte belongs to what it follows', () => {
     expect(right.owners.filter((owner) => owner === 'a')).toEqual([]);
     expect(left.owners).toContain('b');
     expect(observer).toBe('B');
-    expect(what).toBe("the inside of tenant B's device: 353 bytes");
+    expect(what).toBe("the inside of tenant B's device: 322 bytes");
   });
 });
