@@ -105,7 +105,7 @@ describe('a campaign that finds a violation', () => {
     expect({ code: found.code, err: found.err }).toEqual({ code: 1, err: '' });
     expect(found.out).toMatch(/^\{[^\n]*\}\n$/);
     expect(bad).toEqual({
-      name: 'FSM legality',
+      name: 'reset and liveness',
       verdict: 'violated',
       cases: expect.any(Number),
       counterexample: expect.stringContaining(folder),
@@ -115,7 +115,7 @@ describe('a campaign that finds a violation', () => {
 
   test('the counterexample shows it again, with the step it shows at, and ends with 1', () => {
     expect({ code: replayed.code, err: replayed.err }).toEqual({ code: 1, err: '' });
-    expect(replayed.out).toContain('violated FSM legality');
+    expect(replayed.out).toContain('violated reset and liveness');
     expect(replayed.out).toMatch(/^> +[0-9]+ {2}[ABH] {2}/m);
   });
 

@@ -13,7 +13,7 @@ const long = {
   variant: 'mlx5',
   seed: 1,
   machine: 'mlx5',
-  property: 'FSM legality',
+  property: 'reset and liveness',
   message: 'after a reset the device is in STOP',
   twin: 'integrity',
   setting: {},
@@ -45,8 +45,8 @@ describe('show', () => {
     expect(shown.out).toMatch(/ ioctl DEVICE_RESET$/m);
     expect(shown.out).toMatch(/ suspend\(vhcaId: 0x20, opMod: 0\) = 0$/m);
     expect(shown.out).toMatch(/^> +4 {2}A {2}reset$/m);
-    expect(shown.out).toContain('violated FSM legality: after a reset the device is in STOP');
-    expect(shown.out).toContain('The rule: Every state request takes the path of the uAPI');
+    expect(shown.out).toContain('violated reset and liveness: after a reset the device is in STOP');
+    expect(shown.out).toContain('The rule: Every call returns');
   });
 
   test('has no escape sequences in a pipe', () => {
@@ -58,7 +58,7 @@ describe('show', () => {
     expect(JSON.parse(json.out)).toMatchObject({
       file: PATH,
       variant: 'mlx5',
-      property: 'FSM legality',
+      property: 'reset and liveness',
       verdict: 'violated',
       step: 3,
       lanes: ['A', 'VFIO', 'variant', 'parent', 'device', 'B'],
@@ -106,7 +106,7 @@ describe('shrink', () => {
     expect(small.property).toBe(long.property);
     const again = await cli(['shrink', out, '--json'], PLANTED);
     expect({ code: again.code, err: again.err }).toEqual({ code: 0, err: '' });
-    expect(JSON.parse(again.out)).toEqual({ file: out, property: 'FSM legality', before: 2, after: 2 });
+    expect(JSON.parse(again.out)).toEqual({ file: out, property: 'reset and liveness', before: 2, after: 2 });
   }, 60_000);
 });
 
@@ -131,7 +131,7 @@ describe('a folder of earlier counterexamples', () => {
 
   test('is run before anything new: what still fails is said, and the check has failed', () => {
     expect(failing.code).toBe(1);
-    const line = `stored counterexample ${join(folder, 'long.json')} still fails: FSM legality: after a reset the device is in STOP`;
+    const line = `stored counterexample ${join(folder, 'long.json')} still fails: reset and liveness: after a reset the device is in STOP`;
     expect(failing.out.split('\n')[0]).toBe(line);
     expect(failing.out).toContain(`show ${join(folder, 'long.json')}`);
   });

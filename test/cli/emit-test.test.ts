@@ -37,13 +37,13 @@ describe('check --emit-test', () => {
     expect(checked.out).toContain(`Test: ${TEST}`);
     const text = readFileSync(TEST, 'utf8');
     expect([...text.matchAll(/from '([^']+)'/g)].map(([, from]) => from)).toEqual(['vitest', 'vfiolab/lab']);
-    expect(text).toContain('FSM legality: after a reset the device is in STOP');
-    expect(text).toContain('The rule: Every state request takes the path of the uAPI');
+    expect(text).toContain('reset and liveness: after a reset the device is in STOP');
+    expect(text).toContain('The rule: Every call returns');
   });
 
   test('which fails while the defect is there, for the same reason', () => {
     expect(planted.code).toBe(1);
-    expect(planted.out).toContain('mlx5: FSM legality');
+    expect(planted.out).toContain('mlx5: reset and liveness');
     expect(planted.out + planted.err).toContain('after a reset the device is in STOP');
   });
 

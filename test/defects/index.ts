@@ -10,6 +10,7 @@ import { MTTY_DEFECTS } from './mtty.ts';
 import { PCI_DEFECTS } from './pci-core.ts';
 import { SAVED_STATE_DEFECTS } from './saved-state.ts';
 import { SESSION_DEFECTS } from './sessions.ts';
+import { OWN_SESSION_DEFECTS } from './sessions-own.ts';
 import { STREAM_DEFECTS } from './streams.ts';
 import { VFIO_DEFECTS } from './vfio.ts';
 
@@ -21,6 +22,7 @@ export const DEFECTS: readonly Defect[] = [
   ...STREAM_DEFECTS,
   ...SAVED_STATE_DEFECTS,
   ...SESSION_DEFECTS,
+  ...OWN_SESSION_DEFECTS,
 ];
 
 export { LEFT_OUT };
