@@ -200,6 +200,7 @@ export class World {
       tenant.state = undefined;
       return;
     }
+    if (this.profile.kind === 'function') tenant.tainted = false;
     if (tenant.flags !== 0) this.checks.liveness.afterReset(tenant);
     this.checks.residue.afterReset(tenant);
     tenant.state = MIG_STATE.RUNNING;
@@ -212,6 +213,7 @@ export class World {
   closeDevice(tenant: Tenant): number {
     const result = tenant.device!.close();
     tenant.device = undefined;
+    tenant.tainted = false;
     if (this.profile.keepsState) tenant.orphaned = true;
     else tenant.state = MIG_STATE.RUNNING;
     tenant.endSessions();

@@ -55,7 +55,7 @@ const write: Operation = {
 function writeBeside(tenant: Tenant, file: DataFile, args: Args, world: World): Result {
   const bytes = streamOf(tenant, args, world).subarray(0, Math.min(args.chunk!, tenant.spare.size));
   file.certain = false;
-  tenant.tainted = true;
+  if (file.alive) tenant.tainted = true;
   return after(tenant.process.writeCall(file.fd, tenant.spare.load(bytes), bytes.length, undefined), (result) => {
     world.checks.streams.took(file, result);
     return result;
@@ -69,7 +69,7 @@ export function writeStream(tenant: Tenant, file: DataFile, args: Args, world: W
   const mutated = fault !== 0;
   const { alive, certain } = file;
   const untouched = file.bytes.length === 0;
-  if (mutated) tenant.tainted = true;
+  if (mutated && alive) tenant.tainted = true;
   const result = feed(tenant, file, bytes, chunk!, world);
   file.bytes.push(bytes.subarray(0, 0));
   if (tenant.pending > 0) return result;
@@ -111,7 +111,7 @@ const oddTransfer: Operation = {
     const before = world.inside.digest(tenant).slice();
     const known = file.alive && file.certain;
     file.certain = false;
-    if (bytes > 0) tenant.tainted = true;
+    if (bytes > 0 && file.alive) tenant.tainted = true;
     if (file.direction === 'resume' && place !== 1) {
       const valid = streamOf(tenant, { fault: 0 }, world);
       tenant.process.memory.write(from, valid.subarray(0, Math.min(valid.length, bytes, place === 0 ? size : good!)));

@@ -58,8 +58,18 @@ export function submit(tenant: Tenant, { kind, queue, source, target, length }: 
   return tenant.device!.write(0, QUEUE_BASE + queue! * QUEUE_STRIDE + Q.PRODUCER, 4, counts[queue!]!);
 }
 
+const ADDRESSES = [
+  [Q.RING_LO, 0x1234_5620],
+  [Q.RING_HI, 0x1],
+  [Q.CQ_LO, 0x7654_3210],
+  [Q.CQ_HI, 0x2],
+] as const;
+
 /** A keyed sum of memory, and a piece of device memory: what is secret in a device has to do with both. */
 export function work(tenant: Tenant): void {
+  // A queue that nobody runs, whose addresses have halves that differ.
+  for (const [register, value] of ADDRESSES)
+    tenant.device!.write(0, QUEUE_BASE + 3 * QUEUE_STRIDE + register, 4, value);
   const target = RING_IOVA + RESULTS_AT;
   const sum = JOB_OP.READ_CHECKSUM;
   submit(tenant, { kind: sum, queue: 0, source: RING_IOVA + RESULTS_AT + 256, target, length: RESULT_BYTES });

@@ -21,6 +21,13 @@ const PORTS = 2;
 const UUIDS = [0xa, 0xb, 0xc].map((digit) => `83b8f4f2-509f-382f-3c1e-e6bfe0fa100${digit.toString(16)}`);
 const REG = { DATA: 0, IER: 1, FCR: 2, LCR: 3, MCR: 4, LSR: 5, SCRATCH: 7 } as const;
 const DLAB = 0x80;
+const WORKING = [
+  [REG.LCR, DLAB],
+  [REG.DATA, 0x34],
+  [REG.IER, 0x12],
+  [REG.LCR, 0x03],
+  [REG.DATA, 0x41],
+] as const;
 /** Registers and values; a FIFO of one byte overruns with the second. */
 const DISTURBING = [
   [REG.IER, 0],
@@ -99,6 +106,12 @@ function afterLoad(tenant: Tenant, world: World): void {
   }
 }
 
+/** A byte on its way through each port, and a divisor whose halves differ. */
+function work({ device }: Tenant): void {
+  for (let port = 0; port < PORTS; port++)
+    for (const [register, value] of WORKING) device!.write(port, register, 1, value);
+}
+
 /** Other bytes in every register, in the divisor, and in a FIFO of another size. */
 function disturb({ device }: Tenant): number {
   for (let port = 0; port < PORTS; port++) {
@@ -155,6 +168,7 @@ function profileIn(setting: Setting): DeviceProfile {
     prepare,
 
     afterLoad,
+    work,
     disturb,
 
     sample({ subject, setting }) {
