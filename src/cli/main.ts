@@ -58,6 +58,13 @@ const COMMANDS: Readonly<Record<string, (program: Command) => Promise<void>>> = 
       defects: async () => (existsSync(place) ? await import(place.href) : undefined),
     });
   },
+  safeguards: async (program) => {
+    const [{ safeguardsCommand }, { SUBJECTS, subjectNamed }] = await Promise.all([
+      import('./safeguards.ts'),
+      import('../lab/subject.ts'),
+    ]);
+    safeguardsCommand(program, { subject: subjectNamed, variants: SUBJECTS.map(({ variant }) => variant.name) });
+  },
   list: async (program) => {
     const { listCommand } = await import('./list.ts');
     listCommand(program);

@@ -24,6 +24,8 @@ export type { Coverage, Met } from './guidance/coverage.ts';
 export type { CoverageReport } from './guidance/report.ts';
 export { type Offer, type Offering, offers, whyNot } from './offers.ts';
 export type { Args, Operation, Weights } from './operations/operation.ts';
+export { assigned, bindTo, firstVfs } from './profiles/assign-functions.ts';
+export { type FunctionSubject, type Functions, functionSubject } from './profiles/functions.ts';
 export type {
   Assigned,
   DeviceProfile,
@@ -35,6 +37,9 @@ export type {
   Site,
   WordRegisters,
 } from './profiles/profile.ts';
+export { savedSample } from './profiles/saved-sample.ts';
+export { secretBytes } from './profiles/secret.ts';
+export { declaredErrnos } from './profiles/stream-errnos.ts';
 export type { ConfigSpaceConfinement } from './properties/config-space-confinement.ts';
 export type { DirtyTrackingSoundness } from './properties/dirty-tracking-soundness.ts';
 export type { DmaConfinement } from './properties/dma-confinement.ts';
@@ -51,6 +56,13 @@ export type { StreamRobustness, Written } from './properties/stream-robustness.t
 export { caseSeed, Random } from './random.ts';
 export type { Difference, Recorder } from './recorder.ts';
 export { type CaseFrame, type CaseResult, looksAlike, rerun, runCase } from './run-case.ts';
+export {
+  runSafeguards,
+  type SafeguardEntry,
+  type SafeguardOptions,
+  type SafeguardReport,
+  type SafeguardVerdict,
+} from './safeguards.ts';
 export type { Actor, Scenario, Step, Twin, Violation } from './scenario.ts';
 export { partOf, type Slice, WHOLE } from './segments.ts';
 export { describeSetting, type Factor, PLAIN, type Setting, settingKey } from './setting.ts';
@@ -61,6 +73,6 @@ export { SUBJECTS, type Subject, subjectNamed, subjectOf } from './subject.ts';
 export { type DataFile, type ShadowMapping, Tenant } from './tenant.ts';
 export type { ContainerWay } from './ways/container.ts';
 export type { IoasWay } from './ways/ioas.ts';
-export type { Way, WayKind } from './ways/way.ts';
+export { WAY_FACTOR, type Way, type WayKind } from './ways/way.ts';
 export { type Variation, World } from './world.ts';
 export { keptWorlds, newWorlds, type Run, type Worlds } from './worlds.ts';

@@ -86,6 +86,9 @@ function blocksOf(dossier: Dossier): Block[] {
       columns: ['name', 'checks', 'errno'],
       rows: dossier.safeguards.map(({ name, checks, errno }) => [name, checks, errno]),
     },
+    ...dossier.safeguards
+      .filter(({ redundant }) => redundant !== null)
+      .map(({ name, redundant }): Block => ({ text: `${name} is redundant: ${redundant}.` })),
   ];
 }
 

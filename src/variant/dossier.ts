@@ -58,6 +58,8 @@ export interface DossierSafeguard {
   readonly name: string;
   readonly checks: string;
   readonly errno: string;
+  /** Why nothing would be lost without it; null: something would. */
+  readonly redundant: string | null;
 }
 
 /** Everything a reviewer needs, JSON-shaped. */
@@ -129,7 +131,12 @@ export function dossierOf(declaration: VariantDeclaration): Dossier {
     ),
     regions: declaration.regions.map((entry) => ({ ...entry, safeguards: names(entry.safeguards) })),
     inputs: declaration.inputs.map((entry) => ({ ...entry, safeguards: names(entry.safeguards) })),
-    safeguards: allSafeguards(declaration).map(({ name, checks, errnoName }) => ({ name, checks, errno: errnoName })),
+    safeguards: allSafeguards(declaration).map(({ name, checks, errnoName, redundant }) => ({
+      name,
+      checks,
+      errno: errnoName,
+      redundant: redundant ?? null,
+    })),
   };
 }
 

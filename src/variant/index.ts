@@ -81,8 +81,10 @@ export {
   type Safeguard,
   type SafeguardDefinition,
   type Safeguards,
+  switchOff,
   withoutSafeguard,
 } from './safeguard.ts';
+export { placesOf } from './safeguard-places.ts';
 export { fromUser, passes, type Untrusted } from './untrusted.ts';
 export { type ByteSink, byteLength, cut, store } from './untrusted-bytes.ts';
 export { pieceFromUser, type UserPiece } from './user-memory.ts';

@@ -1,6 +1,6 @@
 /** The declaration of a stream with a fixed layout: a header, then as many sections of one kind as the header says. */
 import type { CheckedValues, FieldDeclaration, Fields } from './field.ts';
-import type { AnySafeguard } from './safeguard.ts';
+import type { AnySafeguard, Safeguard } from './safeguard.ts';
 import type { Untrusted } from './untrusted.ts';
 
 /** Bytes of a section that are no number: a buffer, a register file. */
@@ -33,6 +33,8 @@ export interface LayoutDefinition<H extends Fields, S extends Fields, B extends 
   readonly header: H;
   /** The header field that holds the number of sections. */
   readonly countField: keyof H & string;
+  /** The check of that number: how many sections there are is not the stream's to say. */
+  readonly count?: Safeguard<number, number>;
   readonly section: SectionDeclaration<S, B>;
 }
 

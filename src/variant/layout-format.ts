@@ -37,7 +37,9 @@ export class LayoutFormat<H extends Fields, S extends Fields, B extends Blocks> 
     this.headerSize = fieldsSize(definition.header);
     this.sectionSize = definition.section.size;
     this.rows = rowsOf(definition as unknown as LayoutDefinition<Fields, Fields, Blocks>);
-    this.safeguards = safeguardsOfFields(definition.header, definition.section.fields);
+    const { header, count, section } = definition;
+    const all = safeguardsOfFields(header, section.fields);
+    this.safeguards = count === undefined ? all : [...all, count as unknown as AnySafeguard];
   }
 
   get name(): string {
@@ -157,7 +159,7 @@ function examples(fields: Fields, choose: Choose): Record<string, number | bigin
   return Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, pick(field)]));
 }
 
-function rowsOf({ header, section }: LayoutDefinition<Fields, Fields, Blocks>): FormatRow[] {
+function rowsOf({ header, countField, count, section }: LayoutDefinition<Fields, Fields, Blocks>): FormatRow[] {
   const fieldRow = (part: string, [name, field]: [string, FieldDeclaration]): FormatRow => {
     const { offset, meaning, producer, userVisible, constraint, safeguards = [] } = field;
     return {
@@ -177,5 +179,11 @@ function rowsOf({ header, section }: LayoutDefinition<Fields, Fields, Blocks>): 
   });
   const sectionRows = [...Object.entries(section.fields).map((entry) => fieldRow(section.name, entry)), ...blockRows];
   sectionRows.sort((a, b) => a.offset! - b.offset!);
-  return [...Object.entries(header).map((entry) => fieldRow('header', entry)), ...sectionRows];
+  const headerRows = Object.entries(header).map((entry) => fieldRow('header', entry));
+  const counted = headerRows.map((row) =>
+    row.name === countField && count !== undefined
+      ? { ...row, safeguards: [...row.safeguards, count as unknown as AnySafeguard] }
+      : row,
+  );
+  return [...counted, ...sectionRows];
 }

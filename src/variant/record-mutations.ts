@@ -114,6 +114,14 @@ export const RECORD_MUTATORS: Readonly<Record<string, Mutator>> = {
     return join([...split.records.slice(0, index), split.records[index]!.subarray(0, Math.max(0, end))]);
   },
   'the records the other way round': (_stream, split) => join([...split.records].reverse()),
+  'insert an empty record': (_stream, split, choose, plan) => {
+    const index = choose(split.records.length);
+    const { lengthField, tagField } = plan.definition;
+    const header = withField(plan, split.records[index]!.subarray(0, plan.headerSize), lengthField, 0n);
+    // Of any kind: what one record makes ready for the next is then not there.
+    const empty = withField(plan, header, tagField, BigInt(pick([...plan.kinds.keys()], choose)));
+    return replaced(split, index, [empty, split.records[index]!]);
+  },
 };
 
 /** Fields of all records whose payload is fields. */

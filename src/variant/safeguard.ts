@@ -15,6 +15,8 @@ export interface Safeguard<T = unknown, C = undefined> {
   /** What a violation answers: a positive error number, and its name. */
   readonly errno: number;
   readonly errnoName: ErrnoName;
+  /** Why nothing would be lost without it, for a reader to check; undefined: something would. */
+  readonly redundant: string | undefined;
   /** True if the value is acceptable. Replaceable: this is the lab's seam. */
   holds(value: T, context: C): boolean;
 }
@@ -26,6 +28,8 @@ export type AnySafeguard = Safeguard<unknown, unknown>;
 export interface SafeguardDefinition<T, C> {
   readonly checks: string;
   readonly errno: ErrnoName;
+  /** Why nothing would be lost without it. Only for one that no property can notice: say what else stands there. */
+  readonly redundant?: string;
   holds(value: T, context: C): boolean;
 }
 
@@ -42,20 +46,28 @@ export type Safeguards<D> = {
 
 /** Declares the safeguards of `owner`. */
 export function defineSafeguards<const D extends Definitions>(owner: string, definitions: D): Safeguards<D> {
-  const list = Object.entries(definitions).map(([name, { checks, errno, holds }]) => [
+  const list = Object.entries(definitions).map(([name, { checks, errno, redundant, holds }]) => [
     name,
-    { owner, name, checks, errno: ERRNO[errno], errnoName: errno, holds },
+    { owner, name, checks, errno: ERRNO[errno], errnoName: errno, redundant, holds },
   ]);
   return Object.fromEntries(list) as unknown as Safeguards<D>;
 }
 
-/** Runs `body` with `guard` switched off, and switches it on again. */
-export function withoutSafeguard<R>(guard: AnySafeguard, body: () => R): R {
+/** Switches a safeguard off; returns the way to switch it on again. */
+export function switchOff(guard: AnySafeguard): () => void {
   const { holds } = guard;
   guard.holds = () => true;
+  return () => {
+    guard.holds = holds;
+  };
+}
+
+/** Runs `body` with `guard` switched off, and switches it on again. */
+export function withoutSafeguard<R>(guard: AnySafeguard, body: () => R): R {
+  const switchOn = switchOff(guard);
   try {
     return body();
   } finally {
-    guard.holds = holds;
+    switchOn();
   }
 }

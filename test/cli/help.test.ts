@@ -1,7 +1,18 @@
 import { beforeAll, expect, test } from 'vitest';
 import { cliBatch, type Run } from './cli.ts';
 
-const COMMANDS = ['check', 'merge', 'play', 'record', 'replay', 'show', 'shrink', 'list', 'describe'] as const;
+const COMMANDS = [
+  'check',
+  'merge',
+  'safeguards',
+  'play',
+  'record',
+  'replay',
+  'show',
+  'shrink',
+  'list',
+  'describe',
+] as const;
 type Asked = (typeof COMMANDS)[number] | 'all' | 'version';
 
 let runs: Record<Asked, Run>;

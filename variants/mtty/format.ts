@@ -41,7 +41,13 @@ export const SAFEGUARDS = defineSafeguards('vfio-mtty', {
   PLACE: { checks: 'a place in the FIFO', errno: 'EINVAL', holds: (place: number) => place < FIFO },
   COUNT: { checks: 'no more bytes than the FIFO holds', errno: 'EINVAL', holds: (count: number) => count <= FIFO },
   SIZE: { checks: 'the whole FIFO or one byte', errno: 'EINVAL', holds: (size: number) => size === 1 || size === FIFO },
-  OWN: { checks: 'any value: only its user gets it back', errno: 'EINVAL', holds: (_value: number) => true },
+  OWN: {
+    checks: 'any value: only its user gets it back',
+    errno: 'EINVAL',
+    redundant:
+      'it refuses nothing, so it cannot be missed: it is the declaration that the driver takes this field as it comes, without which the field stays untrusted',
+    holds: (_value: number) => true,
+  },
 });
 const { PLACE, COUNT, SIZE, OWN } = SAFEGUARDS;
 
@@ -96,6 +102,7 @@ export const FORMAT = layoutFormat({
     flags: head(20, 'u32', 'none is defined', [0], SAFEGUARDS.FLAGS),
   },
   countField: 'nr_ports',
+  count: SAFEGUARDS.PORTS,
   section: {
     name: 'port',
     size: 36,

@@ -3,6 +3,7 @@ import { bareMachine } from '../../../sim/machines/bare.ts';
 import type { Mtty } from '../../../variants/mtty/device.ts';
 import { FORMAT, SAFEGUARDS } from '../../../variants/mtty/format.ts';
 import { mtty as variant } from '../../../variants/mtty/index.ts';
+import { FIFO } from '../../../variants/mtty/registers.ts';
 import { viewOf } from '../../kernel/bytes.ts';
 import type { Process } from '../../kernel/process.ts';
 import type { Machine } from '../../machine/machine.ts';
@@ -120,6 +121,13 @@ function disturb({ device }: Tenant): number {
   return 0;
 }
 
+function impossible({ ports }: Mtty): string | undefined {
+  const wrong = ports.find(({ head, tail, count }) => head >= FIFO || tail >= FIFO || count > FIFO);
+  if (wrong !== undefined) return `head ${wrong.head}, tail ${wrong.tail}, ${wrong.count} bytes in a FIFO of ${FIFO}`;
+  const odd = ports.find(({ size }) => size !== 1 && size !== FIFO);
+  return odd && `a FIFO that takes ${odd.size} bytes`;
+}
+
 /** A checksum of the configuration bytes that are not the user's to write. */
 function fixedConfig(tenant: Tenant): number {
   const view = viewOf(card(tenant).config.bytes);
@@ -148,6 +156,7 @@ function profileIn(setting: Setting): DeviceProfile {
       const cards = [a!, b!, unused!].map(card);
       const inside: SerialInside = {
         digest: (tenant) => digestOf(card(tenant)),
+        impossible: (tenant) => impossible(card(tenant)),
         resources: () => ({ sessions: cards.filter(({ saving, resuming }) => saving ?? resuming).length }),
         sessions: () => 0,
         illegal: () => [],

@@ -28,6 +28,8 @@ export interface Assigned {
 export interface Inside {
   /** Every bit of state of a tenant's device, in a form that compares. */
   digest(tenant: Tenant): Uint8Array;
+  /** What of a device's state no device of its kind comes to by itself, in words; undefined: all is possible. */
+  impossible?(tenant: Tenant): string | undefined;
   /** What the host holds on behalf of its tenants, by name; back to this when no session runs. */
   resources(): Readonly<Record<string, number>>;
   /** Tracking contexts the parent holds for a tenant's sessions; none while it has no session. */

@@ -1,5 +1,5 @@
 /** How the lab works the sample variant's tally devices: two endpoints without a PF, which count. */
-import { TALLY, TALLY_WINDOW } from '../../../sim/devices/sample/model.ts';
+import { LARGEST_LIMIT, TALLY, TALLY_WINDOW } from '../../../sim/devices/sample/model.ts';
 import { sampleMachine } from '../../../sim/machines/sample.ts';
 import { CAP, COMMAND, MSI, PCI } from '../../../sim/pci/registers.ts';
 import { sample as variant } from '../../../variants/sample/index.ts';
@@ -33,6 +33,12 @@ function digest({ fn }: Tenant): Uint8Array {
   return new Uint8Array(Uint32Array.from(words).buffer);
 }
 
+function impossible({ fn }: Tenant): string | undefined {
+  const [limit, count] = [TALLY_WINDOW.LIMIT, TALLY_WINDOW.COUNT].map((at) => fn!.model.read(WINDOW, at, 4));
+  if (limit! < 1 || limit! > LARGEST_LIMIT) return `a limit of ${limit}`;
+  return count! < limit! ? undefined : `a count of ${count} where the limit is ${limit}`;
+}
+
 export const sample: Profiles = { factors: [WAY_FACTOR], profile: profileIn };
 
 function profileIn(setting: Setting): DeviceProfile {
@@ -46,7 +52,14 @@ function profileIn(setting: Setting): DeviceProfile {
     assign(machine) {
       const devices = BDFS.map((bdf) => machine.kernel.bus.devices.get(bdf)!);
       bindTo(machine, variant.declaration.driver, devices);
-      const inside = { digest, resources: () => ({}), sessions: () => 0, illegal: () => [], onTouch: () => {} };
+      const inside = {
+        digest,
+        impossible,
+        resources: () => ({}),
+        sessions: () => 0,
+        illegal: () => [],
+        onTouch: () => {},
+      };
       return { a: assigned(machine, devices[0]!), b: assigned(machine, devices[1]!), inside };
     },
     kind: 'function',

@@ -38,6 +38,8 @@ export interface Written {
 export interface Loaded {
   readonly written: number;
   readonly runs: number;
+  /** Nothing had been written to the session before. */
+  readonly fresh: boolean;
   readonly mutated: boolean;
   /** The device before anything was written. */
   readonly before: Uint8Array;
@@ -78,6 +80,18 @@ export class StreamRobustness implements Check {
     if (guard !== undefined) this.world.violate(NAME, `a stream is taken that is to be refused: ${guard.checks}`);
   }
 
+  /** A whole stream was taken, and the device runs with it: it has as many parts as it says. */
+  runsWith(bytes: Uint8Array): void {
+    const guard = this.world.subject.streams?.miscounted(bytes);
+    if (guard !== undefined) this.world.violate(NAME, `a stream is taken that is to be refused: ${guard.checks}`);
+  }
+
+  /** The device runs with what was loaded. */
+  became(tenant: Tenant): void {
+    const state = this.world.inside.impossible?.(tenant);
+    if (state !== undefined) this.world.violate(NAME, `what was loaded is no state of such a device: ${state}`);
+  }
+
   /** A write to a session that has refused a stream answered. */
   writtenAgain(result: number): void {
     if (result >= 0 && this.world.profile.staysRefused)
@@ -98,10 +112,10 @@ export class StreamRobustness implements Check {
   }
 
   /** A stream went in and the device was let run: what the two answered. */
-  loaded(tenant: Tenant, { written, runs, mutated, before }: Loaded): void {
+  loaded(tenant: Tenant, { written, runs, fresh, mutated, before }: Loaded): void {
     const { world } = this;
     const { streamBytes = 0, unreachable, loadsAtEnd } = world.profile;
-    if (written >= 0 && written < streamBytes && runs >= 0)
+    if (fresh && written >= 0 && written < streamBytes && runs >= 0)
       world.violate(NAME, `${written} bytes of a stream of ${streamBytes} are loaded`);
     const sound = world.sound && tenant.pending === 0;
     if (runs < 0 && !mutated && sound && !unreachable?.has(-Math.min(written, runs)))

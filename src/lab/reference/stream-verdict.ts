@@ -31,6 +31,19 @@ export class StreamReference {
     return 'records' in definition ? this.brokenInRecords(definition, stream) : this.brokenInHeader(definition, stream);
   }
 
+  /** The check of the number of sections, if a stream of fixed layout that is all there says another number than it has. */
+  miscounted(stream: Uint8Array): AnySafeguard | undefined {
+    const { definition } = this;
+    if (definition === undefined || 'records' in definition || definition.count === undefined) return undefined;
+    const { header, countField, count, section, littleEndian } = definition;
+    const size = fieldsSize(header);
+    if (stream.length < size) return undefined;
+    const announced = readField(viewOf(stream), 0, header[countField]!, littleEndian);
+    const guard = count as unknown as AnySafeguard;
+    const holds = this.declared.get(guard) ?? guard.holds;
+    return holds(Number(announced), Math.floor((stream.length - size) / section.size)) ? undefined : guard;
+  }
+
   private brokenInHeader({ header, littleEndian }: Definition, stream: Uint8Array): AnySafeguard | undefined {
     return stream.length < fieldsSize(header) ? undefined : this.brokenField(viewOf(stream), 0, header, littleEndian);
   }
