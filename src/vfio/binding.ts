@@ -37,45 +37,58 @@ export function bindDevice(device: VfioDevice, context: Context): Binding | numb
   const iommuGroup = group.iommuGroup ?? new IommuGroup(-1, new Iommu(SOFTWARE));
   const pci = iommuGroup.devices.find(({ name }) => name === device.name);
   const bound = IommufdDevice.bind(context, pci, iommuGroup);
-  return typeof bound === 'number' ? bound : physical(bound, context);
+  return typeof bound === 'number' ? bound : new PhysicalBinding(bound, context);
 }
 
 /** vfio_iommufd_physical_*. */
-function physical(bound: IommufdDevice, context: Context): Binding {
-  let attached = false;
-  const pasids = new Set<number>();
-  const attachSelf = (ptId: number): number => {
-    const result = attached ? bound.replace(ptId) : bound.attach(ptId);
-    attached ||= result >= 0;
+class PhysicalBinding implements Binding {
+  readonly context: Context;
+  readonly access = undefined;
+  private readonly bound: IommufdDevice;
+  private attached = false;
+  private readonly pasids = new Set<number>();
+
+  constructor(bound: IommufdDevice, context: Context) {
+    this.bound = bound;
+    this.context = context;
+  }
+
+  get id(): number {
+    return this.bound.id;
+  }
+
+  attach(ptId: number, pasid: number | undefined): number {
+    return pasid === undefined ? this.attachSelf(ptId) : this.attachPasid(ptId, pasid);
+  }
+
+  detach(pasid: number | undefined): void {
+    if (pasid !== undefined) {
+      if (this.pasids.delete(pasid)) this.bound.detach(pasid);
+    } else if (this.attached) {
+      this.bound.detach();
+      this.attached = false;
+    }
+  }
+
+  unbind(): void {
+    for (const pasid of [...this.pasids].sort((a, b) => a - b)) this.detach(pasid);
+    this.detach(undefined);
+    this.bound.unbind();
+  }
+
+  private attachSelf(ptId: number): number {
+    const result = this.attached ? this.bound.replace(ptId) : this.bound.attach(ptId);
+    this.attached ||= result >= 0;
     return result;
-  };
-  const attachPasid = (ptId: number, pasid: number): number => {
-    if (pasids.has(pasid)) return bound.replace(ptId, pasid);
+  }
+
+  private attachPasid(ptId: number, pasid: number): number {
+    if (this.pasids.has(pasid)) return this.bound.replace(ptId, pasid);
     if (pasid > LAST_PASID) return -ERRNO.ENOSPC;
-    const result = bound.attach(ptId, pasid);
-    if (result >= 0) pasids.add(pasid);
+    const result = this.bound.attach(ptId, pasid);
+    if (result >= 0) this.pasids.add(pasid);
     return result;
-  };
-  const binding: Binding = {
-    id: bound.id,
-    context,
-    access: undefined,
-    attach: (ptId, pasid) => (pasid === undefined ? attachSelf(ptId) : attachPasid(ptId, pasid)),
-    detach(pasid) {
-      if (pasid !== undefined) {
-        if (pasids.delete(pasid)) bound.detach(pasid);
-      } else if (attached) {
-        bound.detach();
-        attached = false;
-      }
-    },
-    unbind() {
-      for (const pasid of [...pasids].sort((a, b) => a - b)) binding.detach(pasid);
-      binding.detach(undefined);
-      bound.unbind();
-    },
-  };
-  return binding;
+  }
 }
 
 /** vfio_iommufd_emulated_*. */

@@ -111,8 +111,9 @@ const settle: Operation = {
   args: [],
   weights: whileOpen(5),
   generate: () => ({}),
-  run(_tenant, _args, world) {
+  run(tenant, _args, world) {
     world.settle();
+    tenant.pci.irqs.deferred = false;
     return 0;
   },
 };
