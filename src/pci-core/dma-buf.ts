@@ -108,10 +108,6 @@ export class DmaBufs {
     for (const buffer of [...this.all]) buffer.abandon();
   }
 
-  get size(): number {
-    return this.all.size;
-  }
-
   forget(buffer: DmaBuf): void {
     this.all.delete(buffer);
   }

@@ -8,8 +8,9 @@ import type { Tenant } from '../tenant.ts';
 import { type Operation, whileOpen } from './operation.ts';
 
 const { ACTION_MASK, ACTION_TRIGGER, ACTION_UNMASK, DATA_NONE, DATA_BOOL, DATA_EVENTFD } = IRQ_SET;
-/** Eventfds for interrupts; the last of a tenant's is for those that the kernel listens to. */
-const TRIGGERS = 3;
+/** Eventfds for interrupts; of the others one tells of waking up, and to the last one the kernel listens. */
+const TRIGGERS = 2;
+export const WAKING = 2;
 export const LISTENED = 3;
 
 /** An index that is active, or could be made so. */

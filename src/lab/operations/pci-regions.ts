@@ -105,7 +105,8 @@ function judgeEdges(tenant: Tenant, world: World, region: number, info: { flags:
   const memory = region < 6 && kind?.kind !== 'io';
   const expected = kind?.claimed === true ? -ERRNO.EBUSY : memory && !memoryOn(tenant) ? -ERRNO.EIO : 1;
   // A read wakes a device that its user let sleep.
-  if (region !== PCI_REGION.ROM && !tenant.pci.lowPower && last !== expected) config.disagrees(region, `its last byte answers ${last}`);
+  if (region !== PCI_REGION.ROM && !tenant.pci.lowPower && last !== expected)
+    config.disagrees(region, `its last byte answers ${last}`);
   const across = device!.readRegion(region, size - 1, 2);
   if (across > 1) config.disagrees(region, 'a read across its end is answered in full');
   const behind = process.mmap(device!.fd, region * REGION + Math.ceil(size / PAGE) * PAGE, PAGE, {

@@ -32,7 +32,11 @@ export function writeConfig(tenant: Tenant, world: World, offset: number, bytes:
   return after(call, (result) => {
     // FLR is a bit like any other.
     const reset = fn !== undefined && world.resetsOf(fn) > resets;
-    if (offset <= PCI.COMMAND && end > PCI.COMMAND) tenant.pci.lost = tenant.pci.woken = false;
+    if (offset <= PCI.COMMAND && end > PCI.COMMAND) {
+      // What is written asleep is lost when the function wakes as it fell asleep.
+      tenant.pci.lost = asleep;
+      tenant.pci.woken = false;
+    }
     if (reset && asleep && !waking(fn, offset)) tenant.pci.lost = true;
     if (reset) world.afterReset(tenant);
     if (!spawned) world.checks.config.written(tenant);

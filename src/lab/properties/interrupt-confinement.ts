@@ -114,7 +114,7 @@ export class InterruptConfinement implements Check {
 
   after(tenant: Tenant): void {
     const { profile, watched } = this.world;
-    this.cause = undefined;
+    this.cause = this.message = undefined;
     if (profile.pci === undefined || !watched || tenant.pending > 0 || tenant.device === undefined) return;
     const { irqs, lowPower } = tenant.pci;
     // It came and was masked, and nobody was told.
@@ -173,7 +173,11 @@ export class InterruptConfinement implements Check {
       tenant.pci.woken = true;
       return;
     }
-    if (irqs.type === PCI_IRQ.INTX && (irqs.intx === index || irqs.replaced === index) && (isUp(tenant.fn!) || irqs.deferred)) {
+    if (
+      irqs.type === PCI_IRQ.INTX &&
+      (irqs.intx === index || irqs.replaced === index) &&
+      (isUp(tenant.fn!) || irqs.deferred)
+    ) {
       if (calm && irqs.masked && !irqs.deferred) say('by a line that is masked');
       irqs.masked = true;
       return;

@@ -95,16 +95,16 @@ export class ResetAndLiveness implements Check {
     const { world } = this;
     const { profile, actor, machine } = world;
     const tenant = world.tenants.find(({ fn }) => fn === target);
-    if (profile.pci === undefined || tenant === undefined) return;
+    // Waking a function up by its power register is a reset too; its memory went when it fell asleep.
+    if (profile.pci === undefined || tenant === undefined || kind === 'pm') return;
     // Resetting a PF takes its VFs along: that is what the token between their users is about.
     if (world.tenants.some(({ fn }) => fn !== undefined && fn === target.physical)) return;
     // What nobody has open may be reset together with what is being closed.
     const own = tenant.name === actor || actor === 'H' || tenant.device === undefined;
     if (!own) world.violate(NAME, `a call of tenant ${actor} resets ${target.name}`);
     const core = coreOf(machine, tenant.bdf);
-    // Waking it up by its power register is a reset too; there its memory went when it fell asleep.
-    if (kind === 'pm' || core === undefined) return;
-    if (core.mappings.size > 0) world.violate(NAME, `memory of ${target.name} is mapped while it is reset`);
+    if (core !== undefined && core.mappings.size > 0)
+      world.violate(NAME, `memory of ${target.name} is mapped while it is reset`);
   }
 
   /** A call was interrupted, because nothing could have ended it. */

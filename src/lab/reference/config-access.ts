@@ -24,8 +24,9 @@ const HEADER: Reaches = [
 
 const msiReaches = (byte: (at: number) => number): Reaches => {
   const masks = byte(2) & 0x80 ? 0x10 : 0x0c;
-  // Enable and the number of messages; addresses and data are the host's.
-  return [[2, 2, 0x0071], ...(byte(3) & 1 ? ([[masks, 4, 0xffff_ffff]] as const) : [])];
+  // Enable and the number of messages; addresses and data are the host's. What is pending goes out when it is unmasked.
+  const vectors = [masks, masks + 4].map((at) => [at, 4, 0xffff_ffff] as const);
+  return [[2, 2, 0x0071], ...(byte(3) & 1 ? vectors : [])];
 };
 
 const fixedLength = (bytes: number) => (): number => bytes;
