@@ -25,6 +25,8 @@ const info: Operation = {
     const view = scratch.take(length);
     const { topology } = world.machine.hardware;
     const scope = busScope(fn!, topology);
+    // While a PF is reset its VFs are not there.
+    if (tenant.pending > 0) return result;
     if (result === 0 || result === -ERRNO.ENOSPC) {
       const count = view.getUint32(at.count, true);
       world.checks.residue.counted(count, scope.length);

@@ -48,13 +48,14 @@ export function setIrqs(tenant: Tenant, world: World, request: IrqRequest, spawn
   let before = irqs.anticipate(request);
   interrupts.triggering(tenant, request);
   const call = tenant.process.ioctlCall(tenant.device!.fd, VFIO.DEVICE_SET_IRQS, scratch.put(length));
-  interrupts.cause = undefined;
+  if (spawned || typeof call === 'number') interrupts.cause = undefined;
   // It waits for another call: what it arms is armed when it ends.
   if (spawned && typeof call !== 'number' && before !== undefined) {
     irqs.back(before);
     before = undefined;
   }
   return after(call, (result) => {
+    interrupts.cause = undefined;
     judge(irqs, request, before, result);
     // Asleep the function does not take messages: what it has when it wakes is not known.
     if (tenant.fn!.powerState !== 0 && index !== PCI_IRQ.INTX && irqs.type === index) irqs.unsure = true;

@@ -98,7 +98,10 @@ export class ResetAndLiveness implements Check {
     // Waking a function up by its power register is a reset too; its memory went when it fell asleep.
     if (profile.pci === undefined || tenant === undefined || kind === 'pm') return;
     // Resetting a PF takes its VFs along: that is what the token between their users is about.
-    if (world.tenants.some(({ fn }) => fn !== undefined && fn === target.physical)) return;
+    if (world.tenants.some(({ fn }) => fn !== undefined && fn === target.physical)) {
+      tenant.pci.lost = tenant.pci.irqs.unsure = true;
+      return;
+    }
     // What nobody has open may be reset together with what is being closed.
     const own = tenant.name === actor || actor === 'H' || tenant.device === undefined;
     if (!own) world.violate(NAME, `a call of tenant ${actor} resets ${target.name}`);
