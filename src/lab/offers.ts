@@ -8,6 +8,7 @@ import type { Subject } from './subject.ts';
 export type Offer =
   | 'function'
   | 'pci'
+  | 'vfs'
   | 'vectors'
   | 'registers'
   | 'dma'
@@ -24,6 +25,7 @@ export type Offer =
 /** Why what needs it does not apply to a subject without it. */
 const ABSENT: Readonly<Record<Offer, string>> = {
   function: 'the device is emulated: there is no PCI function',
+  vfs: 'no function has VFs',
   pci: 'the driver is more than vfio-pci',
   vectors: 'the device has no message interrupts',
   registers: 'the device has no registers of this kind',
@@ -48,6 +50,8 @@ export function offers({ variant, profile }: Offering, offer: Offer): boolean {
       return profile.logging;
     case 'parent':
       return variant.declaration.parent !== undefined;
+    case 'vfs':
+      return profile.pci?.vfs === true;
     case 'scope':
       return variant.declaration.parent !== undefined || profile.pci !== undefined;
     case 'migration':

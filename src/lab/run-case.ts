@@ -239,6 +239,7 @@ const CLOSED_TOO = new Set([
   'error',
   'buf_close',
   'open_without_token',
+  'failing',
   'take_back',
 ]);
 /** Steps whose argument memory or outcome needs earlier calls to have ended. */

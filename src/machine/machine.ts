@@ -15,6 +15,7 @@ import { ERRNO } from '../uapi/errno.ts';
 import type { ParentObservers } from '../variant/interaction.ts';
 import type { VariantModule } from '../variant/variant.ts';
 import { VfioCore } from '../vfio/core.ts';
+import { vfioDebug } from '../vfio/debugfs.ts';
 import { vfioDevEntries } from '../vfio/sysfs.ts';
 import { NATIVE_DRIVERS } from './native.ts';
 import { type VfioParameters, vfioModules } from './vfio-modules.ts';
@@ -67,6 +68,7 @@ export class Machine {
     const { devfs, scheduler, faults } = this.kernel;
     this.vfio = new VfioCore({ devfs, scheduler, parameters, faults });
     this.kernel.deviceExtra = ({ name }) => vfioDevEntries(this.vfio.deviceNamed(name));
+    this.kernel.debug['vfio'] = () => vfioDebug(this.vfio);
     this.kernel.devfs.register('/dev/iommu', ({ faults }) =>
       // iommufd_fops_open
       faults.allocation.fails()

@@ -145,7 +145,7 @@ export function vfio_pci_core_feature_dma_buf(
   dmaBufs.add(buffer);
   const fd = caller.install(buffer);
   // Whoever puts the file undoes the rest.
-  if (fd < 0) buffer.release();
+  if (fd < 0) dmaBufRules.unwind(buffer);
   return fd;
 }
 
@@ -163,6 +163,9 @@ export const dmaBufRules = {
   /** 0, or EOPNOTSUPP: without addresses on the bus, or pinning what it attaches to. */
   attachable: ({ peer2peer, moved }: DmaBufImporter): number =>
     peer2peer && moved !== undefined ? 0 : -ERRNO.EOPNOTSUPP,
+
+  /** No descriptor was free: putting the file undoes the rest, once. */
+  unwind: (buffer: DmaBuf): void => buffer.release(),
 
   /** Whether the ranges lie inside the BAR, in whole pages. */
   ranges: checkRanges,

@@ -91,6 +91,10 @@ const info: Operation = {
       world.observe(tenant, bytes);
       return 0;
     }
+    if (kind === 0) {
+      const told = device.info();
+      if (typeof told !== 'number') world.checks.config.regions(told.regions);
+    }
     const answer = kind === 0 ? device.info() : kind === 1 ? device.regionInfo(index!) : device.irqInfo(index!);
     if (typeof answer === 'number') return answer;
     for (const value of Object.values(answer)) world.observe(tenant, value);

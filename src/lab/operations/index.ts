@@ -3,6 +3,7 @@ import { ACCESS } from './access.ts';
 import { CONFIG } from './config.ts';
 import { DMA } from './dma.ts';
 import { DMA_BUF_OPERATIONS } from './dma-buf.ts';
+import { FAILING } from './failing.ts';
 import { HOT_RESET } from './hot-reset.ts';
 import { INFO_ODD } from './info-odd.ts';
 import { INTERRUPT } from './interrupt.ts';
@@ -12,6 +13,7 @@ import { LINE } from './line.ts';
 import { LOAD } from './load.ts';
 import { LOGGING } from './logging.ts';
 import { LOW_POWER } from './low-power.ts';
+import { MESSAGE_TABLE } from './message-table.ts';
 import { MIGRATION_OPERATIONS } from './migration.ts';
 import type { Operation } from './operation.ts';
 import { OWNERSHIP } from './ownership.ts';
@@ -44,6 +46,8 @@ export const OPERATIONS: readonly Operation[] = [
   ...TOKENS,
   ...OWNERSHIP,
   ...INFO_ODD,
+  ...FAILING,
+  ...MESSAGE_TABLE,
 ];
 
 /** By name, as counterexample files refer to them. */

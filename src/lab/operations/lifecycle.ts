@@ -59,6 +59,7 @@ export function closeDevice(tenant: Tenant, world: World): number {
   tenant.pci.closed();
   world.dropSpare(tenant);
   world.checks.residue.closed(tenant);
+  world.checks.dma.closed(tenant);
   world.checks.descriptors.closedLast(tenant);
   return result;
 }

@@ -81,7 +81,7 @@ const edges: Operation = {
   needs: 'pci',
   args: ['region'],
   weights: whileOpen(4),
-  generate: (random) => ({ region: random.below(9) }),
+  generate: (random) => ({ region: random.below(10) }),
   run(tenant, { region }, world) {
     const info = tenant.device!.regionInfo(region!);
     const { config } = world.checks;
@@ -89,11 +89,25 @@ const edges: Operation = {
       if (region! < PCI_REGION.VGA) config.disagrees(region!, 'there is no region info');
       return info;
     }
+    if (region! > PCI_REGION.VGA) config.disagrees(region!, 'the device has no such region');
+    if (region! <= PCI_REGION.BAR5 && info.flags & 4 && sharesPage(tenant, world, region!))
+      config.disagrees(region!, 'it can be mapped, and part of its page is of another function');
     if (region! > PCI_REGION.CONFIG || memoryUnknown(tenant)) return 0;
     judgeEdges(tenant, world, region!, info);
     return 0;
   },
 };
+
+/** A BAR of less than a page, and another function's BAR in the same page. */
+function sharesPage({ fn }: Tenant, { machine }: World, bar: number): boolean {
+  const start = fn!.windows[bar];
+  const size = fn!.template.bars[bar]?.size ?? PAGE;
+  if (start === undefined || size >= PAGE) return false;
+  const page = start - (start % PAGE);
+  return machine.hardware.functions.some(
+    (other) => other !== fn && other.windows.some((at) => at !== undefined && at >= page && at < page + PAGE),
+  );
+}
 
 function judgeEdges(tenant: Tenant, world: World, region: number, info: { flags: number; size: number }): void {
   const { device, fn, process } = tenant;

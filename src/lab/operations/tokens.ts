@@ -64,7 +64,7 @@ const setToken: Operation = {
 /** An administrator changes the number of VFs while some exist: that must fail, and change nothing. */
 const numVfs: Operation = {
   name: 'num_vfs',
-  needs: 'pci',
+  needs: 'vfs',
   args: ['count'],
   weights: whileOpen(1),
   generate: (random, { fn }) =>

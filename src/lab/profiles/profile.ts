@@ -82,6 +82,8 @@ export interface Guarded {
 export interface PciWork {
   /** What tenant A does may be seen by B: one has the PF, the other one of its VFs. */
   readonly trusting: boolean;
+  /** A function of the two is a PF with VFs, or such a VF. */
+  readonly vfs: boolean;
   /** Whether the tenant's function can be reset alone, by its registers and its place. */
   resets(tenant: Tenant, topology: Topology): boolean;
 }

@@ -164,6 +164,7 @@ function profileIn(setting: Setting): DeviceProfile {
     },
     pci: {
       trusting: pair.vfs === 'A',
+      vfs: pair.vfs !== undefined,
       resets: ({ fn }, topology) => resetsItself(fn!) || resetsWithBusAlone(fn!, topology),
     },
     ...(noiommu ? {} : { dma: { kinds: 2, fill: KINDS.FILL, submit } }),

@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer';
 import type { UnclaimedEvent } from '../../../sim/fabric.ts';
 import type { PciFunction } from '../../../sim/pci/function.ts';
 import { CAP, MSIX, MSIX_ENTRY } from '../../../sim/pci/registers.ts';
+import { PCI_REGION } from '../../uapi/vfio.ts';
 import { configReference, type Shown } from '../reference/config-access.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
@@ -122,6 +123,12 @@ export class ConfigSpaceConfinement implements Check {
   /** The kernel agreed to write a register where no user may. */
   ioeventfd(bar: number, offset: number, width: number): void {
     this.world.violate(NAME, `an ioeventfd of ${width} bytes at ${offset.toString(16)} of BAR ${bar} is taken`);
+  }
+
+  /** The device says how many regions it has. */
+  regions(count: number): void {
+    if (this.world.profile.pci !== undefined && count !== PCI_REGION.NUM)
+      this.world.violate(NAME, `${count} regions are told of where there are ${PCI_REGION.NUM}`);
   }
 
   /** Two views of a region disagree. */

@@ -54,6 +54,14 @@ export class DmaConfinement implements Check {
     this.world.violate(NAME, `an importer that cannot be told to let go attaches to BAR ${bar}`);
   }
 
+  /** The device was closed, and by its own way of opening detached: nothing is translated for it any more. */
+  closed({ fn }: Tenant): void {
+    const { profile, machine } = this.world;
+    if (profile.pci === undefined || profile.dma === undefined || profile.way !== 'cdev') return;
+    const left = machine.hardware.fabric.iommu.domainOf(fn!.aliasId, undefined).mappings.items.length;
+    if (left > 0) this.world.violate(NAME, `${left} mappings are left for ${fn!.name}, which nobody has open`);
+  }
+
   /** The device fell asleep: nobody it was exported to may reach it any more. */
   asleep(tenant: Tenant): void {
     for (const held of tenant.pci.buffers)

@@ -50,6 +50,9 @@ export class FdLifetime implements Check {
     }
     if (world.machine.vfio.deviceNamed(tenant.bdf) !== undefined)
       world.violate(NAME, 'a device that was taken back is still known');
+    const shown = world.host.readdir('/sys/kernel/debug/vfio');
+    if (typeof shown !== 'number' && shown.includes(tenant.bdf))
+      world.violate(NAME, 'a device that was taken back is still shown');
   }
 
   private openers({ bdf }: Tenant): number {

@@ -1,4 +1,5 @@
 /** Interrupt confinement: an eventfd is signalled only by a vector that its owner armed with it. */
+import { Buffer } from 'node:buffer';
 import type { InterruptEvent } from '../../../sim/fabric.ts';
 import type { PciFunction } from '../../../sim/pci/function.ts';
 import { PCI, STATUS } from '../../../sim/pci/registers.ts';
@@ -49,6 +50,12 @@ export class InterruptConfinement implements Check {
         file.listen((kind) => {
           if (kind === 'signal') this.onSignal(tenant, index);
         });
+  }
+
+  /** The tenant wrote to the region that holds the table of messages. */
+  tableWritten(before: Uint8Array, now: Uint8Array): void {
+    if (Buffer.compare(before, now) !== 0)
+      this.world.violate(NAME, 'a write to its region changes the table of messages');
   }
 
   /** SET_IRQS took what the uAPI rules out. */

@@ -25,6 +25,8 @@ const STATUS: ReadonlySet<number> = new Set([0x06, 0x07]);
 export class ResetAndLiveness implements Check {
   readonly property = RESET_AND_LIVENESS;
   private readonly world: World;
+  /** Calls of each tenant that never returned, as far as they are known. */
+  private readonly hangs = { A: 0, B: 0 };
   /** A function when its reset was asked for. */
   private readonly before = { header: new Uint8Array(HEADER), awake: false, type: 0, disabled: false, known: false };
 
@@ -86,8 +88,10 @@ export class ResetAndLiveness implements Check {
       world.violate(NAME, 'a reset changes how interrupts are set up');
   }
 
-  after(): void {
+  after({ name, process }: Tenant): void {
     this.before.known = false;
+    if (process.hangs > this.hangs[name]) this.neverReturns();
+    this.hangs[name] = process.hangs;
   }
 
   /** While a function is reset nobody reaches its memory; and a tenant's calls reset no function but its own. */

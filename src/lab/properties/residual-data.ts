@@ -32,10 +32,13 @@ interface Fresh {
 export class ResidualData implements Check {
   readonly property = RESIDUAL_DATA;
   private readonly world: World;
+  private readonly listening: number;
   private readonly fresh = new Map<Tenant, Fresh>();
 
   constructor(world: World) {
     this.world = world;
+    // The lab itself listens where it watches.
+    this.listening = world.watched ? 1 : 0;
   }
 
   /** Behind the argument of each call the tenant's memory must be as it was. */
@@ -63,6 +66,8 @@ export class ResidualData implements Check {
       [core.power.engaged, 'that it is in low power'],
       [core.regions.length > 0, 'its regions'],
     ] as const;
+    for (const { file } of tenant.events)
+      if (file.consumers > this.listening) this.world.violate(NAME, 'a device that was closed listens to an eventfd');
     for (const [is, what] of left) if (is) this.world.violate(NAME, `a device that was closed keeps ${what}`);
   }
 
