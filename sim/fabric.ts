@@ -41,6 +41,13 @@ export interface InterruptEvent {
   readonly requester: PciFunction;
   readonly vector: Vector;
 }
+/** An access to a BAR that the function does not claim: an unsupported request, which can bring a host down. */
+export interface UnclaimedEvent {
+  readonly target: PciFunction;
+  readonly bar: number;
+  readonly offset: number;
+  readonly write: boolean;
+}
 /** A reset of a function, by whatever means. */
 export interface ResetEvent {
   readonly target: PciFunction;
@@ -54,6 +61,7 @@ export interface FabricEvents {
   peer: [PeerEvent];
   interrupt: [InterruptEvent];
   reset: [ResetEvent];
+  unclaimed: [UnclaimedEvent];
 }
 
 function inMsiWindow(address: number): boolean {

@@ -42,6 +42,11 @@ export class InterruptController {
     return vector;
   }
 
+  /** Vectors that are handed out now. */
+  get used(): number {
+    return this.table.reduce((count, vector) => count + (vector === undefined ? 0 : 1), 0);
+  }
+
   free(vector: Vector): void {
     if (this.table[vector.index] !== vector) throw new Oops('interrupt vector freed twice');
     this.table[vector.index] = undefined;

@@ -9,6 +9,8 @@ export interface BarDescription {
   readonly prefetch?: boolean;
   /** Where firmware puts it; placed automatically if not given. */
   readonly address?: number;
+  /** The platform holds the range (a firmware table, a boot console): no driver can reserve it. */
+  readonly claimed?: boolean;
 }
 
 /** An expansion ROM. */

@@ -152,14 +152,20 @@ export class PciFunction {
 
   /** A read request to a BAR, 1, 2 or 4 bytes; an unsupported request reads all ones. */
   read(bar: number, offset: number, width: number): number {
-    if (!this.decodes(bar)) return ones(width);
+    if (!this.decodes(bar)) {
+      this.unclaimed(bar, offset, false);
+      return ones(width);
+    }
     if (this.vectors?.covers(bar, offset)) return this.vectors.read(bar, offset, width);
     return this.model.read(bar, offset, width);
   }
 
   /** A write request to a BAR; an unsupported request vanishes. */
   write(bar: number, offset: number, width: number, value: number): void {
-    if (!this.decodes(bar)) return;
+    if (!this.decodes(bar)) {
+      this.unclaimed(bar, offset, true);
+      return;
+    }
     if (!this.vectors?.covers(bar, offset)) {
       this.model.write(bar, offset, width, value);
       return;
@@ -182,6 +188,7 @@ export class PciFunction {
       this.write(bar, offset, 4, value[0]);
       this.write(bar, offset + 4, 4, value[1]);
     } else if (this.decodes(bar)) model.write8(bar, offset, value);
+    else this.unclaimed(bar, offset, true);
   }
 
   configRead(offset: number, width: number): number {
@@ -230,6 +237,11 @@ export class PciFunction {
   /** Sends a message interrupt, or marks it pending; the model calls this through its port. */
   raise(vector: number): void {
     if (this.mayRequest) this.messages.raise(vector);
+  }
+
+  private unclaimed(bar: number, offset: number, write: boolean): void {
+    const { events } = this.fabric;
+    if (events.listenerCount('unclaimed') > 0) events.emit('unclaimed', { target: this, bar, offset, write });
   }
 
   private flush(msix: boolean): void {

@@ -3,7 +3,13 @@ import { bytesOf } from '../kernel/bytes.ts';
 import type { Process } from '../kernel/process.ts';
 import { IOAS_MAP_FLAG, IOMMU, IOMMUFD_STRUCTS, iommu_iova_range } from '../uapi/iommufd.ts';
 import type { Layout } from '../uapi/layout.ts';
-import { device_attach_iommufd_pt, device_bind_iommufd, device_detach_iommufd_pt, VFIO } from '../uapi/vfio.ts';
+import {
+  BIND_FLAG,
+  device_attach_iommufd_pt,
+  device_bind_iommufd,
+  device_detach_iommufd_pt,
+  VFIO,
+} from '../uapi/vfio.ts';
 import { DeviceClient } from './device.ts';
 import { Scratch } from './scratch.ts';
 
@@ -118,19 +124,23 @@ export class IommufdClient {
     return this.call('IOAS_ALLOW_IOVAS', { ioas_id: ioas, num_iovas: ranges.length, allowed_iovas: list });
   }
 
-  /** Opens and binds the device vfioN; the device, and its id here. */
-  open(vfioN: string): { readonly device: DeviceClient; readonly id: number } | number {
+  /** Opens and binds the device vfioN, with the token of 16 bytes if one is given; the device, and its id here. */
+  open(vfioN: string, token?: Uint8Array): { readonly device: DeviceClient; readonly id: number } | number {
     const fd = this.process.open(`/dev/vfio/devices/${vfioN}`);
     if (fd < 0) return fd;
-    const id = this.bind(fd);
+    const id = this.bind(fd, token);
     if (id >= 0) return { device: new DeviceClient(this.process, fd, this.scratch), id };
     this.process.close(fd);
     return id;
   }
 
   /** VFIO_DEVICE_BIND_IOMMUFD: the device's id. */
-  bind(device: number): number {
-    return this.deviceCall(device, VFIO.DEVICE_BIND_IOMMUFD, device_bind_iommufd, { iommufd: this.fd }, 'out_devid');
+  bind(device: number, token?: Uint8Array): number {
+    const address = this.scratch.address + LIST_AT;
+    if (token !== undefined) this.process.memory.write(address, token);
+    const shown = token === undefined ? {} : { flags: BIND_FLAG.TOKEN, token_uuid_ptr: address };
+    const fields = { iommufd: this.fd, ...shown };
+    return this.deviceCall(device, VFIO.DEVICE_BIND_IOMMUFD, device_bind_iommufd, fields, 'out_devid');
   }
 
   /** VFIO_DEVICE_ATTACH_IOMMUFD_PT: the id of the page table. */

@@ -42,6 +42,9 @@ export class Kernel implements PathLookup {
   /** Directories of loaded modules under /sys/module, with their parameters. */
   readonly modules: Record<string, () => Directory> = {};
 
+  /** Directories other subsystems add under /sys/kernel/debug. */
+  readonly debug: Record<string, () => Directory> = {};
+
   private readonly root: User = { lockedPages: 0 };
 
   constructor(hardware: Hardware) {
@@ -93,7 +96,7 @@ export class Kernel implements PathLookup {
           ...this.buses,
         }),
       devices: () => directory({ virtual: () => directory(this.virtualDevices) }),
-      kernel: () => directory({ iommu_groups: () => iommuGroups(bus) }),
+      kernel: () => directory({ iommu_groups: () => iommuGroups(bus), debug: () => directory(this.debug) }),
       class: () => directory(this.classes),
       module: () => directory(this.modules),
     });

@@ -7,11 +7,14 @@ import type { Subject } from './subject.ts';
 /** See the head of this file. */
 export type Offer =
   | 'function'
+  | 'pci'
+  | 'vfs'
   | 'vectors'
   | 'registers'
   | 'dma'
   | 'logging'
   | 'parent'
+  | 'scope'
   | 'failures'
   | 'serial'
   | 'migration'
@@ -21,11 +24,14 @@ export type Offer =
 /** Why what needs it does not apply to a subject without it. */
 const ABSENT: Readonly<Record<Offer, string>> = {
   function: 'the device is emulated: there is no PCI function',
+  vfs: 'no function has VFs',
+  pci: 'the driver is more than vfio-pci',
   vectors: 'the device has no message interrupts',
   registers: 'the device has no registers of this kind',
   dma: 'the device does no DMA',
   logging: 'the driver does not log writes of the device',
   parent: 'the driver has no parent that it calls',
+  scope: 'the driver has no parent that it calls',
   failures: 'no command of the device can be made to fail',
   serial: 'the device has no serial ports',
   migration: 'the device cannot be migrated',
@@ -42,6 +48,10 @@ export function offers({ variant, profile }: Offering, offer: Offer): boolean {
       return profile.logging;
     case 'parent':
       return variant.declaration.parent !== undefined;
+    case 'vfs':
+      return profile.pci?.vfs === true;
+    case 'scope':
+      return variant.declaration.parent !== undefined || profile.pci !== undefined;
     case 'migration':
       return profile.migrationFlags !== 0;
     case 'container':

@@ -1,7 +1,7 @@
 /** The settings of a campaign: a few at a time, because a machine for each is kept, and new ones as it goes on. */
 import { caseSeed, Random } from './random.ts';
 import { segmentOf, segmentStart } from './segments.ts';
-import { drawSetting, type Factor, PLAIN, type Setting } from './setting.ts';
+import { type Factor, PLAIN, type Setting, SettingDeck } from './setting.ts';
 
 /**
  * Segments take turns in so many groups, and each group has its own settings: threads that share the segments of a
@@ -9,18 +9,18 @@ import { drawSetting, type Factor, PLAIN, type Setting } from './setting.ts';
  */
 const GROUPS = 4;
 /** Settings of a group in use at a time. */
-const SIZE = 3;
+const SIZE = 5;
 
 export class SettingPool {
   private readonly factors: readonly Factor[];
-  private readonly random: Random;
+  private readonly deck: SettingDeck;
   private readonly settings: Setting[] = [];
   /** Settings are drawn for the cases up to this one. */
   private drawn = -1;
 
   constructor(factors: readonly Factor[], seed: number) {
     this.factors = factors;
-    this.random = new Random(caseSeed(seed, 0x5e7));
+    this.deck = new SettingDeck(new Random(caseSeed(seed, 0x5e7)), factors);
   }
 
   /** Of case `index`; asked for in order, where cases may be passed over, or for the same once more. */
@@ -37,10 +37,10 @@ export class SettingPool {
   /** One setting of the group gives way to a new one in each segment. */
   private draw(index: number): void {
     if (this.isPlain(index)) return;
-    const { settings, random, factors } = this;
+    const { settings, deck } = this;
     const place = placeOf(index);
     const due = index - segmentStart(index) === 2;
-    if (settings[place] === undefined || due) settings[place] = drawSetting(random, factors);
+    if (settings[place] === undefined || due) settings[place] = deck.draw();
   }
 }
 

@@ -30,12 +30,29 @@ export function describeSetting(factors: readonly Factor[], setting: Setting): s
     .join(', ');
 }
 
-/** Each factor is plain half of the time: a defect that needs one odd value should not have to wait for several. */
-export function drawSetting(random: Random, factors: readonly Factor[]): Setting {
-  const drawn: Record<string, number> = {};
-  for (const { name, values } of factors) {
-    const value = random.chance(50) ? 0 : random.below(values.length);
-    if (value !== 0) drawn[name] = value;
+/**
+ * Draws settings. Each factor is plain half of the time: a defect that needs one odd value should not have to wait for
+ * several. Odd values are dealt like cards, so that none is met a second time before all have been met once.
+ */
+export class SettingDeck {
+  private readonly random: Random;
+  private readonly factors: readonly Factor[];
+  private readonly cards: number[][];
+
+  constructor(random: Random, factors: readonly Factor[]) {
+    this.random = random;
+    this.factors = factors;
+    this.cards = factors.map(() => []);
   }
-  return drawn;
+
+  draw(): Setting {
+    const drawn: Record<string, number> = {};
+    for (const [index, { name, values }] of this.factors.entries()) {
+      if (values.length < 2 || this.random.chance(50)) continue;
+      const cards = this.cards[index]!;
+      if (cards.length === 0) for (let value = 1; value < values.length; value++) cards.push(value);
+      drawn[name] = cards.splice(this.random.below(cards.length), 1)[0]!;
+    }
+    return drawn;
+  }
 }

@@ -5,6 +5,7 @@ import { mlx5 } from './profiles/mlx5.ts';
 import { mtty } from './profiles/mtty.ts';
 import type { DeviceProfile, Profiles } from './profiles/profile.ts';
 import { sample } from './profiles/sample.ts';
+import { vfioPci } from './profiles/vfio-pci.ts';
 import { StreamReference } from './reference/stream-verdict.ts';
 import { type Factor, type Setting, settingKey } from './setting.ts';
 
@@ -34,7 +35,7 @@ export function subjectOf(variant: DeclaredVariant, { factors, profile }: Profil
   };
 }
 
-const PROFILES: Readonly<Record<string, Profiles>> = { mlx5, sample, mtty };
+const PROFILES: Readonly<Record<string, Profiles>> = { mlx5, sample, mtty, 'vfio-pci': vfioPci };
 
 /** All of them. */
 export const SUBJECTS: readonly Subject[] = DECLARED.flatMap((variant) => {

@@ -8,6 +8,7 @@ import type { OpenFile } from '../kernel/file.ts';
 import type { Process } from '../kernel/process.ts';
 import { MIG_STATE } from '../uapi/vfio.ts';
 import { DataFile as MigrationFile } from '../vfio/migration/data-fd.ts';
+import { PciState } from './pci/pci-state.ts';
 import type { Assigned } from './profiles/profile.ts';
 import { ContainerWay } from './ways/container.ts';
 import { IoasWay } from './ways/ioas.ts';
@@ -78,6 +79,8 @@ export class Tenant {
   readonly scratch: Scratch;
   /** The device's name: a BDF or a UUID. */
   readonly bdf: string;
+  /** The secret that goes with a PF and its VFs. */
+  readonly token: Uint8Array | undefined;
   /** The hardware; none behind an emulated device. */
   readonly fn: PciFunction | undefined;
   /** What the profile keeps with the tenant. */
@@ -123,18 +126,21 @@ export class Tenant {
   /** The one under way is on the device itself, and not on a data file. */
   pendingOnDevice = false;
   mmapped = 0;
+  /** What is known of a PCI device of its own. */
+  readonly pci = new PciState();
 
   constructor(name: 'A' | 'B', process: Process, device: Assigned, kind: WayKind) {
-    const { name: bdf, group, fn, inner } = device;
+    const { name: bdf, fn, inner } = device;
     this.name = name;
     this.process = process;
     this.bdf = bdf;
+    this.token = device.token;
     this.fn = fn;
     this.inner = inner;
     this.scratch = new Scratch(process, SCRATCH_BYTES, true);
     this.scratches = [this.scratch];
-    this.ioas = kind === 'cdev' ? new IoasWay(process, this.scratch, device.cdev) : undefined;
-    this.container = this.ioas ? undefined : new ContainerWay(process, this.scratch, group, bdf, kind);
+    this.ioas = kind === 'cdev' ? new IoasWay(process, this.scratch, device) : undefined;
+    this.container = this.ioas ? undefined : new ContainerWay(process, this.scratch, device, kind);
     this.way = (this.ioas ?? this.container)!;
     this.buffer = process.memory.allocate(BUFFER_BYTES);
     for (let i = 0; i < VECTORS; i++) {

@@ -77,6 +77,9 @@ export class World {
   outOfService = false;
   /** The kernel crashed: nothing can be called any more. */
   crashed = false;
+  /** What happens is watched: not in twins that only differ in what is hidden. */
+  readonly watched: boolean;
+
   /** In a world that is not `watched` only the tenants and the host see what happens: enough for a twin, and faster. */
   constructor(subject: Subject, setting: Setting, variation: Variation, watched = true) {
     const profile = subject.profile(setting);
@@ -85,12 +88,14 @@ export class World {
     this.profile = profile;
     this.setting = setting;
     this.variation = variation;
+    this.watched = watched;
     this.limit = profile.way === 'type1' || profile.way === 'type1v2' ? DMA_ENTRY_LIMIT : Number.POSITIVE_INFINITY;
+    const { noiommu = false, ...load } = profile.load();
     this.machine = new Machine(profile.machine, {
-      ...profile.load(),
+      ...load,
       fill: variation.fill,
       pool: PAGES,
-      parameters: { dmaEntryLimit: DMA_ENTRY_LIMIT },
+      parameters: { dmaEntryLimit: DMA_ENTRY_LIMIT, noiommu },
     });
     this.host = this.machine.process('host');
     const { a, b, inside } = profile.assign(this.machine, this.host);
@@ -104,6 +109,7 @@ export class World {
     for (const tenant of this.tenants) {
       const opened = tenant.openDevice();
       if (opened < 0) throw new Error(`tenant ${tenant.name} cannot open its device: ${opened}`);
+      this.checks.residue.opened(tenant);
       tenant.flags = Math.max(0, tenant.device!.migrationFlags());
       tenant.asNew = inside.digest(tenant).slice();
       profile.prepare(tenant, this);
@@ -196,6 +202,7 @@ export class World {
   afterReset(tenant: Tenant, prepare = true): void {
     tenant.endSessions();
     tenant.orphaned = false;
+    this.checks.liveness.wasReset(tenant);
     if (tenant.pending > 0) {
       tenant.state = undefined;
       return;
@@ -206,7 +213,13 @@ export class World {
     tenant.state = MIG_STATE.RUNNING;
     this.checks.descriptors.ended(tenant);
     this.checks.parent.withoutSession(tenant, 'RUNNING, after a reset,');
-    if (prepare) this.profile.prepare(tenant, this);
+    // What the kernel restores is what vfio-pci's user goes on with.
+    if (prepare && this.profile.pci === undefined) this.profile.prepare(tenant, this);
+  }
+
+  /** The device has another descriptor now. */
+  dropSpare(tenant: Tenant): void {
+    this.spares.delete(tenant);
   }
 
   /** Closes the device's descriptor: the last one, so that its sessions end. */

@@ -10,11 +10,12 @@ import { Kernel } from '../kernel/kernel.ts';
 import type { PciDriver } from '../kernel/pci/driver.ts';
 import { disableSriov, enableSriov } from '../kernel/pci/sriov.ts';
 import type { Capability, Process } from '../kernel/process.ts';
-import { VfioPci } from '../pci-core/vfio-pci.ts';
+import { VfioPci, type VfioPciParameters } from '../pci-core/vfio-pci.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import type { ParentObservers } from '../variant/interaction.ts';
 import type { VariantModule } from '../variant/variant.ts';
 import { VfioCore } from '../vfio/core.ts';
+import { vfioDebug } from '../vfio/debugfs.ts';
 import { vfioDevEntries } from '../vfio/sysfs.ts';
 import { NATIVE_DRIVERS } from './native.ts';
 import { type VfioParameters, vfioModules } from './vfio-modules.ts';
@@ -29,6 +30,8 @@ export interface MachineOptions {
   /** Other modules to load, e.g. those that make mediated devices. */
   readonly modules?: readonly HostModule[];
   readonly parameters?: Partial<VfioParameters>;
+  /** Parameters of vfio-pci, where they differ from the defaults; SR-IOV is allowed unless they say otherwise. */
+  readonly vfioPci?: Partial<VfioPciParameters>;
   /** What memory that the kernel does not clear reads as. */
   readonly fill?: number;
   /** Where memory pages come from and go back to; a campaign passes one from machine to machine. */
@@ -65,6 +68,7 @@ export class Machine {
     const { devfs, scheduler, faults } = this.kernel;
     this.vfio = new VfioCore({ devfs, scheduler, parameters, faults });
     this.kernel.deviceExtra = ({ name }) => vfioDevEntries(this.vfio.deviceNamed(name));
+    this.kernel.debug['vfio'] = () => vfioDebug(this.vfio);
     this.kernel.devfs.register('/dev/iommu', ({ faults }) =>
       // iommufd_fops_open
       faults.allocation.fails()
@@ -72,7 +76,7 @@ export class Machine {
         : new IommufdFile('/dev/iommu', new Context(parameters, 'user', faults)),
     );
     for (const module of options.variants ?? []) this.loadVariant(module);
-    const vfioPci = new VfioPci(this.vfio, { enable_sriov: true });
+    const vfioPci = new VfioPci(this.vfio, { enable_sriov: true, ...options.vfioPci });
     for (const driver of [...NATIVE_DRIVERS, vfioPci.driver]) this.load(driver);
     for (const load of options.modules ?? []) load(this);
     Object.assign(this.kernel.modules, vfioModules(parameters, vfioPci.parameters));

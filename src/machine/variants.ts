@@ -5,6 +5,7 @@ import { sample } from '../../variants/sample/index.ts';
 import type { EmulatedVariant } from '../variant/emulated.ts';
 import type { DeclaredVariant, VariantModule } from '../variant/variant.ts';
 import type { HostModule } from './machine.ts';
+import { vfioPci } from './plain.ts';
 
 /** In the order in which they are loaded. */
 export const VARIANTS: readonly VariantModule[] = [mlx5, sample];
@@ -16,7 +17,7 @@ export const EMULATED: readonly EmulatedVariant[] = [mtty];
 export const MODULES: readonly HostModule[] = EMULATED.map(({ load }) => load);
 
 /** Everything that declares itself. */
-export const DECLARED: readonly DeclaredVariant[] = [...VARIANTS, ...EMULATED];
+export const DECLARED: readonly DeclaredVariant[] = [...VARIANTS, ...EMULATED, vfioPci];
 
 /** The variant driver of that name; undefined: there is none. */
 export function variantNamed(name: string): VariantModule | undefined {

@@ -13,6 +13,11 @@ export class BarMappings {
     for (const mapping of this.present) mapping.isPresent = false;
     this.present.clear();
   }
+  /** Mappings with pages in them. */
+  get size(): number {
+    return this.present.size;
+  }
+
   add(mapping: BarMapping): void {
     mapping.isPresent = true;
     this.present.add(mapping);

@@ -29,7 +29,7 @@ export function vfio_pci_bar_rw(
   if (end === undefined || position >= end) return -ERRNO.EINVAL;
   const count = Math.min(length, end - position);
   if (index === PCI_REGION.ROM) return romRead(core, caller, address, count, position, end);
-  const error = core.bars.map[index]!;
+  const error = core.bars.reserved(index);
   if (error < 0) return error;
   const io = core.bars.registers(index);
   const memory = !core.pdev.resources[index]!.io;

@@ -20,10 +20,16 @@ export class Bars {
     this.core = core;
   }
 
-  /** At open (vfio_pci_core_map_bars): a BAR without resource stays ENODEV. */
+  /** At open (vfio_pci_core_map_bars): a BAR without resource stays ENODEV, one that cannot be reserved EBUSY. */
   open(): void {
-    const { resources } = this.core.pdev;
-    for (let i = 0; i < NUM_BARS; i++) this.map[i] = resources[i]!.length > 0 ? 0 : -ERRNO.ENODEV;
+    const { pdev } = this.core;
+    for (let i = 0; i < NUM_BARS; i++)
+      this.map[i] = pdev.resources[i]!.length > 0 ? pdev.requestRegion(i) : -ERRNO.ENODEV;
+  }
+
+  /** Whether the host gave the BAR to this driver: every way to its memory asks. 0, or why not. */
+  reserved(index: number): number {
+    return this.map[index] ?? -ERRNO.EINVAL;
   }
 
   /**

@@ -4,7 +4,6 @@ import type { Task } from '../../sim/scheduler.ts';
 import type { PciDevice } from '../kernel/pci/device.ts';
 import { D0, setPowerState } from '../kernel/pci/power.ts';
 import { restoreState, saveState } from '../kernel/pci/saved-state.ts';
-import { restoreSriov } from '../kernel/pci/sriov.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import type { BusReset } from './registry.ts';
 
@@ -60,7 +59,6 @@ function* around(devices: readonly PciDevice[]): Task<void> {
   for (const [i, device] of devices.entries()) {
     device.resetting = false;
     restoreState(device, states[i]!);
-    restoreSriov(device);
     const done = device.driver?.resetDone?.(device);
     if (done !== undefined) yield* done;
   }

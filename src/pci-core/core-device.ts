@@ -106,6 +106,16 @@ export class VfioPciCoreDevice {
     return this.opened !== undefined;
   }
 
+  /** The user is told of an error of the function. */
+  tellError(): void {
+    this.errTrigger?.signal();
+  }
+
+  /** The user is asked to give the device back. */
+  tellRequest(): void {
+    this.reqTrigger?.signal();
+  }
+
   /** vfio_pci_zap_bars and vfio_pci_dma_buf_move(true): nobody reaches device memory any more. */
   zapAndRevoke(): void {
     this.mappings.zap();

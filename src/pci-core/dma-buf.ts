@@ -1,6 +1,6 @@
 /** Export of BAR ranges as dma-bufs (vfio_pci_dmabuf.c: vfio_pci_core_feature_dma_buf). */
 import { PAGE_SIZE } from '../../sim/memory.ts';
-import type { DmaBufExport, DmaBufFile } from '../kernel/dma-buf.ts';
+import type { DmaBufExport, DmaBufFile, DmaBufImporter } from '../kernel/dma-buf.ts';
 import type { OpenFile } from '../kernel/file.ts';
 import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
@@ -26,18 +26,20 @@ export class DmaBuf implements OpenFile, DmaBufFile {
   readonly ranges: readonly BarRange[];
   readonly dmaBuf: DmaBufExport;
   private taken: boolean;
-  private readonly owner: DmaBufs;
+  /** The device it is of, which it keeps registered; undefined once that is closed. */
+  private core: VfioPciCoreDevice | undefined;
   private readonly listeners = new Set<() => void>();
 
-  /** `base` is the address of the BAR. */
-  constructor(owner: DmaBufs, bar: number, base: number, ranges: readonly BarRange[], revoked: boolean) {
-    this.owner = owner;
+  constructor(core: VfioPciCoreDevice, bar: number, ranges: readonly BarRange[], revoked: boolean) {
+    this.core = core;
     this.bar = bar;
     this.ranges = ranges;
     this.taken = revoked;
+    const base = core.pdev.resources[bar]!.start;
     this.dmaBuf = {
       size: ranges.reduce((sum, { length }) => sum + length, 0),
       contiguous: ranges.length === 1,
+      attach: (importer) => this.attach(importer),
       physical: () => (this.taken ? undefined : base + ranges[0]!.offset),
       onRevoke: (listener) => {
         this.listeners.add(listener);
@@ -62,8 +64,27 @@ export class DmaBuf implements OpenFile, DmaBufFile {
     return this.listeners.size;
   }
 
+  /** vfio_pci_dma_buf_attach: memory that can be taken away is only for those who can let go of it. */
+  attach(importer: DmaBufImporter): (() => void) | number {
+    const refused = dmaBufRules.attachable(importer);
+    if (refused < 0) return refused;
+    if (this.taken) return -ERRNO.ENODEV;
+    const listener = (): void => importer.moved?.();
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** The device no longer knows of it, nor is held by it. */
+  abandon(): void {
+    const { core } = this;
+    if (core === undefined) return;
+    this.core = undefined;
+    core.dmaBufs?.forget(this);
+    if (core.vdev !== undefined) core.registry?.put?.(core.vdev);
+  }
+
   release(): void {
-    this.owner.forget(this);
+    this.abandon();
   }
 }
 
@@ -84,7 +105,7 @@ export class DmaBufs {
   /** vfio_pci_dma_buf_cleanup: at close the buffers become shells. */
   cleanup(): void {
     this.move(true);
-    this.all.clear();
+    for (const buffer of [...this.all]) buffer.abandon();
   }
 
   forget(buffer: DmaBuf): void {
@@ -115,14 +136,16 @@ export function vfio_pci_core_feature_dma_buf(
   const count = view.getUint32(at.nr_ranges, true);
   if (count === 0 || view.getUint32(at.flags, true) !== 0) return -ERRNO.EINVAL;
   const bar = view.getUint32(at.region_index, true);
-  // The BAR must be mapped: an unimplemented one is no device to export.
-  if (bar > PCI_REGION.BAR5 || core.bars.map[bar]! < 0) return -ERRNO.ENODEV;
+  if (!dmaBufRules.exportable(core, bar)) return -ERRNO.ENODEV;
   const ranges = readRanges(core, caller, argument + device_feature_dma_buf.size, count, bar);
   if (typeof ranges === 'number') return ranges;
   if (!allocateBuffer(caller)) return -ERRNO.ENOMEM;
-  const buffer = new DmaBuf(dmaBufs, bar, core.pdev.resources[bar]!.start, ranges, !__vfio_pci_memory_enabled(core));
+  if (core.vdev !== undefined && core.registry?.get?.(core.vdev) === false) return -ERRNO.ENODEV;
+  const buffer = new DmaBuf(core, bar, ranges, !__vfio_pci_memory_enabled(core));
+  dmaBufs.add(buffer);
   const fd = caller.install(buffer);
-  if (fd >= 0) dmaBufs.add(buffer);
+  // Whoever puts the file undoes the rest.
+  if (fd < 0) dmaBufRules.unwind(buffer);
   return fd;
 }
 
@@ -130,6 +153,23 @@ export function vfio_pci_core_feature_dma_buf(
 function allocateBuffer({ faults: { allocation } }: Process): boolean {
   return !(allocation.fails() || allocation.fails() || allocation.fails() || allocation.fails());
 }
+
+/** Who may have what, replaceable one by one. */
+export const dmaBufRules = {
+  /** The BAR must be mapped: one that the device lacks, or the host did not give, is nothing to export. */
+  exportable: (core: VfioPciCoreDevice, bar: number): boolean =>
+    bar <= PCI_REGION.BAR5 && core.bars.reserved(bar) === 0,
+
+  /** 0, or EOPNOTSUPP: without addresses on the bus, or pinning what it attaches to. */
+  attachable: ({ peer2peer, moved }: DmaBufImporter): number =>
+    peer2peer && moved !== undefined ? 0 : -ERRNO.EOPNOTSUPP,
+
+  /** No descriptor was free: putting the file undoes the rest, once. */
+  unwind: (buffer: DmaBuf): void => buffer.release(),
+
+  /** Whether the ranges lie inside the BAR, in whole pages. */
+  ranges: checkRanges,
+};
 
 /** The ranges, which nobody compares with argsz. */
 function readRanges(
@@ -148,7 +188,7 @@ function readRanges(
     offset: view.getBigUint64(i * region_dma_range.size + region_dma_range.at.offset, true),
     length: view.getBigUint64(i * region_dma_range.size + region_dma_range.at.length, true),
   }));
-  return checkRanges(core, list, bar);
+  return dmaBufRules.ranges(core, list, bar);
 }
 
 function checkRanges(

@@ -30,7 +30,7 @@ export class HostMsi implements HostVectors {
     const multiple = Math.log2(vectors.length);
     pci_intx(pdev, false);
     pdev.writeConfig(this.at + MSI.FLAGS, 2, (flags & ~MSI_FLAGS.QSIZE) | (multiple << 4) | MSI_FLAGS.ENABLE);
-    pdev.msi = { multiple };
+    pdev.msi = { multiple, address: vectors[0]!.address, data: vectors[0]!.data };
   }
 
   has(index: number): boolean {

@@ -1,6 +1,7 @@
 /** MSI-X of a function as the PCI core drives it (drivers/pci/msi): the host owns the table. */
 import type { Vector } from '../../sim/interrupts.ts';
 import { CAP, MSIX, MSIX_ENTRY, MSIX_ENTRY_CTRL_MASKBIT, MSIX_FLAGS } from '../../sim/pci/registers.ts';
+import { viewOf, zeroedBytes } from '../kernel/bytes.ts';
 import type { BarAccess, PciDevice } from '../kernel/pci/device.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { pci_intx } from './host-device.ts';
@@ -24,6 +25,7 @@ export class HostMsix implements HostVectors {
     this.size = (flags & MSIX_FLAGS.QSIZE) + 1;
     this.table = pdev.bar(table & 7);
     this.tableOffset = (table & ~7) >>> 0;
+    pdev.msixTable = zeroedBytes(this.size * MSIX_ENTRY.SIZE).slice();
     this.control(MSIX_FLAGS.MASKALL | MSIX_FLAGS.ENABLE, 0);
     for (const [index, vector] of this.vectors) this.writeMessage(index, vector.address, vector.data);
     pci_intx(pdev, false);
@@ -63,6 +65,7 @@ export class HostMsix implements HostVectors {
     for (const index of this.vectors.keys()) this.mask(index, true);
     this.control(0, MSIX_FLAGS.ENABLE);
     this.pdev.msixEnabled = false;
+    this.pdev.msixTable = undefined;
     pci_intx(this.pdev, true);
     for (const [index, vector] of this.vectors) {
       this.writeMessage(index, 0, 0);
@@ -82,7 +85,9 @@ export class HostMsix implements HostVectors {
   private mask(index: number, on: boolean): void {
     const at = this.entry(index) + MSIX_ENTRY.CTRL;
     const control = this.table.read(at, 4);
-    this.table.write(at, 4, (on ? control | MSIX_ENTRY_CTRL_MASKBIT : control & ~MSIX_ENTRY_CTRL_MASKBIT) >>> 0);
+    const changed = (on ? control | MSIX_ENTRY_CTRL_MASKBIT : control & ~MSIX_ENTRY_CTRL_MASKBIT) >>> 0;
+    this.table.write(at, 4, changed);
+    this.remember(index, MSIX_ENTRY.CTRL, changed);
   }
 
   private writeMessage(index: number, address: number, data: number): void {
@@ -90,6 +95,15 @@ export class HostMsix implements HostVectors {
     this.table.write(at + MSIX_ENTRY.ADDR_LO, 4, address >>> 0);
     this.table.write(at + MSIX_ENTRY.ADDR_HI, 4, Math.floor(address / 0x1_0000_0000));
     this.table.write(at + MSIX_ENTRY.DATA, 4, data);
+    this.remember(index, MSIX_ENTRY.ADDR_LO, address >>> 0);
+    this.remember(index, MSIX_ENTRY.ADDR_HI, Math.floor(address / 0x1_0000_0000));
+    this.remember(index, MSIX_ENTRY.DATA, data);
+  }
+
+  /** What was written last is what a reset has to bring back. */
+  private remember(index: number, field: number, value: number): void {
+    const { msixTable } = this.pdev;
+    if (msixTable !== undefined) viewOf(msixTable).setUint32(index * MSIX_ENTRY.SIZE + field, value, true);
   }
 }
 

@@ -26,8 +26,9 @@ export function vfio_pci_ioctl_get_pci_hot_reset_info(
   if ((core.busReset ?? busReset).probe(core.pdev) < 0) return -ERRNO.ENODEV;
   const devices = affectedDevices(core.pdev);
   view.setUint32(at.flags, 0, true);
-  view.setUint32(at.count, devices.length, true);
-  if (devices.length > Math.floor((argsz - size) / pci_dependent_device.size))
+  const count = hotResetRules.count(devices);
+  view.setUint32(at.count, count, true);
+  if (count > Math.floor((argsz - size) / pci_dependent_device.size))
     return caller.copyToUser(argument, bytes) ? -ERRNO.ENOSPC : -ERRNO.EFAULT;
   if (caller.faults.allocation.fails()) return -ERRNO.ENOMEM;
   const filled = fill(core, devices);
@@ -36,6 +37,15 @@ export function vfio_pci_ioctl_get_pci_hot_reset_info(
   if (!caller.copyToUser(argument + size, filled.bytes)) return -ERRNO.EFAULT;
   return caller.copyToUser(argument, bytes) ? 0 : -ERRNO.EFAULT;
 }
+
+/** What a hot reset goes by, replaceable one by one. */
+export const hotResetRules = {
+  /** How many devices the user is told of. */
+  count: (devices: readonly PciDevice[]): number => devices.length,
+
+  /** Whether the caller may have a member of the set reset: it must have shown that this is its own. */
+  permitted: (member: VfioPciCoreDevice, owned: (member: VfioPciCoreDevice) => boolean): boolean => owned(member),
+};
 
 function fill(core: VfioPciCoreDevice, devices: readonly PciDevice[]): { flags: number; bytes: Uint8Array } | number {
   const { size, at } = pci_dependent_device;

@@ -9,7 +9,7 @@ import { pci_hot_reset } from '../uapi/vfio.ts';
 import { affectedDevices, busReset } from './bus-reset.ts';
 import type { VfioPciCoreDevice } from './core-device.ts';
 import type { DeviceSet } from './device-set.ts';
-import { isCdev, ownerId } from './hot-reset-info.ts';
+import { hotResetRules, isCdev, ownerId } from './hot-reset-info.ts';
 
 export function vfio_pci_ioctl_pci_hot_reset(core: VfioPciCoreDevice, caller: Process, argument: number): Result {
   const bytes = caller.copyFromUser(argument, pci_hot_reset.size);
@@ -74,7 +74,7 @@ function* resetSet(
   const locked: VfioPciCoreDevice[] = [];
   let result = 0;
   for (const member of members) {
-    if (!owned(member)) result = -ERRNO.EINVAL;
+    if (!hotResetRules.permitted(member, owned)) result = -ERRNO.EINVAL;
     else if (!member.memoryLock.tryLock()) result = -ERRNO.EBUSY;
     if (result < 0) break;
     locked.push(member);

@@ -58,7 +58,7 @@ export class IoEventFds {
     if (bar > PCI_REGION.BAR5 || position + width > core.pdev.resources[bar]!.length) return -ERRNO.EINVAL;
     const table = core.msixOffset + core.msixSize;
     if (bar === core.msixBar && position < table && position + width > core.msixOffset) return -ERRNO.EINVAL;
-    const error = core.bars.map[bar]!;
+    const error = core.bars.reserved(bar);
     if (error < 0) return error;
     const found = this.list.findIndex(
       (e) => e.position === position && e.bar === bar && e.data === data && e.width === width,

@@ -4,7 +4,6 @@ import type { Task } from '../../sim/scheduler.ts';
 import { D0 } from '../kernel/pci/power.ts';
 import { resetFunctionLocked, tryResetFunction } from '../kernel/pci/reset.ts';
 import { restoreState, saveState } from '../kernel/pci/saved-state.ts';
-import { restoreSriov } from '../kernel/pci/sriov.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { ConfigShadow } from './config/shadow.ts';
 import type { VfioPciCoreDevice } from './core-device.ts';
@@ -106,7 +105,6 @@ export function* vfio_pci_core_disable(core: VfioPciCoreDevice): Task<void> {
     pdev.lock.unlock();
   }
   restoreState(pdev, core.pciSavedState!);
-  restoreSriov(pdev);
   core.pciSavedState = undefined;
   pci_disable_device(pdev);
   yield* tryResetSet(core);

@@ -24,6 +24,6 @@ export function vfio_pci_core_mmap(core: VfioPciCoreDevice, _caller: Process, re
   const start = offsetInRegion(request.offset, core.offsetShift);
   const length = core.pdev.resources[index]!.length;
   if (start + pageAlign(request.length) > pageAlign(length)) return -ERRNO.EINVAL;
-  const error = core.bars.map[index]!;
+  const error = core.bars.reserved(index);
   return error < 0 ? error : new BarMapping(core, index, start);
 }

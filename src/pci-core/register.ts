@@ -96,13 +96,13 @@ export function* vfio_pci_core_unregister_device(core: VfioPciCoreDevice): Task<
 
 /** The user is asked to give the device back. */
 export function vfio_pci_core_request(core: VfioPciCoreDevice, _count: number): void {
-  core.reqTrigger?.signal();
+  core.tellRequest();
 }
 
 /** error_detected: the user is told, and the vote is "can recover". */
 export function vfio_pci_core_aer_err_detected(pdev: PciDevice): void {
   const core = pdev.driverData;
-  if (core instanceof VfioPciCoreDevice) core.errTrigger?.signal();
+  if (core instanceof VfioPciCoreDevice) core.tellError();
 }
 
 /** Creates or removes the PF's VFs: the number enabled, or a negated errno. */

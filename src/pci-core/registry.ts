@@ -12,6 +12,10 @@ export interface VfioRegistry {
   registerDevice(device: VfioDevice<unknown>, group: IommuGroup | undefined): number;
   /** vfio_unregister_group_dev: hides the device and waits until the last reference is gone. */
   unregisterDevice(device: VfioDevice<unknown>): Task<void>;
+  /** vfio_device_try_get_registration: false once the device is being removed. */
+  get?(device: VfioDevice<unknown>): boolean;
+  /** vfio_device_put_registration. */
+  put?(device: VfioDevice<unknown>): void;
   /** vfio_assign_device_set: open and close of the members run under the set's lock. */
   assignDeviceSet?(device: VfioDevice<unknown>, set: { readonly lock: Mutex }): void;
   /** vfio_file_is_group: the group behind a VFIO group file; undefined for any other file. */

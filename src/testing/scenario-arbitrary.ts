@@ -4,7 +4,7 @@ import { generating } from '../lab/generate.ts';
 import { Random } from '../lab/random.ts';
 import { runCase } from '../lab/run-case.ts';
 import { type Scenario, TWINS } from '../lab/scenario.ts';
-import { drawSetting } from '../lab/setting.ts';
+import { SettingDeck } from '../lab/setting.ts';
 import type { Subject } from '../lab/subject.ts';
 import { keptWorlds, type Worlds } from '../lab/worlds.ts';
 
@@ -21,7 +21,7 @@ export class ScenarioArbitrary extends Arbitrary<Scenario> {
 
   override generate(bits: Bits): Value<Scenario> {
     const seed = bits.nextInt(0, 0x7fff_ffff);
-    const setting = drawSetting(new Random(seed), this.subject.factors);
+    const setting = new SettingDeck(new Random(seed), this.subject.factors).draw();
     const twin = TWINS[seed % TWINS.length]!;
     return new Value(runCase(this.worlds, { seed, twin, setting }, generating(seed)).scenario, undefined);
   }

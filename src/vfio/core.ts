@@ -64,6 +64,8 @@ export class VfioCore {
     (file) => (file instanceof VfioContainer ? file : undefined),
     iommufdContainer,
   ];
+  /** Devices that debugfs shows, by name. */
+  readonly views = new Map<string, VfioDevice>();
   private readonly devfs: Devfs;
   private readonly devices: (VfioDevice | undefined)[] = [];
   private readonly groups = new Map<IommuGroup, VfioGroup>();
@@ -148,6 +150,7 @@ export class VfioCore {
     this.devices[device.index] = device;
     device.group = group;
     device.dying = false;
+    this.show(device);
     group.drivers++;
     group.devices.unshift(device);
     this.devfs.register(`/dev/vfio/devices/${cdevName(device)}`, (caller) => openCdev(this, device, caller));
@@ -159,12 +162,24 @@ export class VfioCore {
     const group = device.group!;
     group.devices.splice(group.devices.indexOf(device), 1);
     device.dying = true;
+    // Before what it shows goes away (vfio_device_debugfs_exit).
+    this.hide(device);
     this.devfs.unregister(`/dev/vfio/devices/${cdevName(device)}`);
     yield* this.waitForUsers(device);
     this.leaveGroup(group);
     this.sets.delete(device);
     this.devices[device.index] = undefined;
     device.index = -1;
+  }
+
+  /** vfio_device_debugfs_init. */
+  show(device: VfioDevice): void {
+    this.views.set(device.name, device);
+  }
+
+  /** vfio_device_debugfs_exit. */
+  hide(device: VfioDevice): void {
+    this.views.delete(device.name);
   }
 
   /** vfio_device_try_get_registration: false once the device is being removed. */

@@ -1,13 +1,13 @@
-/**
- * All planted defects. They ship in the test tree only. Of the known defects of the core and of mlx5 these have no place to
- * stand in this machine: VF tokens on the way through a cdev, and in one of a driver's two flavours (CORE-05, CORE-06: tenants
- * of the lab open devices by their group, and the PF of a migratable mlx5 VF always belongs to the host); debugfs and mediated devices (CORE-08, CORE-11).
- */
+/** All planted defects. They ship in the test tree only. */
 import type { Defect } from './defect.ts';
 import { LEFT_OUT } from './left-out.ts';
 import { MLX5_DEFECTS } from './mlx5.ts';
 import { MTTY_DEFECTS } from './mtty.ts';
+import { PCI_CONFIG_DEFECTS } from './pci-config.ts';
 import { PCI_DEFECTS } from './pci-core.ts';
+import { PCI_IRQ_DEFECTS } from './pci-irqs.ts';
+import { PCI_OWNERSHIP_DEFECTS } from './pci-ownership.ts';
+import { PCI_RESET_DEFECTS } from './pci-reset.ts';
 import { SAVED_STATE_DEFECTS } from './saved-state.ts';
 import { SESSION_DEFECTS } from './sessions.ts';
 import { OWN_SESSION_DEFECTS } from './sessions-own.ts';
@@ -17,6 +17,10 @@ import { VFIO_DEFECTS } from './vfio.ts';
 export const DEFECTS: readonly Defect[] = [
   ...VFIO_DEFECTS,
   ...PCI_DEFECTS,
+  ...PCI_IRQ_DEFECTS,
+  ...PCI_CONFIG_DEFECTS,
+  ...PCI_RESET_DEFECTS,
+  ...PCI_OWNERSHIP_DEFECTS,
   ...MLX5_DEFECTS,
   ...MTTY_DEFECTS,
   ...STREAM_DEFECTS,

@@ -11,6 +11,7 @@ import type { Quad } from '../../../sim/pci/model.ts';
 import { BAR, CAP, EXP, EXT_CAP, PCI } from '../../../sim/pci/registers.ts';
 import type { Bridge } from '../../../sim/pci/topology.ts';
 import type { Scheduler } from '../../../sim/scheduler.ts';
+import { ERRNO } from '../../uapi/errno.ts';
 import type { FaultInjection } from '../fault-injection.ts';
 import type { IommuGroup } from '../iommu-group.ts';
 import type { PciBus } from './bus.ts';
@@ -74,10 +75,12 @@ export class PciDevice {
   /** A user's reset holds the translation of ATS functions: attach answers EBUSY. */
   resetting = false;
   enableCount = 0;
-  /** pci_dev.msi_enabled, with the logarithm of the vectors: the kernel's view, which a reset goes by. */
-  msi: { readonly multiple: number } | undefined;
+  /** pci_dev.msi_enabled, with the logarithm of the vectors and the message: the kernel's view, which a reset goes by. */
+  msi: { readonly multiple: number; readonly address: number; readonly data: number } | undefined;
   /** pci_dev.msix_enabled. */
   msixEnabled = false;
+  /** The MSI-X table as the kernel wrote it; undefined: it has written none. */
+  msixTable: Uint8Array | undefined;
   /** Names of the reset methods that the administrator chose; undefined: the kernel's order. */
   resetOrder: readonly string[] | undefined;
   /** The bus it was found on. */
@@ -161,6 +164,11 @@ export class PciDevice {
   /** Whether another function has something in [start, end) of bus addresses. */
   sharesBus(start: number, end: number): boolean {
     return this.hardware.topology.claimedByOther(this.function, start, end);
+  }
+
+  /** pci_request_region: 0, or EBUSY for a range that somebody else holds. */
+  requestRegion(index: number): number {
+    return this.function.template.bars[index]?.claimed === true ? -ERRNO.EBUSY : 0;
   }
 
   /** The registers of a BAR (pci_iomap). */

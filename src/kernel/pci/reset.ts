@@ -5,7 +5,6 @@ import { ERRNO } from '../../uapi/errno.ts';
 import type { PciDevice } from './device.ts';
 import { D0, D3HOT, setPowerState } from './power.ts';
 import { restoreState, saveState } from './saved-state.ts';
-import { restoreSriov } from './sriov.ts';
 
 const MILLISECOND = 1_000_000;
 
@@ -113,7 +112,6 @@ export function* resetAround(device: PciDevice, reset: () => Task<number>): Task
   const result = yield* reset();
   device.resetting = false;
   restoreState(device, state);
-  restoreSriov(device);
   const done = device.driver?.resetDone?.(device);
   if (done !== undefined) yield* done;
   return result;

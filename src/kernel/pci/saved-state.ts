@@ -2,6 +2,7 @@
 import { AER_REGISTERS, CAP, EXP, EXT_CAP, MSI, MSI_FLAGS, MSIX, MSIX_FLAGS, PCI } from '../../../sim/pci/registers.ts';
 import { clearStatus } from './aer.ts';
 import type { PciDevice } from './device.ts';
+import { restoreSriov } from './sriov.ts';
 import { enabledTranslationServices } from './translation-services.ts';
 
 /** What {@link saveState} keeps. */
@@ -41,9 +42,11 @@ export function saveState(device: PciDevice): SavedState {
   if (msi && device.msi !== undefined) {
     const flags = config.read(msi + MSI.FLAGS, 2);
     const wide = (flags & MSI_FLAGS.X64BIT) !== 0;
-    keep(msi + MSI.ADDRESS_LO, 4);
-    if (wide) keep(msi + MSI.ADDRESS_HI, 4);
-    keep(msi + (wide ? MSI.DATA_64 : MSI.DATA_32), 2);
+    // The message is the one it chose, whatever the registers say by now.
+    const { address, data } = device.msi;
+    registers.push([msi + MSI.ADDRESS_LO, 4, address >>> 0]);
+    if (wide) registers.push([msi + MSI.ADDRESS_HI, 4, Math.floor(address / 2 ** 32)]);
+    registers.push([msi + (wide ? MSI.DATA_64 : MSI.DATA_32), 2, data]);
     if (flags & MSI_FLAGS.MASKBIT) keep(msi + (wide ? MSI.MASK_64 : MSI.MASK_32), 4);
     const restored = (flags & ~MSI_FLAGS.QSIZE) | (device.msi.multiple << 4) | MSI_FLAGS.ENABLE;
     registers.push([msi + MSI.FLAGS, 2, restored]);
@@ -57,7 +60,7 @@ export function saveState(device: PciDevice): SavedState {
   return {
     header: config.bytes.slice(0, PCI.STD_HEADER_SIZEOF),
     registers,
-    msixTable: on ? device.function.msix!.bytes.slice() : undefined,
+    msixTable: on ? (device.msixTable ?? device.function.msix!.bytes).slice() : undefined,
   };
 }
 
@@ -72,4 +75,5 @@ export function restoreState(device: PciDevice, state: SavedState): void {
     const value = view.getUint32(at, true);
     if (device.readConfig(at, 4) !== value) device.writeConfig(at, 4, value);
   }
+  restoreSriov(device);
 }

@@ -1,10 +1,10 @@
 /** Reads and writes of the device's regions. */
 import { PCI_REGION } from '../../uapi/vfio.ts';
+import { littleEndian, writeConfig } from '../pci/config-write.ts';
 import { type Operation, whileOpen } from './operation.ts';
 
 /** Widths of register accesses. */
 const WIDTHS = [1, 2, 4] as const;
-type Width = (typeof WIDTHS)[number];
 
 /** Offsets where fields meet: the interesting places of a header and of capabilities. */
 const CONFIG_SPOTS = [
@@ -36,15 +36,7 @@ const configWrite: Operation = {
     value: random.bits(),
   }),
   run(tenant, { offset, width, value }, world) {
-    const { config } = world.checks;
-    const { fn } = tenant;
-    config.writing(tenant);
-    const resets = fn && world.resetsOf(fn);
-    const result = tenant.device!.write(PCI_REGION.CONFIG, offset!, width as Width, value!);
-    // FLR is a bit like any other.
-    if (fn !== undefined && world.resetsOf(fn) > resets!) world.afterReset(tenant);
-    config.written(tenant);
-    return result;
+    return writeConfig(tenant, world, offset!, littleEndian(value!, width!));
   },
 };
 
@@ -99,6 +91,10 @@ const info: Operation = {
       world.observe(tenant, bytes);
       return 0;
     }
+    if (kind === 0) {
+      const told = device.info();
+      if (typeof told !== 'number') world.checks.config.regions(told.regions);
+    }
     const answer = kind === 0 ? device.info() : kind === 1 ? device.regionInfo(index!) : device.irqInfo(index!);
     if (typeof answer === 'number') return answer;
     for (const value of Object.values(answer)) world.observe(tenant, value);
@@ -120,7 +116,10 @@ const mmap: Operation = {
       shared: true,
     });
     const promised = device.regionInfo(region!);
+    const claimed = tenant.fn?.template.bars[region!]?.claimed === true;
     const allowed =
+      !claimed &&
+      pages! > 0 &&
       typeof promised !== 'number' &&
       (promised.flags & 4) !== 0 &&
       offset! + pages! * 4096 <= Math.ceil(promised.size / 4096) * 4096;

@@ -115,6 +115,7 @@ const settle: Operation = {
   run(tenant, _args, world) {
     world.settle();
     world.checks.liveness.idle(tenant);
+    tenant.pci.irqs.deferred = false;
     return 0;
   },
 };

@@ -1,17 +1,30 @@
 /** All kinds of steps. */
 import { ACCESS } from './access.ts';
+import { CONFIG } from './config.ts';
 import { DMA } from './dma.ts';
+import { DMA_BUF_OPERATIONS } from './dma-buf.ts';
+import { FAILING } from './failing.ts';
 import { FAILURE } from './failure.ts';
+import { HOT_RESET } from './hot-reset.ts';
+import { INFO_ODD } from './info-odd.ts';
 import { INTERRUPT } from './interrupt.ts';
+import { IOEVENTFD_OPERATIONS } from './ioeventfd.ts';
 import { LIFECYCLE } from './lifecycle.ts';
 import { LINE } from './line.ts';
 import { LOAD } from './load.ts';
 import { LOGGING } from './logging.ts';
+import { LOW_POWER } from './low-power.ts';
+import { MESSAGE_TABLE } from './message-table.ts';
 import { MIGRATION_OPERATIONS } from './migration.ts';
 import type { Operation } from './operation.ts';
+import { OWNERSHIP } from './ownership.ts';
+import { PCI_EVENTS } from './pci-events.ts';
+import { PCI_IRQS } from './pci-irqs.ts';
+import { PCI_REGIONS } from './pci-regions.ts';
 import { ROUND_TRIP } from './round-trip.ts';
 import { SERIAL } from './serial.ts';
 import { STREAM } from './stream.ts';
+import { TOKENS } from './tokens.ts';
 
 export const OPERATIONS: readonly Operation[] = [
   ...ACCESS,
@@ -26,6 +39,19 @@ export const OPERATIONS: readonly Operation[] = [
   ...SERIAL,
   ...LINE,
   ...LOAD,
+  ...CONFIG,
+  ...PCI_IRQS,
+  ...PCI_EVENTS,
+  ...PCI_REGIONS,
+  ...HOT_RESET,
+  ...IOEVENTFD_OPERATIONS,
+  ...DMA_BUF_OPERATIONS,
+  ...LOW_POWER,
+  ...TOKENS,
+  ...OWNERSHIP,
+  ...INFO_ODD,
+  ...FAILING,
+  ...MESSAGE_TABLE,
 ];
 
 /** By name, as counterexample files refer to them. */

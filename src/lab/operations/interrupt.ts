@@ -1,5 +1,7 @@
 /** Eventfds on message interrupts. */
 import { IRQ_SET, irq_set, VFIO } from '../../uapi/vfio.ts';
+import { type IrqRequest, MOST_VECTORS } from '../pci/irq-model.ts';
+import { judge } from '../pci/set-irqs.ts';
 import { type Tenant, VECTORS } from '../tenant.ts';
 import { disarms, namesNone } from './line.ts';
 import { type Operation, whileOpen } from './operation.ts';
@@ -61,9 +63,14 @@ const oddIrqs: Operation = {
     view.setUint32(at.start, start!, true);
     view.setUint32(at.count, count!, true);
     for (let i = 0; i < 8; i++) view.setInt32(irq_set.size + 4 * i, -1, true);
-    world.checks.interrupts.cause = tenant;
+    // Eventfds are all none, bytes all true.
+    const data = new Array<number>(MOST_VECTORS).fill(-1);
+    const request: IrqRequest = { index: index!, flags: flags!, start: start!, count: count!, data };
+    const before = tenant.pci.irqs.anticipate(request);
+    world.checks.interrupts.own(tenant);
     const result = tenant.process.ioctl(tenant.device!.fd, VFIO.DEVICE_SET_IRQS, scratch.put(length));
     world.checks.interrupts.cause = undefined;
+    if (world.profile.pci !== undefined) judge(tenant.pci.irqs, request, before, result);
     const types = flags! & IRQ_SET.DATA_TYPE_MASK;
     const bad = start! + count! > limit || (types & (types - 1)) !== 0 || types === 0 || (flags! & ~0x3f) !== 0;
     if (bad && result >= 0 && !(world.profile.serial && namesNone(flags!, count!)))

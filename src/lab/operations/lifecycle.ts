@@ -1,6 +1,12 @@
 /** Resets, close and open, and what an administrator does beside. */
-import { PCI_REGION, VFIO } from '../../uapi/vfio.ts';
+import { CAP, DEVCTL, EXP } from '../../../sim/pci/registers.ts';
+import { VFIO } from '../../uapi/vfio.ts';
+import { writeRegister } from '../pci/config-write.ts';
+import { noteCommand } from '../pci/memory-on.ts';
+import type { Tenant } from '../tenant.ts';
+import type { World } from '../world.ts';
 import { after, type Operation, whileOpen } from './operation.ts';
+import { unmapAll } from './pci-regions.ts';
 
 const reset: Operation = {
   name: 'reset',
@@ -10,6 +16,7 @@ const reset: Operation = {
   generate: () => ({}),
   run(tenant, _args, world, spawned) {
     const device = spawned ? world.spareDevice(tenant) : tenant.device!;
+    if (!spawned) world.checks.liveness.resetting(tenant);
     return after(tenant.process.ioctlCall(device.fd, VFIO.DEVICE_RESET, 0), (result) => {
       if (result === 0) world.afterReset(tenant);
       return result;
@@ -23,12 +30,11 @@ const flr: Operation = {
   needs: 'function',
   args: [],
   weights: whileOpen(2),
-  generate: () => ({}),
+  generate: (_random, { fn }) => (fn!.capability(CAP.EXP) === 0 ? undefined : {}),
   run(tenant, _args, world) {
-    const at = tenant.fn!.capability(0x10) + 8;
-    const result = tenant.device!.write(PCI_REGION.CONFIG, at, 2, 0x8000);
-    if (result > 0) world.afterReset(tenant);
-    return result;
+    const at = tenant.fn!.capability(CAP.EXP) + EXP.DEVCTL;
+    world.checks.liveness.resetting(tenant);
+    return writeRegister(tenant, world, at, 2, DEVCTL.BCR_FLR);
   },
 };
 
@@ -37,15 +43,32 @@ const close: Operation = {
   args: [],
   weights: [0, 1, 1, 1, 1, 1, 1, 1],
   generate: () => ({}),
-  run: (tenant, _args, world) => world.closeDevice(tenant),
+  run: (tenant, _args, world) => closeDevice(tenant, world),
 };
+
+/** The tenant leaves its device, and forgets what it had of it. */
+export function closeDevice(tenant: Tenant, world: World): number {
+  unmapAll(tenant);
+  const result = world.closeDevice(tenant);
+  tenant.pci.closed();
+  world.checks.residue.closed(tenant);
+  world.checks.dma.closed(tenant);
+  world.checks.descriptors.closedLast(tenant);
+  return result;
+}
 
 const open: Operation = {
   name: 'open',
   args: [],
   weights: [30, 0, 0, 0, 0, 0, 0, 0],
   generate: () => ({}),
-  run: (tenant, _args, world) => world.openDevice(tenant),
+  run(tenant, _args, world) {
+    const result = world.openDevice(tenant);
+    if (result < 0) return result;
+    world.checks.residue.opened(tenant);
+    if (world.profile.pci !== undefined) noteCommand(tenant);
+    return result;
+  },
 };
 
 /** A second descriptor comes and goes; the first must not notice. */

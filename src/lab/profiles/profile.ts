@@ -2,6 +2,7 @@
 
 import type { MachineDescription } from '../../../sim/pci/description.ts';
 import type { PciFunction } from '../../../sim/pci/function.ts';
+import type { Topology } from '../../../sim/pci/topology.ts';
 import type { Process } from '../../kernel/process.ts';
 import type { Machine, MachineOptions } from '../../machine/machine.ts';
 import type { StreamFault } from '../../variant/format.ts';
@@ -15,11 +16,14 @@ import type { World } from '../world.ts';
 export interface Assigned {
   /** Its name towards VFIO: a BDF or a UUID. */
   readonly name: string;
-  readonly group: number;
+  /** In /dev/vfio. */
+  readonly group: number | string;
   /** Its character device, e.g. `vfio0`. */
   readonly cdev: string;
   /** The hardware; none behind an emulated device. */
   readonly fn: PciFunction | undefined;
+  /** The secret that users of a PF and of its VFs share. */
+  readonly token?: Uint8Array;
   /** What the profile itself wants to find again. */
   readonly inner?: unknown;
 }
@@ -82,6 +86,16 @@ export interface Guarded {
   value(tenant: Tenant): number;
 }
 
+/** A PCI function under vfio-pci itself. */
+export interface PciWork {
+  /** What tenant A does may be seen by B: one has the PF, the other one of its VFs. */
+  readonly trusting: boolean;
+  /** A function of the two is a PF with VFs, or such a VF. */
+  readonly vfs: boolean;
+  /** Whether the tenant's function can be reset alone, by its registers and its place. */
+  resets(tenant: Tenant, topology: Topology): boolean;
+}
+
 /** What the settings of a subject are, and the device there is in each. */
 export interface Profiles {
   readonly factors: readonly Factor[];
@@ -92,7 +106,7 @@ export interface Profiles {
 export interface DeviceProfile {
   readonly machine: MachineDescription;
   /** Drivers and models to load. */
-  load(): Pick<MachineOptions, 'variants' | 'modules' | 'models'>;
+  load(): Pick<MachineOptions, 'variants' | 'modules' | 'models' | 'vfioPci'> & { readonly noiommu?: boolean };
   /** What an administrator does before the tenants come: makes the devices, and binds them. */
   assign(machine: Machine, host: Process): Site;
   /** How tenants come to their devices. */
@@ -101,6 +115,8 @@ export interface DeviceProfile {
   readonly kind: 'function' | 'emulated';
   /** The message interrupts that can be armed: an index of SET_IRQS and its vectors. */
   readonly vectors?: { readonly index: number; readonly count: number };
+  /** The device is worked as a PCI function, by all that vfio-pci has for one. */
+  readonly pci?: PciWork;
   readonly registers?: WordRegisters;
   readonly dma?: DmaWork;
   readonly failures?: Failures;

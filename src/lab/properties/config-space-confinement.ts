@@ -1,4 +1,10 @@
 /** Configuration-space confinement: what the user may not write stays, and regions are what region info says. */
+import { Buffer } from 'node:buffer';
+import type { UnclaimedEvent } from '../../../sim/fabric.ts';
+import type { PciFunction } from '../../../sim/pci/function.ts';
+import { CAP, MSIX, MSIX_ENTRY } from '../../../sim/pci/registers.ts';
+import { PCI_REGION } from '../../uapi/vfio.ts';
+import { configReference, type Shown } from '../reference/config-access.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import type { Check, Property } from './property.ts';
@@ -8,37 +14,166 @@ export const CONFIG_SPACE_CONFINEMENT: Property = {
   promise:
     'A user changes of its function’s configuration space what is the user’s to change, and its regions grant the accesses and mappings that region info promises, and no others.',
   observes:
-    'What the host has programmed, before and after each configuration write of any width and alignment; the answers of mmap, read and write held against region info.',
-  allows: ['bits that the virtualisation of vfio-pci-core passes through to the function that is assigned'],
+    'The whole configuration space of every function, before and after each write of any width and alignment, and what reads answer, held against a second table of who may write what; the answers of mmap, read and write held against region info; every access to a BAR that the function does not decode.',
+  allows: [
+    'bits that the virtualisation of vfio-pci-core passes through to the function that is assigned',
+    'an access in D1 or D2, to which the user sent its function itself',
+    'an access to an I/O BAR that is not decoded, and of the host to the table of its messages',
+  ],
 };
 
 const NAME = CONFIG_SPACE_CONFINEMENT.name;
+/** STATUS and the side of COMMAND with INTX_DISABLE: these follow interrupts. */
+const STATUS = [0x06, 0x07] as const;
+
+/** D1 and D2: the kernel takes memory away in D3hot only (vfio_pci_core.c: __vfio_pci_memory_enabled). */
+const SHALLOW: ReadonlySet<number> = new Set([1, 2]);
+/** First and last BAR register, and the ROM's. */
+const BARS = [0x10, 0x34] as const;
+
+/** A function as it was. */
+interface Kept {
+  readonly fn: PciFunction;
+  /** As it was when the machine was built. */
+  readonly placed: Uint8Array;
+  readonly bytes: Uint8Array;
+  resets: number;
+}
 
 export class ConfigSpaceConfinement implements Check {
   readonly property = CONFIG_SPACE_CONFINEMENT;
   private readonly world: World;
   private before = 0;
   private calm = false;
+  private readonly kept: Kept[] = [];
+  private peer: { readonly target: PciFunction; readonly offset: number } | undefined;
 
   constructor(world: World) {
     this.world = world;
+    if (world.profile.pci === undefined) return;
+    const functions = new Set(world.tenants.flatMap(({ fn }) => [fn!, ...(fn!.physical ? [fn!.physical] : [])]));
+    for (const fn of functions)
+      this.kept.push({ fn, placed: fn.config.bytes.slice(), bytes: fn.config.bytes.slice(), resets: 0 });
+  }
+
+  watch(): void {
+    const { events } = this.world.machine.hardware.fabric;
+    if (this.kept.length === 0) return;
+    events.on('peer', ({ target, offset }) => {
+      this.peer = { target, offset };
+    });
+    events.on('unclaimed', (event) => this.onUnclaimed(event));
   }
 
   /** A configuration write of the tenant is about to be made, … */
   writing(tenant: Tenant): void {
     this.calm = tenant.pending === 0;
     this.before = this.world.profile.guarded.value(tenant);
+    for (const kept of this.kept) {
+      kept.bytes.set(kept.fn.config.bytes);
+      kept.resets = this.world.resetsOf(kept.fn);
+    }
   }
 
   /** … and was made. */
   written(tenant: Tenant): void {
     const { guarded } = this.world.profile;
-    if (this.calm && guarded.value(tenant) !== this.before)
+    if (!this.calm) return;
+    if (guarded.value(tenant) !== this.before)
       this.world.violate(NAME, `a configuration write changes ${guarded.what}`);
+    for (const { fn, bytes, resets } of this.kept)
+      if (Buffer.compare(bytes, fn.config.bytes) !== 0 && this.world.resetsOf(fn) === resets)
+        this.changed(tenant, fn, bytes);
+  }
+
+  /** A read of configuration space answered. */
+  read({ fn }: Tenant, offset: number, answer: Uint8Array): void {
+    const { fixed, expected } = configReference(fn!);
+    for (let i = 0; i < answer.length; i++) {
+      const at = offset + i;
+      if ((answer[i]! & fixed[at]!) !== expected[at])
+        return this.world.violate(NAME, `byte ${at.toString(16)} of configuration space reads ${answer[i]}`);
+    }
+  }
+
+  /** The capability lists as the tenant found them. */
+  listed({ fn }: Tenant, standard: readonly Shown[], extended: readonly Shown[]): void {
+    const reference = configReference(fn!);
+    for (const [name, found, wanted] of [
+      ['standard', standard, reference.standard],
+      ['extended', extended, reference.extended],
+    ] as const)
+      if (text(found) !== text(wanted)) this.world.violate(NAME, `the ${name} list shows ${text(found)}`);
   }
 
   /** A mapping of a region was granted or refused, and region info had said which. */
   mapped(region: number, answer: number, allowed: boolean): void {
     if (answer >= 0 !== allowed) this.world.violate(NAME, `mmap of region ${region} answers ${answer}`);
   }
+
+  /** A mapping that is held was touched: it must answer exactly while memory is on. */
+  touched(region: number, answered: boolean, on: boolean): void {
+    if (answered !== on)
+      this.world.violate(
+        NAME,
+        `a mapping of region ${region} ${answered ? 'works with memory off' : 'fails with memory on'}`,
+      );
+  }
+
+  /** The kernel agreed to write a register where no user may. */
+  ioeventfd(bar: number, offset: number, width: number): void {
+    this.world.violate(NAME, `an ioeventfd of ${width} bytes at ${offset.toString(16)} of BAR ${bar} is taken`);
+  }
+
+  /** The device says how many regions it has. */
+  regions(count: number): void {
+    if (this.world.profile.pci !== undefined && count !== PCI_REGION.NUM)
+      this.world.violate(NAME, `${count} regions are told of where there are ${PCI_REGION.NUM}`);
+  }
+
+  /** Two views of a region disagree. */
+  disagrees(region: number, what: string): void {
+    this.world.violate(NAME, `region ${region}: ${what}`);
+  }
+
+  private placed(fn: PciFunction): Uint8Array {
+    return this.kept.find((kept) => kept.fn === fn)!.placed;
+  }
+
+  private changed(tenant: Tenant, fn: PciFunction, before: Uint8Array): void {
+    const { reached } = configReference(fn);
+    const { bytes } = fn.config;
+    for (let at = 0; at < bytes.length; at++) {
+      const bits = bytes[at]! ^ before[at]!;
+      // What the host gave is what it restores.
+      if (at >= BARS[0] && at < BARS[1] && bytes[at] === this.placed(fn)[at]) continue;
+      if (bits === 0 || (STATUS as readonly number[]).includes(at)) continue;
+      if (fn !== tenant.fn) return this.world.violate(NAME, `a configuration write changes ${fn.name}`);
+      if (bits & ~reached[at]!)
+        return this.world.violate(NAME, `a configuration write changes bits ${bits} of byte ${at.toString(16)}`);
+    }
+  }
+
+  /** The kernel, or a mapping it should have taken away, reaches memory that nobody decodes. */
+  private onUnclaimed({ target, bar, offset, write }: UnclaimedEvent): void {
+    const { peer } = this;
+    this.peer = undefined;
+    if (peer?.target === target && peer.offset === offset) return;
+    if (target.template.bars[bar]?.kind === 'io' || inVectors(target, bar, offset)) return;
+    const owner = this.world.tenants.find(({ fn }) => fn === target);
+    if (owner === undefined || owner.pci.lost || SHALLOW.has(target.powerState)) return;
+    const what = `${write ? 'write' : 'read'} of BAR ${bar}`;
+    this.world.violate(NAME, `a ${what} reaches ${target.name}, which does not decode it`);
+  }
+}
+
+const text = (list: readonly Shown[]): string => list.map(({ id, at }) => `${id}@${at.toString(16)}`).join(' ');
+
+/** The host programs its messages whatever the state of the function. */
+function inVectors(fn: PciFunction, bar: number, offset: number): boolean {
+  const at = fn.capability(CAP.MSIX);
+  if (at === 0) return false;
+  const table = fn.config.read(at + MSIX.TABLE, 4);
+  const start = (table & ~7) >>> 0;
+  return (table & 7) === bar && offset >= start && offset < start + fn.msix!.size * MSIX_ENTRY.SIZE;
 }

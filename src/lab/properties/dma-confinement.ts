@@ -1,6 +1,8 @@
 /** DMA confinement: a device reaches exactly the memory its tenant has mapped at that moment. */
 import type { DmaEvent, PeerEvent } from '../../../sim/fabric.ts';
 import type { PciFunction } from '../../../sim/pci/function.ts';
+import { heldExport } from '../pci/held-export.ts';
+import { memoryOn, memoryUnknown } from '../pci/memory-on.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import type { Check, Property } from './property.ts';
@@ -40,6 +42,56 @@ export class DmaConfinement implements Check {
   /** A group left its container while its device was open. */
   leftInUse(): void {
     this.world.violate(NAME, 'a group in use leaves its container');
+  }
+
+  /** A buffer was exported that is not, or not all, memory of the device. */
+  exported(bar: number, page: number, pages: number): void {
+    this.world.violate(NAME, `${pages} pages at page ${page} of BAR ${bar} are exported, which are not the device's`);
+  }
+
+  /** An importer attached that cannot let go of the memory, or cannot address it. */
+  attachedFast(bar: number): void {
+    this.world.violate(NAME, `an importer that cannot be told to let go attaches to BAR ${bar}`);
+  }
+
+  /** The device was closed, and by its own way of opening detached: nothing is translated for it any more. */
+  closed({ fn }: Tenant): void {
+    const { profile, machine } = this.world;
+    if (profile.pci === undefined || profile.dma === undefined || profile.way !== 'cdev') return;
+    const left = machine.hardware.fabric.iommu.domainOf(fn!.aliasId, undefined).mappings.items.length;
+    if (left > 0) this.world.violate(NAME, `${left} mappings are left for ${fn!.name}, which nobody has open`);
+  }
+
+  /** The device fell asleep: nobody it was exported to may reach it any more. */
+  asleep(tenant: Tenant): void {
+    for (const held of tenant.pci.buffers)
+      if (heldExport(tenant.process, held)?.physical() !== undefined)
+        this.world.violate(NAME, `BAR ${held.bar} is left with those it is exported to`);
+  }
+
+  /** What is exported is reachable exactly while the device's memory is, and is the device's own. */
+  after(tenant: Tenant): void {
+    const { buffers } = tenant.pci;
+    if (buffers.length === 0 || memoryUnknown(tenant)) return;
+    const on = memoryOn(tenant);
+    for (const held of buffers) {
+      const exported = heldExport(tenant.process, held);
+      const physical = exported?.physical();
+      // What is exported from a sleeping device is reached when that is woken for a call (vfio_pci_dmabuf.c).
+      if (tenant.pci.lowPower) continue;
+      const due = on && !held.dead;
+      if ((physical !== undefined) !== due && !(due && tenant.pci.woken))
+        this.world.violate(NAME, `BAR ${held.bar} is ${on ? 'taken from' : 'left with'} those it is exported to`);
+      if (physical === undefined) {
+        if (held.detach !== undefined && !held.told)
+          this.world.violate(NAME, `BAR ${held.bar} is taken away, and its importer not told`);
+        continue;
+      }
+      const start = tenant.fn!.windows[held.bar];
+      const size = tenant.fn!.template.bars[held.bar]?.size ?? 0;
+      if (start === undefined || physical < start || physical + exported!.size > start + size)
+        this.world.violate(NAME, `memory at ${physical.toString(16)} is exported as BAR ${held.bar}`);
+    }
   }
 
   /** What the IOMMU holds for the tenant's device must be what it mapped, page for page. */

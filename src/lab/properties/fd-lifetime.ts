@@ -29,6 +29,36 @@ export class FdLifetime implements Check {
       this.world.violate(NAME, 'closing one of two descriptors resets the device of the other');
   }
 
+  /** A descriptor was duplicated and the first one closed: the device is as open as before. */
+  stillOpen(tenant: Tenant): void {
+    if (this.openers(tenant) < 1) this.world.violate(NAME, 'closing one of two numbers of a file closes its device');
+  }
+
+  /** The last descriptor of the tenant's device was closed. */
+  closedLast(tenant: Tenant): void {
+    if (this.world.profile.pci === undefined || tenant.pending > 0) return;
+    const left = this.openers(tenant);
+    if (left !== 0) this.world.violate(NAME, `${left} openers are counted when the only one has closed`);
+  }
+
+  /** The host took the device back: nothing of it can be reached any more. */
+  takenBack(tenant: Tenant, gone: boolean): void {
+    const { world } = this;
+    if (!gone) {
+      world.violate(NAME, 'a driver does not let go of a device that nobody has open');
+      return;
+    }
+    if (world.machine.vfio.deviceNamed(tenant.bdf) !== undefined)
+      world.violate(NAME, 'a device that was taken back is still known');
+    const shown = world.host.readdir('/sys/kernel/debug/vfio');
+    if (typeof shown !== 'number' && shown.includes(tenant.bdf))
+      world.violate(NAME, 'a device that was taken back is still shown');
+  }
+
+  private openers({ bdf }: Tenant): number {
+    return this.world.machine.vfio.deviceNamed(bdf)?.openCount ?? 0;
+  }
+
   /** A data file was read. */
   read({ alive, certain }: DataFile, result: number): void {
     if (!alive && certain && result !== -ERRNO.ENODEV)
@@ -58,5 +88,9 @@ export class FdLifetime implements Check {
           this.world.violate(NAME, 'a data file is held by its driver when nobody has the device open');
     for (const { name, openCount } of this.world.machine.vfio.openDevices())
       this.world.violate(NAME, `${name} counts ${openCount} openers when nobody has it open`);
+    for (const { bdf } of this.world.tenants) {
+      const references = this.world.machine.vfio.deviceNamed(bdf)?.references ?? 0;
+      if (references !== 0) this.world.violate(NAME, `${references} references to ${bdf} are left behind`);
+    }
   }
 }

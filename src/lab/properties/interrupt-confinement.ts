@@ -1,6 +1,11 @@
 /** Interrupt confinement: an eventfd is signalled only by a vector that its owner armed with it. */
+import { Buffer } from 'node:buffer';
 import type { InterruptEvent } from '../../../sim/fabric.ts';
 import type { PciFunction } from '../../../sim/pci/function.ts';
+import { PCI, STATUS } from '../../../sim/pci/registers.ts';
+import { IRQ_SET, PCI_IRQ } from '../../uapi/vfio.ts';
+import type { IrqRequest } from '../pci/irq-model.ts';
+import { vectorOf } from '../pci/vector-of.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import type { Check, Property } from './property.ts';
@@ -10,11 +15,16 @@ export const INTERRUPT_CONFINEMENT: Property = {
   promise:
     'An eventfd is signalled only by an interrupt that its owner armed with it, of the function it owns; and one that is armed arrives.',
   observes:
-    'Every interrupt message at the fabric, every signal on an eventfd of a tenant, and every answer of SET_IRQS to a range or a combination of flags that the uAPI rules out.',
-  allows: ['an owner that signals its own eventfd (DATA_NONE and DATA_BOOL triggers, its own writes)'],
+    'Every interrupt message at the fabric, every signal on an eventfd of a tenant, and every answer of SET_IRQS to a range or a combination of flags that the uAPI rules out; of PCI functions also the line of INTx after each call, errors and requests of the host, and every message that a device sends on a vector that is armed.',
+  allows: [
+    'an owner that signals its own eventfd (DATA_NONE and DATA_BOOL triggers, its own writes)',
+    'a message of a function that its user put to sleep, or whose mastering or messages it switched off',
+  ],
 };
 
 const NAME = INTERRUPT_CONFINEMENT.name;
+/** What a host does that it tells the user by an eventfd. */
+export type HostEvent = 'err' | 'req';
 
 export class InterruptConfinement implements Check {
   readonly property = INTERRUPT_CONFINEMENT;
@@ -23,6 +33,10 @@ export class InterruptConfinement implements Check {
   private message: { fn: PciFunction; vector: number } | undefined;
   /** The tenant whose own call may signal its eventfds. */
   cause: Tenant | undefined;
+  /** Which of them; undefined: any. */
+  private caused: readonly number[] | undefined;
+  /** What the host tells the tenant's user now. */
+  private told: { readonly tenant: Tenant; readonly event: HostEvent } | undefined;
 
   constructor(world: World) {
     this.world = world;
@@ -38,20 +52,98 @@ export class InterruptConfinement implements Check {
         });
   }
 
+  /** The tenant wrote to the region that holds the table of messages. */
+  tableWritten(before: Uint8Array, now: Uint8Array): void {
+    if (Buffer.compare(before, now) !== 0)
+      this.world.violate(NAME, 'a write to its region changes the table of messages');
+  }
+
   /** SET_IRQS took what the uAPI rules out. */
   accepted(what: string): void {
     this.world.violate(NAME, `SET_IRQS accepts ${what}`);
   }
 
+  /** Whatever the tenant's call signals is its own doing. */
+  own(tenant: Tenant): void {
+    this.cause = tenant;
+    this.caused = undefined;
+  }
+
+  /** A SET_IRQS is about to be made, which may be a trigger by hand. */
+  triggering(tenant: Tenant, { index, flags, start, count }: IrqRequest): void {
+    if ((flags & IRQ_SET.ACTION_TRIGGER) === 0 || flags & IRQ_SET.DATA_EVENTFD || count > 64) return;
+    const { irqs } = tenant.pci;
+    this.cause = tenant;
+    if (index === PCI_IRQ.INTX) this.caused = [irqs.intx];
+    else if (index === PCI_IRQ.ERR) this.caused = [irqs.err];
+    else if (index === PCI_IRQ.REQ) this.caused = [irqs.req];
+    else this.caused = irqs.unsure ? undefined : irqs.messages.slice(start, start + count);
+  }
+
+  /** The tenant writes to its own eventfd. */
+  writing(tenant: Tenant, event: number): void {
+    this.cause = tenant;
+    this.caused = [event];
+  }
+
+  /** The host is about to tell the tenant's user of something, … */
+  telling(tenant: Tenant, event: HostEvent): void {
+    this.told = { tenant, event };
+    tenant.pci.signals.length = 0;
+  }
+
+  /** … and has: an eventfd that was armed for it must have been signalled. */
+  toldOf(tenant: Tenant): void {
+    const { told, world } = this;
+    this.told = undefined;
+    if (told === undefined || !world.watched || tenant.pending > 0) return;
+    const armed = tenant.pci.irqs[told.event];
+    if (armed >= 0 && !tenant.pci.signals.includes(armed))
+      world.violate(NAME, `the user is not told of an ${told.event === 'err' ? 'error' : 'request'} of the host`);
+  }
+
+  /** The host had nothing to tell. */
+  untold(): void {
+    this.told = undefined;
+  }
+
+  /** The device is about to send the message of a vector, … */
+  raising(tenant: Tenant): void {
+    tenant.pci.signals.length = 0;
+  }
+
+  /** … and has sent it: what is armed with the vector must have been signalled. */
+  raised(tenant: Tenant, vector: number): void {
+    const armed = tenant.pci.irqs.messages[vector] ?? -1;
+    if (this.world.watched && armed >= 0 && !tenant.pci.signals.includes(armed))
+      this.world.violate(NAME, `vector ${vector} is armed and its message does not arrive`);
+  }
+
+  after(tenant: Tenant): void {
+    const { profile, watched } = this.world;
+    this.cause = this.message = undefined;
+    if (profile.pci === undefined || !watched || tenant.pending > 0 || tenant.device === undefined) return;
+    const { irqs, lowPower } = tenant.pci;
+    // It came and was masked, and nobody was told.
+    if (irqs.type === PCI_IRQ.INTX && irqs.intx < 0 && isUp(tenant.fn!)) irqs.masked = true;
+    if (irqs.type !== PCI_IRQ.INTX || irqs.intx < 0 || irqs.masked || irqs.disabled || irqs.deferred) return;
+    const { fn } = tenant;
+    if (isUp(fn!) && fn!.powerState === 0 && !lowPower)
+      this.world.violate(NAME, 'a line that is up and unmasked does not interrupt');
+  }
+
   private onInterrupt({ requester, vector }: InterruptEvent): void {
     if (vector.requesterId !== requester.aliasId)
       this.world.violate(NAME, `${requester.name} raises a vector of another function`);
-    this.message = { fn: requester, vector: vector.index };
+    const number = this.world.profile.pci === undefined ? vector.index : vectorOf(requester, vector);
+    this.message = { fn: requester, vector: number };
   }
 
   private onSignal(tenant: Tenant, index: number): void {
-    if (this.cause === tenant) return;
+    const own = this.cause === tenant && (this.caused === undefined || this.caused.includes(index));
     const message = this.message;
+    tenant.pci.signals.push(index);
+    if (own) return;
     this.message = undefined;
     const say = (text: string): void =>
       this.world.violate(NAME, `eventfd ${index} of tenant ${tenant.name} is signalled ${text}`);
@@ -59,8 +151,49 @@ export class InterruptConfinement implements Check {
       // An emulated device interrupts inside the call of its own user.
       if (this.world.actor !== tenant.name) say(`by what ${this.world.actor} does`);
       else if (!tenant.armed.includes(index)) say('though nothing is armed with it');
-    } else if (message === undefined) say('without an interrupt');
+    } else if (this.world.profile.pci !== undefined) this.onSignalOfFunction(tenant, index, message, say);
+    else if (message === undefined) say('without an interrupt');
     else if (message.fn !== tenant.fn) say(`by ${message.fn.name}`);
     else if (tenant.pending === 0 && !tenant.armed.includes(index)) say('though no vector is armed with it');
   }
+
+  private onSignalOfFunction(
+    tenant: Tenant,
+    index: number,
+    message: { fn: PciFunction; vector: number } | undefined,
+    say: (text: string) => void,
+  ): void {
+    const { irqs } = tenant.pci;
+    const calm = tenant.pending === 0 && !irqs.unsure;
+    if (message !== undefined) {
+      if (message.fn !== tenant.fn) say(`by ${message.fn.name}`);
+      else if (calm && irqs.messages[message.vector] !== index)
+        say(`by vector ${message.vector}, which is not armed with it`);
+      return;
+    }
+    const { told } = this;
+    if (told?.tenant === tenant && irqs[told.event] === index) return;
+    if (irqs.wake === index) {
+      // Whoever woke the device: its user is told once, and low power is over.
+      irqs.wake = -1;
+      tenant.pci.lowPower = false;
+      tenant.pci.woken = true;
+      return;
+    }
+    if (
+      irqs.type === PCI_IRQ.INTX &&
+      (irqs.intx === index || irqs.replaced === index) &&
+      (isUp(tenant.fn!) || irqs.deferred)
+    ) {
+      if (calm && irqs.masked && !irqs.deferred) say('by a line that is masked');
+      irqs.masked = true;
+      return;
+    }
+    if (calm) say('though nothing that is armed with it has happened');
+  }
+}
+
+/** The function has its interrupt pending. */
+export function isUp({ config }: PciFunction): boolean {
+  return (config.read(PCI.STATUS, 2) & STATUS.INTERRUPT) !== 0;
 }

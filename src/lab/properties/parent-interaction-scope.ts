@@ -11,15 +11,15 @@ import { RESOURCE_BOUND } from './resource-bound.ts';
 export const PARENT_INTERACTION_SCOPE: Property = {
   name: 'parent-interaction scope',
   promise:
-    'A call to the parent for one VF changes that VF and what the call declares, comes at a time when the firmware takes it, and leaves nothing behind.',
+    'A call to the parent for one VF changes that VF and what the call declares, comes at a time when the firmware takes it, and leaves nothing behind. A PF and its VFs are for users who share a secret, and the PF stays awake while it has VFs.',
   observes:
-    'Every interaction as it is entered and left, every change of a partition of the device model meanwhile, commands that the firmware refused, and what the parent holds when no session runs and when everybody has left.',
+    'Every open of a function that needs a secret, and the power of a PF after each call; with a parent, every interaction as it is entered and left, every change of a partition of the device model meanwhile, commands that the firmware refused, and what the parent holds when no session runs and when everybody has left.',
   allows: [
     'what a VF does by itself: its engine, its own registers, its reset',
     'resources that an injected failure of the firmware leaves with it',
     'a reset beside a state change that confuses the device it resets, as on real hardware',
   ],
-  needs: ['parent'],
+  needs: ['scope'],
 };
 
 const NAME = PARENT_INTERACTION_SCOPE.name;
@@ -50,6 +50,29 @@ export class ParentInteractionScope implements Check {
   watch(): void {
     this.world.inside.onTouch((partition, what) => this.onTouch(partition, what));
     this.world.machine.observers.observer = (event) => this.onParent(event);
+  }
+
+  /** A function was opened by a user who does not know its secret. */
+  openedWithoutToken({ bdf }: Tenant): void {
+    this.world.violate(NAME, `${bdf} is opened without the token`);
+  }
+
+  /** A token was set on a function that has none of its own. */
+  tokenOfVf({ bdf }: Tenant): void {
+    this.world.violate(NAME, `${bdf} takes a token`);
+  }
+
+  /** VFs that are in use were made fewer or more. */
+  vfsChanged(name: string): void {
+    this.world.violate(NAME, `the number of VFs of ${name} changes while there are some`);
+  }
+
+  after(tenant: Tenant): void {
+    const { fn } = tenant;
+    if (this.world.profile.pci === undefined || fn === undefined) return;
+    const physical = fn.physical ?? fn;
+    if (physical.virtuals.length > 0 && physical.powerState !== 0)
+      this.world.violate(NAME, `${physical.name} sleeps while it has VFs`);
   }
 
   /** A tenant is in a state in which it has no session: the parent must not track for one. */

@@ -1,7 +1,10 @@
 /** Reset and liveness: every call returns, nothing crashes, and a reset makes the device new. */
+
+import type { ResetEvent } from '../../../sim/fabric.ts';
 import { HangError } from '../../../sim/hang.ts';
 import { MIG_STATE } from '../../uapi/vfio.ts';
 import { kernelCrash } from '../kernel-crash.ts';
+import { coreOf } from '../pci/core-of.ts';
 import { STATE_NAMES } from '../reference/arcs.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
@@ -12,21 +15,29 @@ export const RESET_AND_LIVENESS: Property = {
   promise:
     'Every call returns; no order of calls crashes the kernel, or takes its locks in two orders; after a reset the device works as a new one.',
   observes:
-    'Loops over their budget, calls that nothing can wake any more, pointers followed that were never set, accesses outside of buffers, the order in which locks are taken, the state of devices after each kind of reset and when they are opened, work that was posted to a device that runs.',
+    'The header and the interrupts of a PCI function before and after each way to reset it, and who can reach its memory meanwhile; loops over their budget, calls that nothing can wake any more, pointers followed that were never set, accesses outside of buffers, the order in which locks are taken, the state of devices after each kind of reset and when they are opened, work that was posted to a device that runs.',
   allows: ['a blocking read that sleeps while its session can still produce data'],
 };
 
 const NAME = RESET_AND_LIVENESS.name;
+const HEADER = 0x40;
+/** STATUS: an interrupt that was pending is not any more. */
+const STATUS: ReadonlySet<number> = new Set([0x06, 0x07]);
 
 export class ResetAndLiveness implements Check {
   readonly property = RESET_AND_LIVENESS;
   private readonly world: World;
+  /** Calls of each tenant that never returned, as far as they are known. */
+  private readonly hangs = { A: 0, B: 0 };
+  /** A function when its reset was asked for. */
+  private readonly before = { header: new Uint8Array(HEADER), awake: false, type: 0, disabled: false, known: false };
 
   constructor(world: World) {
     this.world = world;
   }
 
   watch(): void {
+    this.world.machine.hardware.fabric.events.on('reset', (event) => this.onReset(event));
     this.world.machine.kernel.scheduler.locks.onCycle = (classes) =>
       this.world.violate(NAME, `locks are taken in two orders: ${classes.join(' -> ')}`);
   }
@@ -64,6 +75,68 @@ export class ResetAndLiveness implements Check {
     if (tenant.state !== MIG_STATE.RUNNING || tenant.pending > 0 || !world.sound) return;
     const left = world.profile.unfinished?.(tenant);
     if (left !== undefined) world.violate(NAME, `the device runs, and ${left}`);
+  }
+
+  /** GET_PCI_HOT_RESET_INFO answered, and something else is due. */
+  hotResetInfo(result: number, expected: number): void {
+    this.world.violate(NAME, `the scope of a hot reset is answered with ${result}, not ${expected}`);
+  }
+
+  /** The tenant is about to reset its function, … */
+  resetting(tenant: Tenant): void {
+    const { fn } = tenant;
+    if (this.world.profile.pci === undefined) return;
+    const core = coreOf(this.world.machine, tenant.bdf);
+    this.before.header.set(fn!.config.bytes.subarray(0, HEADER));
+    this.before.awake = fn!.powerState === 0 && !tenant.pci.lowPower && tenant.pending === 0;
+    this.before.type = core?.irqs.type ?? 0;
+    this.before.disabled = core?.irqs.virqDisabled ?? false;
+    this.before.known = true;
+  }
+
+  /** … and it was reset: the host's part of it is as before, whatever way was taken. */
+  wasReset(tenant: Tenant): void {
+    const { before, world } = this;
+    const { fn } = tenant;
+    const known = before.known;
+    before.known = false;
+    if (fn === undefined || world.profile.pci === undefined || tenant.pending > 0) return;
+    const core = coreOf(world.machine, tenant.bdf);
+    if (core?.memoryLock.locked || core?.pdev.lock.locked || core?.pdev.resetting)
+      world.violate(NAME, 'a reset leaves a lock behind');
+    if (!known || !before.awake) return;
+    if (fn.powerState !== 0) world.violate(NAME, 'a function that was reset sleeps');
+    for (let at = 0; at < HEADER; at++)
+      if (before.header[at] !== fn.config.bytes[at] && !STATUS.has(at))
+        return world.violate(NAME, `byte ${at.toString(16)} of the header is not restored after a reset`);
+    if (core?.irqs.type !== before.type || core.irqs.virqDisabled !== before.disabled)
+      world.violate(NAME, 'a reset changes how interrupts are set up');
+  }
+
+  after({ name, process }: Tenant): void {
+    this.before.known = false;
+    if (process.hangs > this.hangs[name]) this.neverReturns();
+    this.hangs[name] = process.hangs;
+  }
+
+  /** While a function is reset nobody reaches its memory; and a tenant's calls reset no function but its own. */
+  private onReset({ target, kind }: ResetEvent): void {
+    const { world } = this;
+    const { profile, actor, machine } = world;
+    const tenant = world.tenants.find(({ fn }) => fn === target);
+    // Waking a function up by its power register is a reset too; its memory went when it fell asleep.
+    if (profile.pci === undefined || tenant === undefined || kind === 'pm') return;
+    // Resetting a PF takes its VFs along: that is what the token between their users is about.
+    if (world.tenants.some(({ fn }) => fn !== undefined && fn === target.physical)) {
+      tenant.pci.lost = tenant.pci.irqs.unsure = true;
+      return;
+    }
+    // What nobody has open may be reset together with what is being closed.
+    const own = tenant.name === actor || actor === 'H' || tenant.device === undefined;
+    if (!own) world.violate(NAME, `a call of tenant ${actor} resets ${target.name}`);
+    const core = coreOf(machine, tenant.bdf);
+    if (core !== undefined && core.mappings.size > 0)
+      world.violate(NAME, `memory of ${target.name} is mapped while it is reset`);
   }
 
   /** A call was interrupted, because nothing could have ended it. */

@@ -4,6 +4,7 @@ import { IommufdClient } from '../../client/iommufd.ts';
 import type { Scratch } from '../../client/scratch.ts';
 import type { Process } from '../../kernel/process.ts';
 import { IOAS_MAP_FLAG } from '../../uapi/iommufd.ts';
+import type { Assigned } from '../profiles/profile.ts';
 import type { Way } from './way.ts';
 
 export class IoasWay implements Way {
@@ -13,15 +14,17 @@ export class IoasWay implements Way {
   /** The device's id, while it is open. */
   id: number | undefined;
   private readonly cdev: string;
+  private readonly token: Uint8Array | undefined;
 
-  constructor(process: Process, scratch: Scratch, cdev: string) {
+  constructor(process: Process, scratch: Scratch, { cdev, token }: Assigned) {
     this.client = new IommufdClient(process, '/dev/iommu', scratch);
     this.ioas = this.client.allocIoas();
     this.cdev = cdev;
+    this.token = token;
   }
 
-  open(): DeviceClient | number {
-    const opened = this.client.open(this.cdev);
+  open(token = { uuid: this.token }): DeviceClient | number {
+    const opened = this.client.open(this.cdev, token.uuid);
     if (typeof opened === 'number') return opened;
     const attached = this.client.attach(opened.device.fd, this.ioas);
     if (attached < 0) {

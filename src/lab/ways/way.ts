@@ -5,7 +5,7 @@ import type { Factor } from '../setting.ts';
 import type { ShadowMapping } from '../tenant.ts';
 
 /** The names of ways; what is offered by one way only says so. */
-export type WayKind = 'type1v2' | 'type1' | 'cdev' | 'compat';
+export type WayKind = 'type1v2' | 'type1' | 'cdev' | 'compat' | 'noiommu';
 
 /** In the order of their numbers in a setting. */
 export const WAY_FACTOR: Factor & { readonly kinds: readonly WayKind[] } = {
@@ -16,8 +16,11 @@ export const WAY_FACTOR: Factor & { readonly kinds: readonly WayKind[] } = {
 
 /** One tenant's. Results are those of the calls: negated errnos, and what is described. */
 export interface Way {
-  /** Opens the device, and makes what was mapped reach it. */
-  open(): DeviceClient | number;
+  /**
+   * Opens the device, and makes what was mapped reach it. `token` is the secret that goes with a PF and its VFs, if
+   * not the one that was agreed on; `undefined`: none is shown.
+   */
+  open(token?: { readonly uuid: Uint8Array | undefined }): DeviceClient | number;
   /** Maps; 0. */
   map(vaddr: number, iova: number, length: number, flags: number): number;
   /** Unmaps; the number of bytes. */

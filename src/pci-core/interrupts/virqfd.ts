@@ -15,6 +15,7 @@ export class Virqfd {
   private readonly scheduler: Scheduler;
   private readonly unhook: () => void;
   private dead = false;
+  private queued = false;
 
   constructor(eventfd: EventFd, scheduler: Scheduler, work: VirqfdWork) {
     this.work = work;
@@ -31,10 +32,11 @@ export class Virqfd {
     if (eventfd.count > 0n) this.run();
   }
 
-  /** vfio_virqfd_disable. */
+  /** vfio_virqfd_disable: work that is queued is done before it returns (virqfd_shutdown: flush_work). */
   disable(): void {
     this.dead = true;
     this.unhook();
+    this.inject();
   }
 
   get isDead(): boolean {
@@ -43,10 +45,18 @@ export class Virqfd {
 
   private run(): void {
     const { handler, thread } = this.work;
-    if ((handler === undefined || handler()) && thread !== undefined)
-      this.scheduler.after(0, 'virqfd', () => {
-        if (!this.dead) thread();
-      });
+    if ((handler === undefined || handler()) && thread !== undefined && !this.queued) this.queue();
+  }
+
+  private queue(): void {
+    this.queued = true;
+    this.scheduler.after(0, 'virqfd', () => this.inject());
+  }
+
+  private inject(): void {
+    if (!this.queued) return;
+    this.queued = false;
+    this.work.thread?.();
   }
 }
 

@@ -1,0 +1,72 @@
+/** Configuration writes of a tenant, with everything the lab has to know of what they set going. */
+import type { PciFunction } from '../../../sim/pci/function.ts';
+import { CAP, COMMAND, PCI, PM } from '../../../sim/pci/registers.ts';
+import { regionOffset } from '../../client/device.ts';
+import type { Result } from '../../kernel/file.ts';
+import { PCI_REGION } from '../../uapi/vfio.ts';
+import { after } from '../operations/operation.ts';
+import type { Tenant } from '../tenant.ts';
+import type { World } from '../world.ts';
+import { noteCommand } from './memory-on.ts';
+
+const D3HOT = 3;
+/** INTX_DISABLE is in the second byte of COMMAND. */
+const DISABLE_AT = PCI.COMMAND + 1;
+const DISABLE = 0x04;
+/** Bytes of the largest MSI capability. */
+const MSI_BYTES = 24;
+
+/** Writes, left under way if `spawned`: the count, or an errno. */
+export function writeConfig(tenant: Tenant, world: World, offset: number, bytes: Uint8Array, spawned = false): Result {
+  const { fn, process, device } = tenant;
+  const { irqs } = tenant.pci;
+  const scratch = spawned ? tenant.spare : tenant.scratch;
+  const resets = fn === undefined ? 0 : world.resetsOf(fn);
+  const end = offset + bytes.length;
+  const asleep = fn?.powerState === D3HOT && !tenant.pci.lowPower;
+  world.checks.config.writing(tenant);
+  // What is unmasked may interrupt before the call returns.
+  if (offset <= DISABLE_AT && end > DISABLE_AT && (bytes[DISABLE_AT - offset]! & DISABLE) === 0) irqs.disable(false);
+  const position = regionOffset(PCI_REGION.CONFIG) + offset;
+  const call = process.writeCall(device!.fd, scratch.load(bytes), bytes.length, position);
+  return after(call, (result) => {
+    // FLR is a bit like any other.
+    const reset = fn !== undefined && world.resetsOf(fn) > resets;
+    if (offset <= PCI.COMMAND && end > PCI.COMMAND) {
+      // What is written asleep is lost when the function wakes as it fell asleep.
+      tenant.pci.lost = asleep;
+      tenant.pci.woken = false;
+    }
+    if (reset && asleep && !waking(fn, offset)) tenant.pci.lost = true;
+    if (reset) world.afterReset(tenant);
+    if (!spawned) world.checks.config.written(tenant);
+    if (fn !== undefined && world.profile.pci !== undefined && tenant.device !== undefined) follow(tenant, offset, end);
+    return result;
+  });
+}
+
+/** The kernel takes a function that is woken through its power register to where it was. */
+function waking(fn: PciFunction, offset: number): boolean {
+  return offset === fn.capability(CAP.PM) + PM.CTRL;
+}
+
+/** COMMAND and MSI as the user now reads them. */
+function follow(tenant: Tenant, offset: number, end: number): void {
+  const { irqs } = tenant.pci;
+  if (offset <= DISABLE_AT && end > PCI.COMMAND) {
+    const command = noteCommand(tenant);
+    if (command >= 0) irqs.disable((command & COMMAND.INTX_DISABLE) !== 0);
+  }
+  const msi = tenant.fn!.capability(CAP.MSI);
+  if (msi !== 0 && offset < msi + MSI_BYTES && end > msi) irqs.silenced = true;
+}
+
+/** As {@link writeConfig}, of 1, 2 or 4 bytes. */
+export function writeRegister(tenant: Tenant, world: World, offset: number, width: number, value: number): Result {
+  return writeConfig(tenant, world, offset, littleEndian(value, width));
+}
+
+/** The low bytes of a value, lowest first. */
+export function littleEndian(value: number, width: number): Uint8Array {
+  return Uint8Array.from({ length: width }, (_, i) => (i < 4 ? value >>> (8 * i) : 0));
+}
