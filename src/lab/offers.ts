@@ -17,7 +17,12 @@ export type Offer =
   | 'afterLoad'
   | 'migration'
   | 'container'
-  | 'iommufd';
+  | 'iommufd'
+  | 'bench'
+  | 'type1'
+  | 'ioas'
+  | 'mappings'
+  | 'tracking';
 
 /** Why what needs it does not apply to a subject without it. */
 const ABSENT: Readonly<Record<Offer, string>> = {
@@ -33,6 +38,11 @@ const ABSENT: Readonly<Record<Offer, string>> = {
   migration: 'the device cannot be migrated',
   container: 'no setting has a group in a container',
   iommufd: 'no setting has a device bound to an iommufd',
+  bench: 'there are no devices aside to play with',
+  type1: 'no mappings are made through type1',
+  ioas: 'no mappings are made through iommufd',
+  mappings: 'the device does no DMA',
+  tracking: 'nothing tells which pages were written',
 };
 
 /** Whether a subject offers something. */
@@ -50,6 +60,14 @@ export function offers({ variant, profile }: Offering, offer: Offer): boolean {
       return profile.way !== 'cdev';
     case 'iommufd':
       return profile.way === 'cdev';
+    case 'type1':
+      return profile.bench !== undefined && (profile.way === 'type1' || profile.way === 'type1v2');
+    case 'ioas':
+      return profile.bench !== undefined && (profile.way === 'cdev' || profile.way === 'compat');
+    case 'mappings':
+      return profile.bench !== undefined || profile.dma !== undefined;
+    case 'tracking':
+      return profile.bench !== undefined || profile.logging;
     default:
       return profile[offer] !== undefined;
   }
@@ -66,4 +84,10 @@ export function whyNot(subject: Subject, needs: readonly Offer[] | undefined): s
   const plain = { variant: subject.variant, profile: subject.profile(PLAIN) };
   const absent = needs?.find((offer) => !offers(plain, offer));
   return absent && ABSENT[absent];
+}
+
+/** Whether a subject is worked by an operation. */
+export function applies(subject: Offering, { name, needs }: { readonly name: string; readonly needs?: Offer }): boolean {
+  if (subject.profile.without?.has(name)) return false;
+  return needs === undefined || offers(subject, needs);
 }

@@ -6,6 +6,7 @@ import { Scratch } from '../client/scratch.ts';
 import { EventFd } from '../kernel/eventfd.ts';
 import type { Process } from '../kernel/process.ts';
 import { MIG_STATE } from '../uapi/vfio.ts';
+import type { Bench } from './bench/bench.ts';
 import type { Assigned } from './profiles/profile.ts';
 import { ContainerWay } from './ways/container.ts';
 import { IoasWay } from './ways/ioas.ts';
@@ -50,7 +51,7 @@ export const newDataFile = (fd: number, direction: DataFile['direction']): DataF
 /** The tenant's memory: this many bytes, IOVA space chosen by its own calls. */
 export const BUFFER_BYTES = 8 * 4096;
 /** Room for the arguments of one call. */
-const SCRATCH_BYTES = 128 * 1024;
+export const SCRATCH_BYTES = 128 * 1024;
 /** Vectors the lab arms at most. */
 export const VECTORS = 4;
 
@@ -104,6 +105,8 @@ export class Tenant {
   /** Calls under way. */
   pending = 0;
   mmapped = 0;
+  /** What it plays with DMA mappings with, in subjects that are about them. */
+  bench: Bench | undefined;
 
   constructor(name: 'A' | 'B', process: Process, device: Assigned, kind: WayKind) {
     const { name: bdf, group, fn, inner } = device;

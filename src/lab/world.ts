@@ -2,6 +2,8 @@
 import { PagePool } from '../../sim/memory.ts';
 import type { PciFunction } from '../../sim/pci/function.ts';
 import type { Task } from '../../sim/scheduler.ts';
+import { Bench } from './bench/bench.ts';
+import { ALL_CAPABILITIES } from '../kernel/kernel.ts';
 import { DeviceClient } from '../client/device.ts';
 import type { Process } from '../kernel/process.ts';
 import { Machine } from '../machine/machine.ts';
@@ -48,6 +50,8 @@ export class World {
   readonly tenants: readonly Tenant[];
   readonly inside: Inside;
   readonly checks: Checks;
+  /** Checks listen, and look into the kernel. */
+  readonly watched: boolean;
   readonly violations: Violation[] = [];
   /** Mappings a tenant may have. */
   readonly limit: number;
@@ -75,19 +79,23 @@ export class World {
     this.profile = profile;
     this.setting = setting;
     this.variation = variation;
+    this.watched = watched;
     this.limit = profile.way === 'type1' || profile.way === 'type1v2' ? DMA_ENTRY_LIMIT : Number.POSITIVE_INFINITY;
     this.machine = new Machine(profile.machine, {
       ...profile.load(),
       fill: variation.fill,
       pool: PAGES,
-      parameters: { dmaEntryLimit: DMA_ENTRY_LIMIT },
+      parameters: { dmaEntryLimit: profile.bench?.entryLimit ?? DMA_ENTRY_LIMIT },
     });
     this.host = this.machine.process('host');
     const { a, b, inside } = profile.assign(this.machine, this.host);
     this.inside = inside;
-    this.a = new Tenant('A', this.machine.process('tenant A'), a, profile.way);
-    this.b = new Tenant('B', this.machine.process('tenant B'), b, profile.way);
+    this.a = new Tenant('A', this.user('tenant A'), a, profile.way);
+    this.b = new Tenant('B', this.user('tenant B'), b, profile.way);
     this.tenants = [this.a, this.b];
+    if (profile.bench !== undefined)
+      for (const tenant of this.tenants)
+        tenant.bench = new Bench(tenant, this.machine, profile.way, profile.bench.entryLimit);
     this.checks = new Checks(this);
     const { events } = this.machine.hardware.fabric;
     events.on('reset', ({ target }) => this.resets.set(target, this.resetsOf(target) + 1));
@@ -98,6 +106,11 @@ export class World {
       profile.prepare(tenant, this);
     }
     if (watched) for (const check of this.checks.all) check.watch?.();
+  }
+
+  /** A process of somebody else than all others. */
+  private user(name: string): Process {
+    return this.machine.kernel.process(name, this.profile.bench?.capabilities ?? ALL_CAPABILITIES, { lockedPages: 0 });
   }
 
   /** Adds to what a tenant has observed in this step. */
@@ -115,7 +128,7 @@ export class World {
       violations.push({ property, message, at: step });
   }
 
-  /** Takes an error for a verdict if it is one: the kernel crashed. */
+  /** Takes an error for a verdict if it is one: the kernel crashed, or goes round for ever. */
   crash(error: unknown): void {
     if (this.checks.liveness.threw(error) === undefined) throw error;
     this.crashed = true;

@@ -33,66 +33,92 @@ const LAST_PASID = 0x7fff_ffff;
 /** vfio_df_iommufd_bind: the binding, or a negated errno. */
 export function bindDevice(device: VfioDevice, context: Context): Binding | number {
   const group = device.group!;
-  if (group.kind === 'emulated') return bindEmulated(device, context);
+  if (group.kind === 'emulated') return EmulatedBinding.bind(device, context);
   const iommuGroup = group.iommuGroup ?? new IommuGroup(-1, new Iommu(SOFTWARE));
   const pci = iommuGroup.devices.find(({ name }) => name === device.name);
   const bound = IommufdDevice.bind(context, pci, iommuGroup);
-  return typeof bound === 'number' ? bound : physical(bound, context);
+  return typeof bound === 'number' ? bound : new PhysicalBinding(bound, context);
 }
 
 /** vfio_iommufd_physical_*. */
-function physical(bound: IommufdDevice, context: Context): Binding {
-  let attached = false;
-  const pasids = new Set<number>();
-  const attachSelf = (ptId: number): number => {
-    const result = attached ? bound.replace(ptId) : bound.attach(ptId);
-    attached ||= result >= 0;
+class PhysicalBinding implements Binding {
+  readonly id: number;
+  readonly context: Context;
+  readonly access = undefined;
+  private readonly bound: IommufdDevice;
+  private attached = false;
+  private readonly pasids = new Set<number>();
+
+  constructor(bound: IommufdDevice, context: Context) {
+    this.id = bound.id;
+    this.context = context;
+    this.bound = bound;
+  }
+
+  attach(ptId: number, pasid: number | undefined): number {
+    return pasid === undefined ? this.attachSelf(ptId) : this.attachPasid(ptId, pasid);
+  }
+
+  detach(pasid: number | undefined): void {
+    if (pasid !== undefined) {
+      if (this.pasids.delete(pasid)) this.bound.detach(pasid);
+    } else if (this.attached) {
+      this.bound.detach();
+      this.attached = false;
+    }
+  }
+
+  unbind(): void {
+    for (const pasid of [...this.pasids].sort((a, b) => a - b)) this.detach(pasid);
+    this.detach(undefined);
+    this.bound.unbind();
+  }
+
+  private attachSelf(ptId: number): number {
+    const result = this.attached ? this.bound.replace(ptId) : this.bound.attach(ptId);
+    this.attached ||= result >= 0;
     return result;
-  };
-  const attachPasid = (ptId: number, pasid: number): number => {
-    if (pasids.has(pasid)) return bound.replace(ptId, pasid);
+  }
+
+  private attachPasid(ptId: number, pasid: number): number {
+    if (this.pasids.has(pasid)) return this.bound.replace(ptId, pasid);
     if (pasid > LAST_PASID) return -ERRNO.ENOSPC;
-    const result = bound.attach(ptId, pasid);
-    if (result >= 0) pasids.add(pasid);
+    const result = this.bound.attach(ptId, pasid);
+    if (result >= 0) this.pasids.add(pasid);
     return result;
-  };
-  const binding: Binding = {
-    id: bound.id,
-    context,
-    access: undefined,
-    attach: (ptId, pasid) => (pasid === undefined ? attachSelf(ptId) : attachPasid(ptId, pasid)),
-    detach(pasid) {
-      if (pasid !== undefined) {
-        if (pasids.delete(pasid)) bound.detach(pasid);
-      } else if (attached) {
-        bound.detach();
-        attached = false;
-      }
-    },
-    unbind() {
-      for (const pasid of [...pasids].sort((a, b) => a - b)) binding.detach(pasid);
-      binding.detach(undefined);
-      bound.unbind();
-    },
-  };
-  return binding;
+  }
 }
 
 /** vfio_iommufd_emulated_*. */
-function bindEmulated(device: VfioDevice, context: Context): Binding | number {
-  const { dma_unmap } = device.ops;
-  const notify = (iova: bigint, length: bigint): void => dma_unmap?.(device.data, Number(iova), Number(length));
-  const access = Access.create(context, dma_unmap === undefined ? undefined : notify);
-  if (typeof access === 'number') return access;
-  return {
-    id: access.id,
-    context,
-    access,
-    attach(ptId) {
-      const error = access.ioas === undefined ? access.attach(ptId) : access.replace(ptId);
-      return error === 0 ? ptId : error;
-    },
-    detach: () => access.detach(),
-    unbind: () => access.release(),
-  };
+class EmulatedBinding implements Binding {
+  readonly id: number;
+  readonly context: Context;
+  readonly access: Access;
+
+  private constructor(access: Access, context: Context) {
+    this.access = access;
+    this.id = access.id;
+    this.context = context;
+  }
+
+  static bind(device: VfioDevice, context: Context): EmulatedBinding | number {
+    const { dma_unmap } = device.ops;
+    const notify = (iova: bigint, length: bigint): void => dma_unmap?.(device.data, Number(iova), Number(length));
+    const access = Access.create(context, dma_unmap === undefined ? undefined : notify);
+    return typeof access === 'number' ? access : new EmulatedBinding(access, context);
+  }
+
+  attach(ptId: number): number {
+    const { access } = this;
+    const error = access.ioas === undefined ? access.attach(ptId) : access.replace(ptId);
+    return error === 0 ? ptId : error;
+  }
+
+  detach(): void {
+    this.access.detach();
+  }
+
+  unbind(): void {
+    this.access.release();
+  }
 }

@@ -1,7 +1,14 @@
 /** All kinds of steps. */
 import { ACCESS } from './access.ts';
 import { DMA } from './dma.ts';
+import { BENCH_DMA } from './bench-dma.ts';
+import { BENCH_PROCESS } from './bench-process.ts';
 import { INTERRUPT } from './interrupt.ts';
+import { IOMMUFD_DEVICE } from './iommufd-device.ts';
+import { IOMMUFD_EVENTS } from './iommufd-events.ts';
+import { IOMMUFD_HWPT } from './iommufd-hwpt.ts';
+import { IOMMUFD_MAP } from './iommufd-map.ts';
+import { IOMMUFD_SPACE } from './iommufd-space.ts';
 import { LIFECYCLE } from './lifecycle.ts';
 import { LINE } from './line.ts';
 import { LOAD } from './load.ts';
@@ -10,6 +17,9 @@ import { MIGRATION_OPERATIONS } from './migration.ts';
 import type { Operation } from './operation.ts';
 import { SERIAL } from './serial.ts';
 import { STREAM } from './stream.ts';
+import { TYPE1_DIRTY } from './type1-dirty.ts';
+import { TYPE1_GROUPS } from './type1-groups.ts';
+import { TYPE1_MAP } from './type1-map.ts';
 
 export const OPERATIONS: readonly Operation[] = [
   ...ACCESS,
@@ -22,6 +32,16 @@ export const OPERATIONS: readonly Operation[] = [
   ...SERIAL,
   ...LINE,
   ...LOAD,
+  ...TYPE1_MAP,
+  ...TYPE1_DIRTY,
+  ...TYPE1_GROUPS,
+  ...IOMMUFD_MAP,
+  ...IOMMUFD_SPACE,
+  ...IOMMUFD_DEVICE,
+  ...IOMMUFD_HWPT,
+  ...IOMMUFD_EVENTS,
+  ...BENCH_DMA,
+  ...BENCH_PROCESS,
 ];
 
 /** By name, as counterexample files refer to them. */

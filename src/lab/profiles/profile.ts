@@ -2,7 +2,7 @@
 
 import type { MachineDescription } from '../../../sim/pci/description.ts';
 import type { PciFunction } from '../../../sim/pci/function.ts';
-import type { Process } from '../../kernel/process.ts';
+import type { Capability, Process } from '../../kernel/process.ts';
 import type { Machine, MachineOptions } from '../../machine/machine.ts';
 import type { Args } from '../operations/operation.ts';
 import type { Factor, Setting } from '../setting.ts';
@@ -59,6 +59,13 @@ export interface DmaWork {
   submit(tenant: Tenant, args: Args): number;
 }
 
+/** What tenants are that play with DMA mappings. */
+export interface BenchSetting {
+  readonly capabilities: readonly Capability[];
+  /** Mappings that a container with type1 takes. */
+  readonly entryLimit: number;
+}
+
 /** Firmware that can be made to fail. */
 export interface Failures {
   /** Commands worth failing, and the statuses worth failing them with. */
@@ -95,6 +102,10 @@ export interface DeviceProfile {
   readonly vectors?: { readonly index: number; readonly count: number };
   readonly registers?: WordRegisters;
   readonly dma?: DmaWork;
+  /** The tenants play with DMA mappings, beside their devices. */
+  readonly bench?: BenchSetting;
+  /** Operations that are beside the point. */
+  readonly without?: ReadonlySet<string>;
   readonly failures?: Failures;
   /** Serial ports, one a BAR from BAR 0 on, and one interrupt that is either INTx or MSI. */
   readonly serial?: { readonly ports: number };

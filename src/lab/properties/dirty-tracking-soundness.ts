@@ -1,5 +1,8 @@
 /** Dirty-tracking soundness: every page the device wrote while logging was on is reported. */
 import { PAGE_MASK, PAGE_SIZE } from '../../../sim/memory.ts';
+import type { Type1Bench } from '../bench/type1-bench.ts';
+import type { ReferenceHwpt } from '../reference/iommufd.ts';
+import type { Type1Entry } from '../reference/type1.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import type { Check, Property } from './property.ts';
@@ -9,7 +12,7 @@ export const DIRTY_TRACKING_SOUNDNESS: Property = {
   promise: 'Every page the device wrote while logging was on is reported.',
   observes: 'Writes of the device at the fabric, and the bitmaps that the tenant is given.',
   allows: ['a page that is reported and was not written', 'pages outside the range that is asked for'],
-  needs: ['dma', 'logging'],
+  needs: ['tracking'],
 };
 
 export class DirtyTrackingSoundness implements Check {
@@ -31,6 +34,68 @@ export class DirtyTrackingSoundness implements Check {
     const pages = this.dirty.get(tenant);
     if (pages === undefined) return;
     for (let page = iova - (iova & PAGE_MASK); page < iova + length; page += PAGE_SIZE) pages.add(page);
+  }
+
+  /**
+   * A bitmap of type1 was handed out, whose first bit is the page at `base`: what is `due` of each mapping is told; and
+   * where only emulated devices write, nothing else is.
+   */
+  bitmapTells(
+    side: Type1Bench,
+    entries: readonly Type1Entry[],
+    due: ReadonlyMap<Type1Entry, ReadonlySet<number>>,
+    base: bigint,
+    size: bigint,
+  ): void {
+    if (entries.length === 0) return;
+    const bit = side.bits(Number(size / 4096n));
+    const { unscoped, shifted } = side.reference;
+    for (const entry of entries) {
+      const first = Number((entry.start - base) / 4096n);
+      const pages = Number(entry.size / 4096n);
+      const told = due.get(entry)!;
+      for (let page = 0; page < pages; page++) {
+        const at = (entry.start + BigInt(page) * 4096n).toString(16);
+        if (told.has(page) && !bit(first + page)) return this.say(`page ${at} was written and is not reported`);
+        if (!told.has(page) && !unscoped && !shifted && bit(first + page))
+          return this.say(`page ${at} is reported and nobody wrote it`);
+      }
+    }
+  }
+
+  /**
+   * A bitmap of a page table was handed out, a bit for `pageSize` bytes from `iova` on; undefined: into memory that is
+   * not there. Only an area that is mapped from the start of the range without a gap is looked at.
+   */
+  hwptTells(
+    hwpt: ReferenceHwpt,
+    bitmap: Uint8Array | undefined,
+    iova: bigint,
+    length: bigint,
+    pageSize: bigint,
+    clear: boolean,
+  ): void {
+    let end = iova;
+    for (const area of hwpt.ioas.areas) if (area.start <= end && area.last >= end) end = area.last + 1n;
+    const stop = end < iova + length ? end : iova + length;
+    // The lowest bit of an odd page size is what counts (iova_bitmap.c: __ffs).
+    const unit = pageSize & -pageSize;
+    for (const page of [...hwpt.dirty]) {
+      if (page < iova || page >= stop) continue;
+      const bit = Number((page - iova) / unit);
+      if (bitmap !== undefined && bit < bitmap.length * 8 && (bitmap[bit >> 3]! & (1 << (bit & 7))) === 0)
+        return this.say(`page ${page.toString(16)} was written and is not reported`);
+      if (clear) hwpt.dirty.delete(page);
+    }
+  }
+
+  /** The tenant asked which pages were written, and is not told: the call crashed, or was refused. */
+  notTold(why: string): void {
+    this.say(`what was written is not told: ${why}`);
+  }
+
+  private say(message: string): void {
+    this.world.violate(DIRTY_TRACKING_SOUNDNESS.name, message);
   }
 
   /** A bitmap for [iova, iova + length) was handed out, a bit a page; what it tells is told. */

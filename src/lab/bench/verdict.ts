@@ -1,0 +1,35 @@
+/** Holds the answer of a call against what the reference model says, and names the promise that a difference breaks. */
+import { ERRNO, errnoName } from '../../uapi/errno.ts';
+import { DMA_CONFINEMENT } from '../properties/dma-confinement.ts';
+import { FD_LIFETIME } from '../properties/fd-lifetime.ts';
+import { RESOURCE_BOUND } from '../properties/resource-bound.ts';
+import { STREAM_ROBUSTNESS } from '../properties/stream-robustness.ts';
+import type { World } from '../world.ts';
+
+/** Limits that were reached, or not; numbers that wrap; objects that are in use, or not. */
+const BY_ERRNO: ReadonlyMap<number, string> = new Map([
+  [ERRNO.ENOMEM, RESOURCE_BOUND.name],
+  [ERRNO.ENOSPC, RESOURCE_BOUND.name],
+  [ERRNO.EOVERFLOW, STREAM_ROBUSTNESS.name],
+  [ERRNO.E2BIG, STREAM_ROBUSTNESS.name],
+]);
+
+/** A call and its answer; `property` is broken by a difference, unless the errno tells of another promise. */
+export function hold(
+  world: World,
+  call: string,
+  result: number,
+  expected: number,
+  property: string = DMA_CONFINEMENT.name,
+): void {
+  if (result === expected) return;
+  const broken = BY_ERRNO.get(-expected) ?? BY_ERRNO.get(-result) ?? property;
+  world.violate(broken, `${call} answers ${say(result)} where ${say(expected)} is right`);
+}
+
+/** As {@link hold}, for calls that make, destroy and tie objects. */
+export function holdObject(world: World, call: string, result: number, expected: number): void {
+  hold(world, call, result, expected, FD_LIFETIME.name);
+}
+
+const say = (value: number): string => (value < 0 ? errnoName(value) : `0x${value.toString(16)}`);
