@@ -93,8 +93,9 @@ const request: Operation = {
       });
     }
     if (taken && queue !== undefined) queue.waiting.push(group);
-    // Nobody listens: an answer comes at once.
-    if (taken && queue === undefined && group.answered !== 'invalid') world.checks.streams.unanswered('a page request');
+    // Nobody listens: an answer comes at once. A queue whose descriptor is closed listens, and nobody reads.
+    const nobody = records! > 0 && !known.hwpt?.fault;
+    if (taken && nobody && group.answered !== 'invalid') world.checks.streams.unanswered('a page request');
     return taken ? records! : -5;
   },
 };
