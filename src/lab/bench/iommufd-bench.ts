@@ -203,11 +203,13 @@ export class IommufdBench {
       groupFd = process.open(`/dev/vfio/${device.group}`);
       this.join(groupFd);
       this.groupFds.set(device.group, groupFd);
+      this.needCompat();
     }
-    this.needCompat();
     const known = reference.devices[index]!;
     reference.bind(known);
-    const expected = Math.min(0, reference.attach(known, reference.compat!.id));
+    // The address space may be gone since the group joined.
+    const { compat } = reference;
+    const expected = compat === undefined ? -19 : Math.min(0, reference.attach(known, compat.id));
     if (expected < 0) reference.unbind(known);
     const fd = process.ioctl(groupFd, VFIO.GROUP_GET_DEVICE_FD, scratch.load(Buffer.from(`${device.name}\0`)));
     if (fd >= 0) {

@@ -33,3 +33,23 @@ export function holdObject(world: World, call: string, result: number, expected:
 }
 
 const say = (value: number): string => (value < 0 ? errnoName(value) : `0x${value.toString(16)}`);
+
+/** A call of which one allocation may fail (argument `fail`, counted from 1; 0: none). */
+export interface Attempt {
+  readonly name: string;
+  readonly property?: string;
+  call(): number;
+  /** What the reference says, and does; not asked if the call failed by injection: then nothing may have changed. */
+  expect(): number;
+}
+
+/** Makes the call and holds it against the reference; its answer. */
+export function attempt(world: World, fail: number, { name, property, call, expect }: Attempt): number {
+  const { allocation } = world.machine.kernel.faults;
+  if (fail > 0) allocation.arm(fail);
+  const result = call();
+  const injected = fail > 0 && !allocation.armed;
+  if (fail > 0) allocation.disarm();
+  if (!injected || result >= 0) hold(world, name, result, expect(), property);
+  return result;
+}

@@ -35,6 +35,9 @@ export const anySize = (random: Random): number => random.pick(SIZES);
 const ODD_SIZES = [0, 64, 65, 512, 513, 1024, 2 ** 20, 2 ** 32, 2 ** 51, ALL_PAGES - 1] as const;
 export const oddSize = (random: Random): number => random.pick(ODD_SIZES);
 
+/** Which allocation of a call fails; mostly none. */
+export const anyFailure = (random: Random): number => (random.chance(94) ? 0 : 1 + random.below(6));
+
 /** Where memory comes from: see {@link addressOf}. */
 export const REGION = { ROW: 0, READ_ONLY: 1, BIG: 2, NOTHING: 3, TOP: 4 } as const;
 

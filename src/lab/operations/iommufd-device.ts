@@ -1,9 +1,9 @@
 /** Devices that are bound to an iommufd and leave it, attach, change and detach; and the emulated one that pins. */
 import { agree } from '../bench/agree.ts';
-import { hold } from '../bench/verdict.ts';
+import { attempt, hold } from '../bench/verdict.ts';
 import { FSM_LEGALITY } from '../properties/fsm-legality.ts';
 import * as U from '../reference/u64.ts';
-import { anyOffset, anyPage, u64 } from './bench-values.ts';
+import { anyFailure, anyOffset, anyPage, u64 } from './bench-values.ts';
 import { sideOf } from './iommufd-map.ts';
 import { type Operation, whileOpen } from './operation.ts';
 
@@ -59,25 +59,28 @@ const close: Operation = {
 const attach: Operation = {
   name: 'device_attach',
   needs: 'ioas',
-  args: ['device', 'pt'],
+  args: ['device', 'pt', 'fail'],
   weights: whileOpen(10),
   generate(random, tenant) {
     const { bench, side } = sideOf(tenant);
     if (side.compat && random.chance(90)) return undefined;
     const pt = side.anyId(random, random.chance(55) ? 'ioas' : random.chance(80) ? 'hwpt-paging' : 'hwpt-nested');
-    return { device: random.below(bench.devices.length), pt };
+    return { device: random.below(bench.devices.length), pt, fail: anyFailure(random) };
   },
-  run(tenant, { device, pt }, world) {
+  run(tenant, { device, pt, fail }, world) {
     const { bench, side } = sideOf(tenant);
-    const { fd, name } = bench.devices[device!]!;
+    const index = device! % bench.devices.length;
+    const { fd, name } = bench.devices[index]!;
     // A device that was opened by its group has no such call.
     if (fd === undefined || side.compat) return -9;
-    const known = side.reference.devices[device!]!;
+    const known = side.reference.devices[index]!;
     const before = known.hwpt;
-    const expected = side.reference.attach(known, pt!);
+    const result = attempt(world, fail!, {
+      name: 'ATTACH',
+      call: () => side.client.attach(fd, pt!),
+      expect: () => side.reference.attach(known, pt!),
+    });
     if (known.hwpt !== before) side.queues.gone(name);
-    const result = side.client.attach(fd, pt!);
-    hold(world, 'ATTACH', result, expected);
     agree(world, tenant);
     return result;
   },
@@ -91,10 +94,11 @@ const detach: Operation = {
   generate: (random, tenant) => (sideOf(tenant).side.compat ? undefined : { device: random.below(sideOf(tenant).bench.devices.length) }),
   run(tenant, { device }, world) {
     const { bench, side } = sideOf(tenant);
-    const { fd, name } = bench.devices[device!]!;
+    const index = device! % bench.devices.length;
+    const { fd, name } = bench.devices[index]!;
     if (fd === undefined || side.compat) return -9;
     side.queues.gone(name);
-    side.reference.detach(side.reference.devices[device!]!);
+    side.reference.detach(side.reference.devices[index]!);
     const result = side.client.detach(fd);
     hold(world, 'DETACH', result, 0);
     agree(world, tenant);
@@ -105,20 +109,23 @@ const detach: Operation = {
 const attachPinner: Operation = {
   name: 'access_attach',
   needs: 'ioas',
-  args: ['ioas', 'detach'],
+  args: ['ioas', 'detach', 'fail'],
   weights: whileOpen(8),
   generate(random, tenant) {
     const { side } = sideOf(tenant);
     if (side.compat || side.reference.access === 0) return undefined;
-    return { ioas: side.anyId(random, 'ioas'), detach: random.chance(15) ? 1 : 0 };
+    return { ioas: side.anyId(random, 'ioas'), detach: random.chance(15) ? 1 : 0, fail: anyFailure(random) };
   },
-  run(tenant, { ioas, detach }, world) {
+  run(tenant, { ioas, detach, fail }, world) {
     const { side } = sideOf(tenant);
     if (side.compat || side.reference.access === 0) return -9;
     if (detach) side.reference.leaveAccess();
-    const expected = detach ? 0 : side.reference.attachAccess(ioas!);
-    const result = detach ? side.client.detach(side.pinnerFd) : side.client.attach(side.pinnerFd, ioas!);
-    hold(world, 'ATTACH of an emulated device', Math.min(0, result), expected, FSM_LEGALITY.name);
+    const result = attempt(world, detach ? 0 : fail!, {
+      name: 'ATTACH of an emulated device',
+      property: FSM_LEGALITY.name,
+      call: () => Math.min(0, detach ? side.client.detach(side.pinnerFd) : side.client.attach(side.pinnerFd, ioas!)),
+      expect: () => (detach ? 0 : side.reference.attachAccess(ioas!)),
+    });
     agree(world, tenant);
     return result;
   },

@@ -3,18 +3,19 @@ import { IOMMU, iommu_hwpt_vtd_s1 } from '../../uapi/iommufd.ts';
 import { zeroedBytes } from '../../kernel/bytes.ts';
 import { agree } from '../bench/agree.ts';
 import type { IommufdBench } from '../bench/iommufd-bench.ts';
-import { hold, holdObject } from '../bench/verdict.ts';
+import { attempt, hold, holdObject } from '../bench/verdict.ts';
+import { FD_LIFETIME } from '../properties/fd-lifetime.ts';
 import { DIRTY_TRACKING_SOUNDNESS } from '../properties/dirty-tracking-soundness.ts';
 import type { ReferenceHwpt } from '../reference/iommufd.ts';
 import * as U from '../reference/u64.ts';
-import { anyOffset, PAGE_SIZES, u64 } from './bench-values.ts';
+import { anyFailure, anyOffset, PAGE_SIZES, u64 } from './bench-values.ts';
 import { anyRange, sideOf } from './iommufd-map.ts';
 import { type Operation, whileOpen } from './operation.ts';
 
 const alloc: Operation = {
   name: 'hwpt_alloc',
   needs: 'ioas',
-  args: ['device', 'pt', 'flags', 'fault'],
+  args: ['device', 'pt', 'flags', 'fault', 'fail'],
   weights: whileOpen(8),
   generate(random, tenant) {
     const { side } = sideOf(tenant);
@@ -25,14 +26,18 @@ const alloc: Operation = {
       pt: side.anyId(random, random.chance(90) ? 'ioas' : 'hwpt-paging'),
       flags: random.chance(85) ? random.pick([2, 2, 2, 3, 0, 1, queue ? 6 : 2]) : random.below(17),
       fault,
+      fail: anyFailure(random),
     };
   },
-  run(tenant, { device, pt, flags, fault }, world) {
+  run(tenant, { device, pt, flags, fault, fail }, world) {
     const { side } = sideOf(tenant);
-    const expected = side.reference.allocHwpt(device!, pt!, flags!, fault!);
     const fields = { dev_id: device!, pt_id: pt!, flags: flags!, fault_id: fault! };
-    const result = side.client.call('HWPT_ALLOC', fields) || side.client.field('HWPT_ALLOC', 'out_hwpt_id');
-    holdObject(world, 'HWPT_ALLOC', result, expected);
+    const result = attempt(world, fail!, {
+      name: 'HWPT_ALLOC',
+      property: FD_LIFETIME.name,
+      call: () => side.client.call('HWPT_ALLOC', fields) || side.client.field('HWPT_ALLOC', 'out_hwpt_id'),
+      expect: () => side.reference.allocHwpt(device!, pt!, flags!, fault!),
+    });
     agree(world, tenant);
     return result;
   },

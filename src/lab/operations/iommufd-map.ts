@@ -5,14 +5,14 @@ import { agree } from '../bench/agree.ts';
 import type { Bench } from '../bench/bench.ts';
 import type { IommufdBench } from '../bench/iommufd-bench.ts';
 import { FILE_PAGES } from '../bench/memory.ts';
-import { hold } from '../bench/verdict.ts';
+import { attempt, hold } from '../bench/verdict.ts';
 import type { Random } from '../random.ts';
 import type { ReferencePages } from '../reference/io-pages.ts';
 import type { ReferenceIoas } from '../reference/ioas.ts';
 import * as U from '../reference/u64.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
-import { ALL_PAGES, addressOf, anyOffset, anyPage, anySpan, oddSize, u64 } from './bench-values.ts';
+import { ALL_PAGES, addressOf, anyFailure, anyOffset, anyPage, anySpan, oddSize, u64 } from './bench-values.ts';
 import { type Args, type Operation, whileOpen } from './operation.ts';
 
 const { FIXED_IOVA, WRITEABLE, READABLE } = IOAS_MAP_FLAG;
@@ -53,7 +53,7 @@ function place(space: ReferenceIoas, pages: ReferencePages, offset: number, leng
 const map: Operation = {
   name: 'ioas_map',
   needs: 'ioas',
-  args: ['ioas', 'region', 'page', 'pages', 'iova', 'flags', 'vaddrOffset', 'iovaOffset', 'sizeOffset'],
+  args: ['ioas', 'region', 'page', 'pages', 'iova', 'flags', 'vaddrOffset', 'iovaOffset', 'sizeOffset', 'fail'],
   weights: whileOpen(26),
   generate(random, tenant, world): Args {
     const { side } = sideOf(tenant);
@@ -73,6 +73,7 @@ const map: Operation = {
       vaddrOffset: odd || fine ? anyOffset(random, fine ? 50 : 15) : 0,
       iovaOffset: odd || fine ? anyOffset(random, fine ? 50 : 15) : 0,
       sizeOffset: odd || fine ? anyOffset(random, fine ? 50 : 25) : 0,
+      fail: anyFailure(random),
     };
   },
   run(tenant, args, world) {
@@ -81,10 +82,12 @@ const map: Operation = {
     const address = addressOf(bench, args['region']!, args['page']!, args['vaddrOffset']!);
     const iova = u64(args['iova']!, args['iovaOffset']!);
     const length = u64(args['pages']!, args['sizeOffset']!);
-    const expected = expectMap(side, args['ioas']!, flags, address, iova, length);
     const fields = { ioas_id: args['ioas']!, flags, user_va: address, iova, length };
-    const result = side.client.call('IOAS_MAP', fields) || side.client.field('IOAS_MAP', 'iova');
-    hold(world, 'IOAS_MAP', result, expected);
+    const result = attempt(world, args['fail']!, {
+      name: 'IOAS_MAP',
+      call: () => side.client.call('IOAS_MAP', fields) || side.client.field('IOAS_MAP', 'iova'),
+      expect: () => expectMap(side, args['ioas']!, flags, address, iova, length),
+    });
     agree(world, tenant);
     return result;
   },
@@ -111,7 +114,7 @@ const FD = { MEMFD: 0, DMA_BUF: 1, OTHER: 2, CLOSED: 3 } as const;
 const mapFile: Operation = {
   name: 'ioas_map_file',
   needs: 'ioas',
-  args: ['ioas', 'file', 'page', 'pages', 'iova', 'flags', 'startOffset', 'sizeOffset'],
+  args: ['ioas', 'file', 'page', 'pages', 'iova', 'flags', 'startOffset', 'sizeOffset', 'fail'],
   weights: whileOpen(9),
   generate(random, tenant, world) {
     const { side } = sideOf(tenant);
@@ -127,6 +130,7 @@ const mapFile: Operation = {
       flags: anyFlags(random),
       startOffset: anyOffset(random, 8),
       sizeOffset: anyOffset(random, 8),
+      fail: anyFailure(random),
     };
   },
   run(tenant, args, world) {
@@ -136,10 +140,12 @@ const mapFile: Operation = {
     const start = u64(args['page']!, args['startOffset']!);
     const length = u64(args['pages']!, args['sizeOffset']!);
     const iova = u64(args['iova']!);
-    const expected = expectFile(side, args['ioas']!, flags, fd, start, iova, length);
     const fields = { ioas_id: args['ioas']!, flags, fd, start, iova, length };
-    const result = side.client.call('IOAS_MAP_FILE', fields) || side.client.field('IOAS_MAP_FILE', 'iova');
-    hold(world, 'IOAS_MAP_FILE', result, expected);
+    const result = attempt(world, args['fail']!, {
+      name: 'IOAS_MAP_FILE',
+      call: () => side.client.call('IOAS_MAP_FILE', fields) || side.client.field('IOAS_MAP_FILE', 'iova'),
+      expect: () => expectFile(side, args['ioas']!, flags, fd, start, iova, length),
+    });
     agree(world, tenant);
     return result;
   },
@@ -167,7 +173,7 @@ function expectFile(
 const copy: Operation = {
   name: 'ioas_copy',
   needs: 'ioas',
-  args: ['to', 'from', 'source', 'pages', 'iova', 'flags', 'offset', 'sizeOffset'],
+  args: ['to', 'from', 'source', 'pages', 'iova', 'flags', 'offset', 'sizeOffset', 'fail'],
   weights: whileOpen(10),
   generate(random, tenant, world) {
     const { side } = sideOf(tenant);
@@ -188,6 +194,7 @@ const copy: Operation = {
       flags: anyFlags(random),
       offset: anyOffset(random, 6),
       sizeOffset: anyOffset(random, 6),
+      fail: anyFailure(random),
     };
   },
   run(tenant, args, world) {
@@ -196,10 +203,12 @@ const copy: Operation = {
     const source = u64(args['source']!, args['offset']!);
     const length = u64(args['pages']!, args['sizeOffset']!);
     const iova = u64(args['iova']!);
-    const expected = expectCopy(side, args['to']!, args['from']!, flags, source, iova, length);
     const fields = { dst_ioas_id: args['to']!, src_ioas_id: args['from']!, src_iova: source, dst_iova: iova, length, flags };
-    const result = side.client.call('IOAS_COPY', fields) || side.client.field('IOAS_COPY', 'dst_iova');
-    hold(world, 'IOAS_COPY', result, expected);
+    const result = attempt(world, args['fail']!, {
+      name: 'IOAS_COPY',
+      call: () => side.client.call('IOAS_COPY', fields) || side.client.field('IOAS_COPY', 'dst_iova'),
+      expect: () => expectCopy(side, args['to']!, args['from']!, flags, source, iova, length),
+    });
     agree(world, tenant);
     return result;
   },

@@ -2,12 +2,12 @@
 import { agreeType1 } from '../bench/agree-type1.ts';
 import type { Bench } from '../bench/bench.ts';
 import type { Type1Bench } from '../bench/type1-bench.ts';
-import { hold } from '../bench/verdict.ts';
+import { attempt, hold } from '../bench/verdict.ts';
 import type { Random } from '../random.ts';
 import { last, type Type1Entry } from '../reference/type1.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
-import { addressOf, ALL_PAGES, anyOffset, anyPage, anySpan, oddSize, PAGE_SIZES, u64 } from './bench-values.ts';
+import { addressOf, ALL_PAGES, anyFailure, anyOffset, anyPage, anySpan, oddSize, PAGE_SIZES, u64 } from './bench-values.ts';
 import { type Args, type Operation, whileOpen } from './operation.ts';
 
 export const type1Of = (tenant: Tenant): { readonly bench: Bench; readonly side: Type1Bench } => ({
@@ -22,7 +22,7 @@ const ARGSZ = [0, 8, 20, 23, 24, 31, 33, 47, 48, 0xffff_ffff] as const;
 const map: Operation = {
   name: 'type1_map',
   needs: 'type1',
-  args: ['region', 'page', 'pages', 'iova', 'flags', 'vaddrOffset', 'iovaOffset', 'sizeOffset', 'argsz', 'helper'],
+  args: ['region', 'page', 'pages', 'iova', 'flags', 'vaddrOffset', 'iovaOffset', 'sizeOffset', 'argsz', 'helper', 'fail'],
   weights: whileOpen(26),
   generate(random, tenant, world): Args {
     const { entries } = tenant.bench!.type1!.reference;
@@ -41,6 +41,7 @@ const map: Operation = {
       sizeOffset: odd ? anyOffset(random, 25) : 0,
       argsz: odd && random.chance(15) ? random.pick(ARGSZ) : 32,
       helper: random.chance(4) ? 1 : 0,
+      fail: anyFailure(random),
     };
   },
   run(tenant, args, world) {
@@ -49,9 +50,11 @@ const map: Operation = {
     const iova = u64(args['iova']!, args['iovaOffset']!);
     const size = u64(args['pages']!, args['sizeOffset']!);
     const process = args['helper'] ? bench.helper : bench.process;
-    const expected = side.reference.map(process, args['argsz']!, args['flags']!, vaddr, iova, size);
-    const result = side.map(process, args['argsz']!, args['flags']!, vaddr, iova, size);
-    hold(world, 'MAP_DMA', result, expected);
+    const result = attempt(world, args['fail']!, {
+      name: 'MAP_DMA',
+      call: () => side.map(process, args['argsz']!, args['flags']!, vaddr, iova, size),
+      expect: () => side.reference.map(process, args['argsz']!, args['flags']!, vaddr, iova, size),
+    });
     if (world.watched) agreeType1(world, bench, side);
     return result;
   },
@@ -70,6 +73,7 @@ function restoring(random: Random, entry: Type1Entry): Args {
     sizeOffset: 0,
     argsz: 32,
     helper: random.chance(30) ? 1 : 0,
+    fail: 0,
   };
 }
 

@@ -294,6 +294,7 @@ export class Type1Reference {
 
   /** An emulated device copies; `bytes` above 0. */
   copy(caller: Process | undefined, iova: bigint, length: number, write: boolean): number {
+    if (length === 0) return -U.EINVAL;
     if (this.invalid) return -U.EBUSY;
     let at = iova;
     for (let left = BigInt(length); left > 0n; ) {
