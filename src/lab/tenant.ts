@@ -1,7 +1,8 @@
 /** A process that owns an assigned device, and what the lab knows of it: the model that generation and checks go by. */
 import { type Interval, Intervals } from '../../sim/intervals.ts';
 import type { PciFunction } from '../../sim/pci/function.ts';
-import type { DeviceClient } from '../client/device.ts';
+import { GuestLog } from './guest-log.ts';
+import type { DeviceClient, LogRange } from '../client/device.ts';
 import { Scratch } from '../client/scratch.ts';
 import { EventFd } from '../kernel/eventfd.ts';
 import type { Process } from '../kernel/process.ts';
@@ -99,7 +100,9 @@ export class Tenant {
   readonly events: { fd: number; file: EventFd }[] = [];
   /** Jobs posted to each queue since it was set up. */
   readonly posted: number[] = [0, 0];
-  logging: { iova: number; length: number } | undefined;
+  logging: readonly LogRange[] | undefined;
+  /** Logging as a virtual machine monitor does it; it takes turns with the above. */
+  readonly guestLog = new GuestLog();
   /** The last stream read to its end. */
   stream: Uint8Array | undefined;
   /** Calls under way. */

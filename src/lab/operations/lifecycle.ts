@@ -45,6 +45,7 @@ const close: Operation = {
     tenant.endSessions();
     tenant.armed.fill(-1);
     tenant.logging = undefined;
+    tenant.guestLog.running = false;
     world.dropSpare(tenant);
     return result;
   },

@@ -3,6 +3,8 @@ import { PAGE_MASK, PAGE_SIZE } from '../../../sim/memory.ts';
 import type { Type1Bench } from '../bench/type1-bench.ts';
 import type { ReferenceHwpt } from '../reference/iommufd.ts';
 import type { Type1Entry } from '../reference/type1.ts';
+import { errnoName } from '../../uapi/errno.ts';
+import type { LogRange } from '../../client/device.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import type { Check, Property } from './property.ts';
@@ -19,21 +21,43 @@ export class DirtyTrackingSoundness implements Check {
   readonly property = DIRTY_TRACKING_SOUNDNESS;
   private readonly world: World;
   private readonly dirty = new Map<Tenant, Set<number>>();
+  private readonly ranges = new Map<Tenant, readonly LogRange[]>();
+  /** Addresses of pages of guests that were written since their monitors asked last. */
+  private readonly guest = new Map<Tenant, Set<number>>();
 
   constructor(world: World) {
     this.world = world;
   }
 
   /** From now on every page the tenant's device writes is remembered. */
-  begin(tenant: Tenant): void {
+  begin(tenant: Tenant, ranges: readonly LogRange[]): void {
+    this.ranges.set(tenant, ranges);
     this.dirty.set(tenant, new Set());
+  }
+
+  /** A virtual machine monitor logs from now on. */
+  beginGuest(tenant: Tenant): void {
+    this.guest.set(tenant, new Set());
+  }
+
+  /** It has asked for everything: what was written meanwhile is known to it. */
+  guestKnows(tenant: Tenant): void {
+    const written = this.guest.get(tenant);
+    if (written === undefined) return;
+    for (const page of written)
+      if (!tenant.guestLog.dirty.has(page))
+        return this.say(`page ${(page - tenant.buffer).toString(16)} of the guest was written and is not known`);
+    written.clear();
   }
 
   /** The device wrote. */
   wrote(tenant: Tenant, iova: number, length: number): void {
+    if (tenant.guestLog.running) this.wroteGuest(tenant, iova, length);
     const pages = this.dirty.get(tenant);
     if (pages === undefined) return;
-    for (let page = iova - (iova & PAGE_MASK); page < iova + length; page += PAGE_SIZE) pages.add(page);
+    const ranges = this.ranges.get(tenant)!;
+    for (let page = iova - (iova & PAGE_MASK); page < iova + length; page += PAGE_SIZE)
+      if (ranges.some((range) => page >= range.iova && page < range.iova + range.length)) pages.add(page);
   }
 
   /**
@@ -94,19 +118,37 @@ export class DirtyTrackingSoundness implements Check {
     this.say(`what was written is not told: ${why}`);
   }
 
+  /** Each of the ranges can be tracked, and together they cannot. */
+  notStarted(result: number): void {
+    this.say(`logging does not start: ${errnoName(result)}`);
+  }
+
   private say(message: string): void {
     this.world.violate(DIRTY_TRACKING_SOUNDNESS.name, message);
   }
 
+  private wroteGuest(tenant: Tenant, iova: number, length: number): void {
+    const written = this.guest.get(tenant);
+    for (let at = iova - (iova & PAGE_MASK); at < iova + length; at += PAGE_SIZE) {
+      const mapping = tenant.shadow.at(at);
+      const vaddr = mapping && mapping.vaddr + at - mapping.start;
+      // Another mapping may be there by now: the monitor would have to log anew.
+      const range = tenant.guestLog.ranges.find((r) => at >= r.iova && at < r.iova + r.length);
+      if (vaddr !== undefined && range !== undefined && range.vaddr + at - range.iova === vaddr) written?.add(vaddr);
+    }
+  }
+
   /** A bitmap for [iova, iova + length) was handed out, a bit a page; what it tells is told. */
-  reported(tenant: Tenant, iova: number, length: number, bitmap: Uint8Array): void {
+  reported(tenant: Tenant, iova: number, length: number, bitmap: Uint8Array, pageSize = PAGE_SIZE): void {
     const pages = this.dirty.get(tenant);
     if (pages === undefined) return;
-    for (const page of pages) {
+    for (const page of [...pages]) {
       const bit = (page - iova) / PAGE_SIZE;
-      if (bit >= 0 && bit < length / PAGE_SIZE && !(bitmap[bit >> 3]! & (1 << (bit & 7))))
+      if (bit < 0 || bit >= length / PAGE_SIZE) continue;
+      pages.delete(page);
+      const told = Math.floor((page - iova) / pageSize);
+      if (!(bitmap[told >> 3]! & (1 << (told & 7))))
         this.world.violate(DIRTY_TRACKING_SOUNDNESS.name, `page ${page.toString(16)} was written and is not reported`);
     }
-    pages.clear();
   }
 }

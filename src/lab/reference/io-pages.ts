@@ -84,7 +84,7 @@ export class ReferencePages {
   /** Whether it could be read, or written. */
   reachable(offset: number, length: number, write: boolean): boolean {
     const { source } = this;
-    if (source.kind === 'file') return true;
+    if (source.kind === 'file') return source.start + offset + length <= source.file.length;
     if (source.kind !== 'user') return false;
     const first = Math.floor(offset / 4096);
     const last = Math.floor((offset + length - 1) / 4096);
