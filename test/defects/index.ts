@@ -4,12 +4,23 @@
  * of the lab open devices by their group, and the PF of a migratable mlx5 VF always belongs to the host); debugfs and mediated devices (CORE-08, CORE-11).
  */
 import type { Defect } from './defect.ts';
+import { DIRTY_DEFECTS } from './dirty.ts';
+import { IOMMUFD_DEFECTS } from './iommufd.ts';
 import { LEFT_OUT } from './left-out.ts';
 import { MLX5_DEFECTS } from './mlx5.ts';
 import { MTTY_DEFECTS } from './mtty.ts';
 import { PCI_DEFECTS } from './pci-core.ts';
+import { TYPE1_DEFECTS } from './type1.ts';
 import { VFIO_DEFECTS } from './vfio.ts';
 
-export const DEFECTS: readonly Defect[] = [...VFIO_DEFECTS, ...PCI_DEFECTS, ...MLX5_DEFECTS, ...MTTY_DEFECTS];
+export const DEFECTS: readonly Defect[] = [
+  ...VFIO_DEFECTS,
+  ...TYPE1_DEFECTS,
+  ...DIRTY_DEFECTS,
+  ...IOMMUFD_DEFECTS,
+  ...PCI_DEFECTS,
+  ...MLX5_DEFECTS,
+  ...MTTY_DEFECTS,
+];
 
 export { LEFT_OUT };

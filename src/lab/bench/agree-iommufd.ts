@@ -6,6 +6,7 @@ import type { Ioas } from '../../iommufd/ioas.ts';
 import { DMA_CONFINEMENT } from '../properties/dma-confinement.ts';
 import { FD_LIFETIME } from '../properties/fd-lifetime.ts';
 import { FSM_LEGALITY } from '../properties/fsm-legality.ts';
+import { STREAM_ROBUSTNESS } from '../properties/stream-robustness.ts';
 import { RESOURCE_BOUND } from '../properties/resource-bound.ts';
 import { type ReferenceArea, type ReferenceIoas, span } from '../reference/ioas.ts';
 import type { IommufdReference } from '../reference/iommufd.ts';
@@ -25,7 +26,8 @@ export function agreeIommufd(world: World, bench: Bench, side: IommufdBench): vo
     spacesDiffer(side, ledger) ??
     devicesDiffer(world, bench, side) ??
     accountsDiffer(bench, side.reference) ??
-    ledger.differs(bench);
+    ledger.differs(bench) ??
+    requestsWait(side);
   if (problem !== undefined) world.violate(problem[0], problem[1]);
 }
 
@@ -45,6 +47,13 @@ function objectsDiffer({ kernel, reference }: IommufdBench): Problem | undefined
   if (kernel.vfioIoas?.id !== reference.compat?.id)
     return [FD_LIFETIME.name, 'container ioctls work on another address space than was chosen'];
   return undefined;
+}
+
+/** Whose device is attached no more was answered. */
+function requestsWait({ queues }: IommufdBench): Problem | undefined {
+  const waits = queues.refused.some(({ answered }) => answered !== 'invalid');
+  queues.refused.length = 0;
+  return waits ? [STREAM_ROBUSTNESS.name, 'a page request is not answered though its device is detached'] : undefined;
 }
 
 function spacesDiffer({ kernel, reference }: IommufdBench, ledger: Ledger): Problem | undefined {

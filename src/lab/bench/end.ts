@@ -2,11 +2,29 @@
 import { FD_LIFETIME } from '../properties/fd-lifetime.ts';
 import { RESOURCE_BOUND } from '../properties/resource-bound.ts';
 import type { World } from '../world.ts';
+import { agreeIommufd } from './agree-iommufd.ts';
+import { agreeType1 } from './agree-type1.ts';
 import type { Bench } from './bench.ts';
+import { hold } from './verdict.ts';
 import { isolated } from './translation-check.ts';
+
+/** What is mapped goes, from the page tables too, before anybody closes anything. */
+function unmapAll(world: World, bench: Bench): void {
+  const { type1, iommufd } = bench;
+  if (type1?.reference.active) {
+    const nothing = { pageSize: 0n, bytes: 0n, address: 0n, good: true };
+    hold(world, 'UNMAP_DMA', type1.unmap(24, 2, 0n, 0n, nothing), type1.reference.unmap(24, 2, 0n, 0n, nothing));
+    agreeType1(world, bench, type1);
+  }
+  if (iommufd === undefined) return;
+  for (const space of iommufd.reference.spaces)
+    hold(world, 'IOAS_UNMAP', iommufd.client.unmapAll(space.id), Number(space.unmap(0n, 0xffff_ffff_ffff_ffffn).bytes));
+  agreeIommufd(world, bench, iommufd);
+}
 
 export function leave(world: World, bench: Bench): void {
   const { process, helper, spaces, devices } = bench;
+  unmapAll(world, bench);
   const objects = bench.iommufd?.kernel.objects;
   process.exit();
   helper.exit();

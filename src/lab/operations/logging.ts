@@ -1,5 +1,4 @@
 /** DMA logging. A report may mark too much, never too little. */
-import { Oops } from '../../../sim/oops.ts';
 import { PAGE_SIZE } from '../../../sim/memory.ts';
 import type { LogRange } from '../../client/device.ts';
 import type { Tenant } from '../tenant.ts';
@@ -77,7 +76,7 @@ function beforeStart(tenant: Tenant, fsm: { reportBeforeStart(): void }): number
     const answer = tenant.device!.reportLogging(0, PAGE_SIZE);
     return typeof answer === 'number' ? answer : 0;
   } catch (error) {
-    if (error instanceof Oops) fsm.reportBeforeStart();
+    fsm.reportBeforeStart();
     throw error;
   }
 }

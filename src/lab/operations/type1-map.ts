@@ -94,6 +94,9 @@ const unmap: Operation = {
     const odd = random.chance(15);
     const plain = { iovaOffset: 0, sizeOffset: 0, argsz: 24, pageSize: 0, bitmap: 0 };
     if (!odd && random.chance(12)) return { iova: 0, pages: 0, flags: random.chance(50) ? 2 : 6, ...plain };
+    // Over mappings that have lost their addresses, and others.
+    const lost = !odd && random.chance(30) && entries.some(({ invalid }) => invalid);
+    if (lost) return { iova: 0, pages: 0, flags: 6, ...plain };
     const { iova, pages } = range(random, entries, world);
     const dirty = tracking ? random.chance(50) : random.chance(5);
     const flags = dirty ? 1 : random.chance(12) ? 4 : 0;

@@ -27,7 +27,7 @@ const PAGE_SIZES: readonly (readonly number[])[] = [
   [0x1000],
 ];
 /** Mappings of a container with type1: few, so that the limit is met. */
-const ENTRY_LIMIT = 5;
+const ENTRY_LIMIT = 4;
 
 const FACTORS: readonly Factor[] = [
   { name: 'tenants', values: ['without privileges', 'root', 'may lock memory'] },
