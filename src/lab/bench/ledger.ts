@@ -31,6 +31,8 @@ export class Ledger {
     for (const extent of this.held)
       if (extent.pins <= 0) return [DMA_CONFINEMENT.name, `page ${extent.start.toString(16)} is reached and not pinned`];
     for (const extent of this.memory.extents.items)
+      if (extent.pins < 0) return [DMA_CONFINEMENT.name, `page ${extent.start.toString(16)} is let go more often than held`];
+    for (const extent of this.memory.extents.items)
       if (extent.pins !== 0 && (extent.owner === process.name || extent.owner === helper.name) && !this.held.has(extent))
         return [RESOURCE_BOUND.name, `page ${extent.start.toString(16)} is pinned ${extent.pins} times for nobody`];
     return undefined;

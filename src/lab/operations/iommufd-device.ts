@@ -50,6 +50,8 @@ const close: Operation = {
       if (bench.devices[device!]!.fd === undefined) return -9;
       side.queues.gone(bench.devices[device!]!.name);
       side.close(device!);
+      // The last close resets the device: it has forgotten what it asked for.
+      side.queues.refused.length = 0;
     }
     agree(world, tenant);
     return 0;

@@ -79,7 +79,7 @@ const request: Operation = {
   run(tenant, { records, page }, world) {
     const { bench, side } = sideOf(tenant);
     const device = bench.devices[ABLE]!;
-    if (device.fd === undefined) return -9;
+    if (device.fd === undefined || records === 0) return -9;
     const known = side.reference.devices[ABLE]!;
     const queue = side.queues.faults.get(known.hwpt?.fault ?? 0);
     const group: WaitingGroup = { device: device.name, records: records!, answered: undefined };
@@ -94,7 +94,7 @@ const request: Operation = {
     }
     if (taken && queue !== undefined) queue.waiting.push(group);
     // Nobody listens: an answer comes at once. A queue whose descriptor is closed listens, and nobody reads.
-    const nobody = records! > 0 && !known.hwpt?.fault;
+    const nobody = !known.hwpt?.fault;
     if (taken && nobody && group.answered !== 'invalid') world.checks.streams.unanswered('a page request');
     return taken ? records! : -5;
   },
