@@ -9,7 +9,6 @@ import type { World } from '../world.ts';
 /** Limits that were reached, or not; numbers that wrap; objects that are in use, or not. */
 const BY_ERRNO: ReadonlyMap<number, string> = new Map([
   [ERRNO.ENOMEM, RESOURCE_BOUND.name],
-  [ERRNO.ENOSPC, RESOURCE_BOUND.name],
   [ERRNO.EOVERFLOW, STREAM_ROBUSTNESS.name],
   [ERRNO.E2BIG, STREAM_ROBUSTNESS.name],
 ]);
@@ -23,6 +22,9 @@ export function hold(
   property: string = DMA_CONFINEMENT.name,
 ): void {
   if (result === expected) return;
+  // No entry left; where a place is looked for the same errno says that there is none.
+  const full = call === 'MAP_DMA' && (expected === -ERRNO.ENOSPC || result === -ERRNO.ENOSPC);
+  if (full) property = RESOURCE_BOUND.name;
   const broken = BY_ERRNO.get(-expected) ?? BY_ERRNO.get(-result) ?? property;
   world.violate(broken, `${call} answers ${say(result)} where ${say(expected)} is right`);
 }

@@ -22,8 +22,9 @@ export function anyPage(random: Random, world: World): number {
   const choice = random.below(100);
   const [first, last] = world.machine.hardware.fabric.iommu.features.aperture;
   const low = first / PAGE_SIZE;
+  if (choice < 8) return low;
   if (choice < 66) return low + random.below(24);
-  if (choice < 76) return 2 ** 20 - 4 + random.below(8);
+  if (choice < 76) return random.chance(40) ? 2 ** 20 : 2 ** 20 - 4 + random.below(8);
   if (choice < 86) return (last + 1) / PAGE_SIZE - 1 - random.below(6);
   if (choice < 92) return MSI_WINDOW.start / PAGE_SIZE - 2 + random.below(5);
   return random.pick(SPOTS);

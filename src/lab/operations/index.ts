@@ -8,6 +8,7 @@ import { IOMMUFD_DEVICE } from './iommufd-device.ts';
 import { IOMMUFD_EVENTS } from './iommufd-events.ts';
 import { IOMMUFD_HWPT } from './iommufd-hwpt.ts';
 import { IOMMUFD_MAP } from './iommufd-map.ts';
+import { IOMMUFD_SCENES } from './iommufd-scenes.ts';
 import { IOMMUFD_SPACE } from './iommufd-space.ts';
 import { LIFECYCLE } from './lifecycle.ts';
 import { LINE } from './line.ts';
@@ -40,6 +41,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...IOMMUFD_DEVICE,
   ...IOMMUFD_HWPT,
   ...IOMMUFD_EVENTS,
+  ...IOMMUFD_SCENES,
   ...BENCH_DMA,
   ...BENCH_PROCESS,
 ];

@@ -134,14 +134,18 @@ const ask: Operation = {
   name: 'hwpt_dirty',
   needs: 'ioas',
   args: ['hwpt', 'iova', 'pages', 'iovaOffset', 'sizeOffset', 'pageSize', 'flags', 'bad'],
-  weights: whileOpen(9),
+  weights: whileOpen(16),
   generate(random, tenant, world) {
     const { side } = sideOf(tenant);
-    const tracked = [...side.reference.objects].filter(([, { kind, hwpt }]) => kind === 'hwpt-paging' && hwpt!.tracking);
+    const written = [...side.reference.objects].filter(([, { hwpt }]) => hwpt !== undefined && hwpt.dirty.size > 0);
+    if (written.length === 0 && random.chance(50)) return undefined;
+    const tracked = written.length > 0 ? written : [...side.reference.objects].filter(([, { kind, hwpt }]) => kind === 'hwpt-paging' && hwpt!.tracking);
     const hwpt = tracked.length > 0 && random.chance(90) ? random.pick(tracked)[0] : side.anyId(random, 'hwpt-paging');
     const { iova, length } = anyRange(random, side.reference.objects.get(hwpt)?.hwpt?.ioas, world);
-    const odd = random.chance(20);
-    const size = odd ? random.below(PAGE_SIZES.length) : random.pick([0, 0, 0, 1, 2]);
+    const odd = random.chance(25);
+    // Of 31 bits and more: what a shift of 32 bits makes of them is another size.
+    const wide = random.chance(25);
+    const size = wide ? 4 + random.below(4) : odd ? random.below(PAGE_SIZES.length) : random.pick([0, 0, 0, 1, 2]);
     // Ends have to fit a large page: the range is made of such.
     const unit = Math.max(1, Number(PAGE_SIZES[size]! / 4096n));
     const whole = random.chance(85);

@@ -308,7 +308,7 @@ const vfioMap: Operation = {
   weights: whileOpen(6),
   generate(random, tenant, world) {
     const { side } = sideOf(tenant);
-    if (!side.compat && random.chance(80)) return undefined;
+    if (side.reference.compat === undefined && random.chance(95)) return undefined;
     const { region, page, pages } = anySpan(random);
     const iova = anyIova(random, side.reference.compat, world);
     return { region, page, pages, iova, flags: random.chance(80) ? 3 : random.below(5) };
@@ -350,7 +350,7 @@ const vfioUnmap: Operation = {
   weights: whileOpen(6),
   generate(random, tenant, world) {
     const { side } = sideOf(tenant);
-    if (!side.compat && random.chance(80)) return undefined;
+    if (side.reference.compat === undefined && random.chance(95)) return undefined;
     if (random.chance(8)) return { iova: 0, pages: random.chance(80) ? 0 : 1, all: 1 };
     const { iova, length } = anyRange(random, side.reference.compat, world);
     return { iova: Number(iova / 4096n), pages: Number(length / 4096n), all: 0 };
