@@ -6,8 +6,8 @@ import type { PinnedRun } from '../kernel/address-space.ts';
 import type { FaultInjection } from '../kernel/fault-injection.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import type { Area } from './area.ts';
-import { PfnBatch } from './pfn-batch.ts';
 import type { Hold } from './pages.ts';
+import { PfnBatch } from './pfn-batch.ts';
 
 /** A page table that shows the mappings of one IOAS. */
 export interface PageTable {

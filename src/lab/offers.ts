@@ -87,7 +87,10 @@ export function whyNot(subject: Subject, needs: readonly Offer[] | undefined): s
 }
 
 /** Whether a subject is worked by an operation. */
-export function applies(subject: Offering, { name, needs }: { readonly name: string; readonly needs?: Offer }): boolean {
+export function applies(
+  subject: Offering,
+  { name, needs }: { readonly name: string; readonly needs?: Offer },
+): boolean {
   if (subject.profile.without?.has(name)) return false;
   return needs === undefined || offers(subject, needs);
 }

@@ -1,13 +1,13 @@
 /** A process that owns an assigned device, and what the lab knows of it: the model that generation and checks go by. */
 import { type Interval, Intervals } from '../../sim/intervals.ts';
 import type { PciFunction } from '../../sim/pci/function.ts';
-import { GuestLog } from './guest-log.ts';
 import type { DeviceClient, LogRange } from '../client/device.ts';
 import { Scratch } from '../client/scratch.ts';
 import { EventFd } from '../kernel/eventfd.ts';
 import type { Process } from '../kernel/process.ts';
 import { MIG_STATE } from '../uapi/vfio.ts';
 import type { Bench } from './bench/bench.ts';
+import { GuestLog } from './guest-log.ts';
 import type { Assigned } from './profiles/profile.ts';
 import { ContainerWay } from './ways/container.ts';
 import { IoasWay } from './ways/ioas.ts';

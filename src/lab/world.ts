@@ -2,14 +2,14 @@
 import { PagePool } from '../../sim/memory.ts';
 import type { PciFunction } from '../../sim/pci/function.ts';
 import type { Task } from '../../sim/scheduler.ts';
-import { Bench } from './bench/bench.ts';
-import { ALL_CAPABILITIES } from '../kernel/kernel.ts';
 import { DeviceClient } from '../client/device.ts';
+import { ALL_CAPABILITIES } from '../kernel/kernel.ts';
 import type { Process } from '../kernel/process.ts';
 import { Machine } from '../machine/machine.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { MIG_STATE } from '../uapi/vfio.ts';
 import type { DeclaredVariant } from '../variant/variant.ts';
+import { Bench } from './bench/bench.ts';
 import type { DeviceProfile, Inside } from './profiles/profile.ts';
 import { Checks } from './properties/index.ts';
 import { Recorder } from './recorder.ts';

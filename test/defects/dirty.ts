@@ -1,12 +1,13 @@
 /** Defects of dirty tracking, by whatever way it is asked for; and of monitors that ask. */
+
+import { Domain } from '../../sim/iommu/domain.ts';
 import { UserIovaBitmap } from '../../src/iommufd/iova-bitmap.ts';
 import { GuestLog } from '../../src/lab/guest-log.ts';
-import { DirtyBitmap } from '../../src/vfio/type1/dirty-bitmap.ts';
 import { DirtyPages } from '../../src/vfio/type1/dirty.ts';
+import { DirtyBitmap } from '../../src/vfio/type1/dirty-bitmap.ts';
 import { Pinning } from '../../src/vfio/type1/pinning.ts';
 import type { Type1State } from '../../src/vfio/type1/state.ts';
 import { SAFEGUARDS } from '../../variants/mlx5/safeguards.ts';
-import { Domain } from '../../sim/iommu/domain.ts';
 import type { Defect } from './defect.ts';
 import { patch } from './patch.ts';
 
@@ -128,15 +129,11 @@ export const DIRTY_DEFECTS: readonly Defect[] = [
     reference: "QEMU 'Separate vfio-pci ranges', 9ef49775",
     properties,
     plant: () =>
-      patch(
-        GuestLog.prototype,
-        'rangesOf',
-        () => (mappings) => {
-          const [first, last] = [mappings[0], mappings.at(-1)];
-          if (first === undefined || last === undefined) return [];
-          return [{ iova: first.start, length: last.start + last.length - first.start, vaddr: first.vaddr }];
-        },
-      ),
+      patch(GuestLog.prototype, 'rangesOf', () => (mappings) => {
+        const [first, last] = [mappings[0], mappings.at(-1)];
+        if (first === undefined || last === undefined) return [];
+        return [{ iova: first.start, length: last.start + last.length - first.start, vaddr: first.vaddr }];
+      }),
   },
   {
     id: 'QEMU-12',

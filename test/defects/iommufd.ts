@@ -1,15 +1,16 @@
 /** Defects of iommufd: address spaces, pages, page tables, objects and queues; and of requests on their way. */
-import { Domain } from '../../sim/iommu/domain.ts';
+
 import { Fabric } from '../../sim/fabric.ts';
+import type { Domain } from '../../sim/iommu/domain.ts';
 import { Access } from '../../src/iommufd/access.ts';
 import { Account } from '../../src/iommufd/accounting.ts';
 import type { Area } from '../../src/iommufd/area.ts';
 import { FaultFile } from '../../src/iommufd/fault-file.ts';
 import { FaultQueue } from '../../src/iommufd/fault-queue.ts';
 import { GroupAttachments } from '../../src/iommufd/group-attachments.ts';
-import { mapRules } from '../../src/iommufd/ioas-ioctls.ts';
-import type { Ioas } from '../../src/iommufd/ioas.ts';
 import { IoPagetable } from '../../src/iommufd/io-pagetable.ts';
+import type { Ioas } from '../../src/iommufd/ioas.ts';
+import { mapRules } from '../../src/iommufd/ioas-ioctls.ts';
 import { ObjectTable } from '../../src/iommufd/object-table.ts';
 import { AreaFiller } from '../../src/iommufd/page-table.ts';
 import { type Hold, Pages } from '../../src/iommufd/pages.ts';

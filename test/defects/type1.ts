@@ -101,7 +101,8 @@ export const TYPE1_DEFECTS: readonly Defect[] = [
     subject,
     title: 'pages are let go while the translation stays',
     reference: 'report of 2018 on 4.18',
-    properties: ['DMA confinement'],
+    // With the last group the page table goes, and only what was paid for is left.
+    properties: ['DMA confinement', 'resource bound'],
     plant: () =>
       patch(Pinning.prototype, 'unmapAndUnpin', () => () => {
         /* the IOMMU is not told */
@@ -155,7 +156,8 @@ export const TYPE1_DEFECTS: readonly Defect[] = [
         (ioctl) =>
           function (this: UnmapDma, caller, argument) {
             const head = caller.memory.copyIn(argument, 4);
-            if (head !== undefined) caller.memory.copyIn(argument, new DataView(head.slice().buffer).getUint32(0, true));
+            if (head !== undefined)
+              caller.memory.copyIn(argument, new DataView(head.slice().buffer).getUint32(0, true));
             return ioctl.call(this, caller, argument);
           },
       ),

@@ -1,15 +1,9 @@
-/** Defects of the VFIO core and of type1. */
+/** Defects of the VFIO core. */
 import { deref } from '../../sim/oops.ts';
-import { UserIovaBitmap } from '../../src/iommufd/iova-bitmap.ts';
-import { ERRNO } from '../../src/uapi/errno.ts';
 import { MIG_STATE } from '../../src/uapi/vfio.ts';
 import { VfioDeviceFile } from '../../src/vfio/device-file.ts';
 import { VfioGroup } from '../../src/vfio/group.ts';
 import { MIG_REFUSED, migrationFsm } from '../../src/vfio/migration/arcs.ts';
-import { Type1Info } from '../../src/vfio/type1/info.ts';
-import { MapDma } from '../../src/vfio/type1/map.ts';
-import { Pinning } from '../../src/vfio/type1/pinning.ts';
-import { UnmapDma } from '../../src/vfio/type1/unmap.ts';
 import type { Defect } from './defect.ts';
 import { patch } from './patch.ts';
 

@@ -35,8 +35,8 @@ describe.each(SUBJECTS)('$variant.name', (subject) => {
   }
 
   test('is worked by all operations that it offers room for, and by no others', () => {
-    const fitting = [...OPERATION_BY_NAME.values()].filter(
-      (operation) => applies({ variant: subject.variant, profile: subject.profile(PLAIN) }, operation),
+    const fitting = [...OPERATION_BY_NAME.values()].filter((operation) =>
+      applies({ variant: subject.variant, profile: subject.profile(PLAIN) }, operation),
     );
     expect([...used].sort()).toEqual(fitting.map(({ name }) => name).sort());
   });

@@ -6,8 +6,8 @@ import type { Ioas } from '../../iommufd/ioas.ts';
 import { DMA_CONFINEMENT } from '../properties/dma-confinement.ts';
 import { FD_LIFETIME } from '../properties/fd-lifetime.ts';
 import { FSM_LEGALITY } from '../properties/fsm-legality.ts';
-import { STREAM_ROBUSTNESS } from '../properties/stream-robustness.ts';
 import { RESOURCE_BOUND } from '../properties/resource-bound.ts';
+import { STREAM_ROBUSTNESS } from '../properties/stream-robustness.ts';
 import { type ReferenceArea, type ReferenceIoas, span } from '../reference/ioas.ts';
 import type { IommufdReference } from '../reference/iommufd.ts';
 import type { World } from '../world.ts';
@@ -34,7 +34,10 @@ export function agreeIommufd(world: World, bench: Bench, side: IommufdBench): vo
 function objectsDiffer({ kernel, reference }: IommufdBench): Problem | undefined {
   const { all } = kernel.objects;
   if (all.length !== reference.objects.size)
-    return [FD_LIFETIME.name, `there are ${all.length} objects where ${reference.objects.size} were made and not destroyed`];
+    return [
+      FD_LIFETIME.name,
+      `there are ${all.length} objects where ${reference.objects.size} were made and not destroyed`,
+    ];
   for (const object of all) {
     const known = reference.objects.get(object.id);
     if (known?.kind !== object.kind) return [FD_LIFETIME.name, `object ${object.id} is of kind ${object.kind}`];
@@ -89,13 +92,19 @@ function areaTranslated(check: TranslationCheck, area: ReferenceArea): boolean {
 function spaceDiffers({ id, table }: Ioas, known: ReferenceIoas, ledger: Ledger): Problem | undefined {
   const { all } = table.areas;
   if (all.length !== known.areas.length)
-    return [DMA_CONFINEMENT.name, `address space ${id} has ${all.length} mappings where ${known.areas.length} were made`];
+    return [
+      DMA_CONFINEMENT.name,
+      `address space ${id} has ${all.length} mappings where ${known.areas.length} were made`,
+    ];
   for (const [index, area] of all.entries()) {
     const problem = areaDiffers(area, known.areas[index]!, known, ledger);
     if (problem !== undefined) return problem;
   }
   if (table.alignment !== known.alignment)
-    return [FSM_LEGALITY.name, `address space ${id} is made of units of ${table.alignment} where ${known.alignment} are right`];
+    return [
+      FSM_LEGALITY.name,
+      `address space ${id} is made of units of ${table.alignment} where ${known.alignment} are right`,
+    ];
   if (table.hugePagesOff !== known.hugePagesOff || table.accesses.size !== known.accesses)
     return [FSM_LEGALITY.name, `address space ${id} has ${table.accesses.size} emulated devices, or another option`];
   const [usable, right] = [table.reserved.usable, known.usable];
@@ -109,16 +118,19 @@ function areaDiffers(area: Area, known: ReferenceArea, space: ReferenceIoas, led
   if (area.start !== known.start || area.last !== known.last || area.offset !== known.offset)
     return [DMA_CONFINEMENT.name, `${name} is another: ${area.start.toString(16)} to ${area.last.toString(16)}`];
   if (area.read !== known.read || area.write !== known.write) return [DMA_CONFINEMENT.name, `${name} has other rights`];
-  if ((area.hold !== undefined) !== known.pinned) return [DMA_CONFINEMENT.name, `${name} is held for page tables, or not`];
+  if ((area.hold !== undefined) !== known.pinned)
+    return [DMA_CONFINEMENT.name, `${name} is held for page tables, or not`];
   const holds = space.holds.filter((hold) => hold.area === known);
   if (area.accesses.length !== holds.length)
-    return [DMA_CONFINEMENT.name, `${name} is held ${area.accesses.length} times by emulated devices for ${holds.length}`];
+    return [
+      DMA_CONFINEMENT.name,
+      `${name} is held ${area.accesses.length} times by emulated devices for ${holds.length}`,
+    ];
   const { pages } = known;
   if (pages.source.kind === 'dma-buf' || pages.revoked) return undefined;
   const spans = known.pinned ? [span(known)] : [];
   for (const { first, last } of holds) spans.push([first, last]);
-  for (const [first, last] of spans)
-    for (let page = first; page <= last; page++) ledger.pin(pages.physical(page)!);
+  for (const [first, last] of spans) for (let page = first; page <= last; page++) ledger.pin(pages.physical(page)!);
   return undefined;
 }
 
@@ -137,9 +149,15 @@ function devicesDiffer(world: World, bench: Bench, { kernel, reference }: Iommuf
 function accountsDiffer(bench: Bench, reference: IommufdReference): Problem | undefined {
   for (const space of bench.spaces) {
     if (space.lockedPages !== reference.locked(space))
-      return [RESOURCE_BOUND.name, `locked_vm is ${space.lockedPages} pages for ${reference.locked(space)} that are held`];
+      return [
+        RESOURCE_BOUND.name,
+        `locked_vm is ${space.lockedPages} pages for ${reference.locked(space)} that are held`,
+      ];
     if (space.pinnedPages !== reference.pinned(space))
-      return [RESOURCE_BOUND.name, `pinned_vm is ${space.pinnedPages} pages for ${reference.pinned(space)} that are held`];
+      return [
+        RESOURCE_BOUND.name,
+        `pinned_vm is ${space.pinnedPages} pages for ${reference.pinned(space)} that are held`,
+      ];
   }
   const { lockedPages } = bench.process.user;
   const due = reference.lockedOfUser();

@@ -7,7 +7,8 @@ import { DIRTY_TRACKING_SOUNDNESS } from '../properties/dirty-tracking-soundness
 import { DMA_CONFINEMENT } from '../properties/dma-confinement.ts';
 import { FSM_LEGALITY } from '../properties/fsm-legality.ts';
 import { RESOURCE_BOUND } from '../properties/resource-bound.ts';
-import type { Type1Entry, Type1Reference } from '../reference/type1.ts';
+import type { Type1Reference } from '../reference/type1.ts';
+import type { Type1Entry } from '../reference/type1-entry.ts';
 import type { World } from '../world.ts';
 import type { Bench } from './bench.ts';
 import { Ledger } from './ledger.ts';
@@ -36,7 +37,10 @@ export function agreeType1(world: World, bench: Bench, { reference, kernel, grou
     for (const device of devices) {
       const sees = iommu.domainOf(device.fn.aliasId);
       if (joined ? sees !== domain : !isolated(sees))
-        return say(DMA_CONFINEMENT.name, `${device.name} is ${joined ? 'not ' : 'still '}behind its container's page table`);
+        return say(
+          DMA_CONFINEMENT.name,
+          `${device.name} is ${joined ? 'not ' : 'still '}behind its container's page table`,
+        );
     }
   for (const space of bench.spaces)
     if (space.lockedPages !== reference.locked(space))
@@ -59,7 +63,8 @@ function mappingsDiffer({ state, dirty }: Type1, reference: Type1Reference, ledg
     return [RESOURCE_BOUND.name, `${available} mappings more are allowed with ${entries.length} of ${reference.limit}`];
   if (state.mappings.invalid !== entries.filter(({ invalid }) => invalid).length)
     return [FSM_LEGALITY.name, `${state.mappings.invalid} mappings are counted to be without an address`];
-  if (state.tracking !== reference.tracking) return [DIRTY_TRACKING_SOUNDNESS.name, 'tracking is on where it was stopped'];
+  if (state.tracking !== reference.tracking)
+    return [DIRTY_TRACKING_SOUNDNESS.name, 'tracking is on where it was stopped'];
   let bytes = 0;
   for (const [index, dma] of all.entries()) {
     const entry = entries[index]!;
@@ -80,7 +85,10 @@ function mappingDiffers(dma: Dma, entry: Type1Entry, reference: Type1Reference, 
   if (dma.mm !== entry.mm) return [RESOURCE_BOUND.name, `${name} is another process's`];
   if (dma.vaddrInvalid !== entry.invalid) return [FSM_LEGALITY.name, `${name} has its address, or not`];
   if ((dma.dirty !== undefined) !== reference.tracking)
-    return [DIRTY_TRACKING_SOUNDNESS.name, `${name} has a dirty bitmap while tracking is ${reference.tracking ? 'on' : 'off'}`];
+    return [
+      DIRTY_TRACKING_SOUNDNESS.name,
+      `${name} has a dirty bitmap while tracking is ${reference.tracking ? 'on' : 'off'}`,
+    ];
   if (dma.mapped !== (entry.pages !== undefined)) return [DMA_CONFINEMENT.name, `${name} is pinned, or not`];
   if (dma.pinned.size !== entry.pins.size) return [DMA_CONFINEMENT.name, `${name} has ${dma.pinned.size} pages pinned`];
   for (const [page, pin] of entry.pins) {

@@ -3,14 +3,14 @@ import { Scratch } from '../../client/scratch.ts';
 import type { AddressSpace } from '../../kernel/address-space.ts';
 import type { Process } from '../../kernel/process.ts';
 import type { Machine } from '../../machine/machine.ts';
-import { bindTo, assigned } from '../profiles/assign-functions.ts';
+import { assigned, bindTo } from '../profiles/assign-functions.ts';
 import { BUFFER_BYTES, SCRATCH_BYTES, type Tenant } from '../tenant.ts';
 import type { WayKind } from '../ways/way.ts';
 import { BenchDevice } from './device.ts';
+import { IommufdBench } from './iommufd-bench.ts';
 import { PLAYED } from './machine.ts';
 import { BenchMemory, ROW_PAGES } from './memory.ts';
 import type { Pinner } from './pinner.ts';
-import { IommufdBench } from './iommufd-bench.ts';
 import { Type1Bench } from './type1-bench.ts';
 
 /** One tenant's. */

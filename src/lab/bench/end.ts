@@ -5,8 +5,8 @@ import type { World } from '../world.ts';
 import { agreeIommufd } from './agree-iommufd.ts';
 import { agreeType1 } from './agree-type1.ts';
 import type { Bench } from './bench.ts';
-import { hold } from './verdict.ts';
 import { isolated } from './translation-check.ts';
+import { hold } from './verdict.ts';
 
 /** What is mapped goes, from the page tables too, before anybody closes anything. */
 function unmapAll(world: World, bench: Bench): void {
@@ -34,7 +34,10 @@ export function leave(world: World, bench: Bench): void {
     say(FD_LIFETIME.name, `${objects.size} objects stay when the iommufd and everything in it is closed`);
   for (const space of spaces)
     if (space.lockedPages !== 0 || space.pinnedPages !== 0)
-      say(RESOURCE_BOUND.name, `${space.lockedPages} pages are charged, ${space.pinnedPages} noted, when nothing is mapped`);
+      say(
+        RESOURCE_BOUND.name,
+        `${space.lockedPages} pages are charged, ${space.pinnedPages} noted, when nothing is mapped`,
+      );
   if (process.user.lockedPages !== 0)
     say(RESOURCE_BOUND.name, `the user is charged ${process.user.lockedPages} pages when nothing is mapped`);
   for (const { owner, pins, start } of world.machine.hardware.memory.extents.items)

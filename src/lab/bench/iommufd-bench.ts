@@ -1,16 +1,16 @@
 /** An iommufd, the devices bound to it, and what can be mapped in it. */
 import type { IommuDescription } from '../../../sim/pci/description.ts';
+import type { DeviceClient } from '../../client/device.ts';
 import { IommufdClient } from '../../client/iommufd.ts';
+import type { Context } from '../../iommufd/context.ts';
+import type { IommufdFile } from '../../iommufd/file.ts';
 import { dmaBufOf } from '../../kernel/dma-buf.ts';
 import { MemFile } from '../../kernel/memfd.ts';
-import type { Context } from '../../iommufd/context.ts';
-import { IommufdFile } from '../../iommufd/file.ts';
-import type { DeviceClient } from '../../client/device.ts';
 import { device_feature_dma_buf, EXTENSION, FEATURE, FEATURE_FLAG, VFIO } from '../../uapi/vfio.ts';
-import { IommufdReference } from '../reference/iommufd.ts';
-import { payerOf } from '../reference/ioas.ts';
-import { ReferencePages, type Source } from '../reference/io-pages.ts';
 import type { Random } from '../random.ts';
+import { ReferencePages, type Source } from '../reference/io-pages.ts';
+import { payerOf } from '../reference/ioas.ts';
+import { IommufdReference } from '../reference/iommufd.ts';
 import type { Bench } from './bench.ts';
 import type { BenchDevice } from './device.ts';
 import { FILE_PAGES } from './memory.ts';
@@ -81,7 +81,8 @@ export class IommufdBench {
 
   /** The device whose BAR it is was reset: its pages go, and come back to nobody that had them. */
   revoke(): void {
-    for (const pages of this.reference.pages) if (pages.source.kind === 'dma-buf' && pages.areas > 0) pages.revoked = true;
+    for (const pages of this.reference.pages)
+      if (pages.source.kind === 'dma-buf' && pages.areas > 0) pages.revoked = true;
   }
 
   /** Binds a device, or brings its group in: what is right, and what was answered. */
@@ -164,8 +165,7 @@ export class IommufdBench {
       return this.pages({ kind: 'dma-buf', buffer, start: Number(first) }, first, write);
     }
     if (length > 0xffff_ffff_ffff_ffffn - 4096n) return -22;
-    const source: Source =
-      file instanceof MemFile ? { kind: 'file', file, start: Number(first) } : { kind: 'none' };
+    const source: Source = file instanceof MemFile ? { kind: 'file', file, start: Number(first) } : { kind: 'none' };
     return this.pages(source, first, write);
   }
 

@@ -29,11 +29,17 @@ export class Ledger {
     if (this.lost !== undefined)
       return [DMA_CONFINEMENT.name, `page ${this.lost.toString(16)} is reached and has been given back`];
     for (const extent of this.held)
-      if (extent.pins <= 0) return [DMA_CONFINEMENT.name, `page ${extent.start.toString(16)} is reached and not pinned`];
+      if (extent.pins <= 0)
+        return [DMA_CONFINEMENT.name, `page ${extent.start.toString(16)} is reached and not pinned`];
     for (const extent of this.memory.extents.items)
-      if (extent.pins < 0) return [DMA_CONFINEMENT.name, `page ${extent.start.toString(16)} is let go more often than held`];
+      if (extent.pins < 0)
+        return [DMA_CONFINEMENT.name, `page ${extent.start.toString(16)} is let go more often than held`];
     for (const extent of this.memory.extents.items)
-      if (extent.pins !== 0 && (extent.owner === process.name || extent.owner === helper.name) && !this.held.has(extent))
+      if (
+        extent.pins !== 0 &&
+        (extent.owner === process.name || extent.owner === helper.name) &&
+        !this.held.has(extent)
+      )
         return [RESOURCE_BOUND.name, `page ${extent.start.toString(16)} is pinned ${extent.pins} times for nobody`];
     return undefined;
   }

@@ -2,10 +2,11 @@
  * An emulated device that uses the user's memory as kernel drivers do: pinned page by page, or copied. It gives back
  * what it is asked for; what it pins and copies is the lab's choice.
  */
+
+import type { Process } from '../../kernel/process.ts';
 import type { HostModule } from '../../machine/machine.ts';
 import { VfioDevice, type VfioDeviceOps } from '../../vfio/device.ts';
 import { vfio_dma_rw, vfio_pin_pages, vfio_unpin_pages } from '../../vfio/pages.ts';
-import type { Process } from '../../kernel/process.ts';
 
 /** Pages that were pinned by one call. */
 export interface Pin {
@@ -63,5 +64,6 @@ export class Pinner {
 export const pinners =
   (names: readonly string[]): HostModule =>
   ({ vfio }) => {
-    for (const name of names) vfio.registerDevice(new Pinner(name).vdev as unknown as VfioDevice, undefined, 'emulated');
+    for (const name of names)
+      vfio.registerDevice(new Pinner(name).vdev as unknown as VfioDevice, undefined, 'emulated');
   };

@@ -13,7 +13,8 @@ export class TranslationCheck {
   /** Up to a page from `iova` on must go to `physical`, with these rights and no others; false: it does not. */
   page(iova: number, physical: number, read: boolean, write: boolean, mmio: boolean, length = 4096): boolean {
     const mapping = this.domain.mappings.at(iova);
-    const wrong = mapping === undefined ? 'not translated' : differs(mapping, iova, physical, read, write, mmio, length);
+    const wrong =
+      mapping === undefined ? 'not translated' : differs(mapping, iova, physical, read, write, mmio, length);
     if (wrong !== undefined) this.problem = `IOVA ${iova.toString(16)} is ${wrong}`;
     this.bytes += length;
     return wrong === undefined;

@@ -5,7 +5,8 @@ import type { Process } from '../../kernel/process.ts';
 import { EXTENSION, iommu_type1_dma_map, iommu_type1_dma_unmap, VFIO } from '../../uapi/vfio.ts';
 import { VfioContainer } from '../../vfio/container.ts';
 import { Type1 } from '../../vfio/type1/type1.ts';
-import { type BitmapArgument, Type1Reference } from '../reference/type1.ts';
+import { Type1Reference } from '../reference/type1.ts';
+import type { BitmapArgument } from '../reference/type1-entry.ts';
 import type { Bench } from './bench.ts';
 import type { BenchDevice } from './device.ts';
 
@@ -40,7 +41,12 @@ export class Type1Bench {
     this.fd = bench.process.open('/dev/vfio/vfio');
     this.helperFd = bench.process.send(this.fd, bench.helper);
     const ids = [...new Set(bench.devices.map(({ group }) => group))];
-    const real = ids.map((id) => groupAt(`/dev/vfio/${id}`, bench.devices.filter(({ group }) => group === id)));
+    const real = ids.map((id) =>
+      groupAt(
+        `/dev/vfio/${id}`,
+        bench.devices.filter(({ group }) => group === id),
+      ),
+    );
     const { pinner } = bench;
     this.groups = pinner === undefined ? real : [...real, groupAt(pinner.vdev.group!.path, [])];
     this.reference.attach(true);
@@ -180,4 +186,3 @@ function putBitmap(view: DataView, at: number, { pageSize, bytes, address }: Bit
   view.setBigUint64(at + 8, bytes, true);
   view.setBigUint64(at + 16, address, true);
 }
-

@@ -131,7 +131,10 @@ function writeChecked(world: World, bench: Bench, device: BenchDevice, iova: big
 }
 
 /** What is before and behind a piece in its page. */
-function edges(memory: PhysicalMemory, { physical, count }: Piece): { readonly place: number; readonly was: Uint8Array } {
+function edges(
+  memory: PhysicalMemory,
+  { physical, count }: Piece,
+): { readonly place: number; readonly was: Uint8Array } {
   const page = physical - (physical % 4096);
   const before = Math.min(AROUND, physical - page);
   const behind = Math.min(AROUND, page + 4096 - (physical + count));

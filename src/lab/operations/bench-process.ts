@@ -1,7 +1,7 @@
 /** What happens to the memory behind mappings: it goes, it is replaced, its limit moves, the process is another. */
 import { PAGE_SIZE } from '../../../sim/memory.ts';
-import { ROW_STARTS } from '../bench/memory.ts';
 import { agree } from '../bench/agree.ts';
+import { ROW_STARTS } from '../bench/memory.ts';
 import { type Operation, whileOpen } from './operation.ts';
 
 /** munmap of one mapping of the row, or mmap with MAP_FIXED over it. */

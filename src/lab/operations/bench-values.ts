@@ -1,8 +1,8 @@
 /** Numbers at which the arithmetic of mappings goes wrong, as pages and bytes: what JSON numbers hold exactly. */
 import { MSI_WINDOW } from '../../../sim/iommu/iommu.ts';
 import { PAGE_SIZE } from '../../../sim/memory.ts';
-import { BIG_PAGES, READ_ONLY_PAGES, ROW_PAGES, ROW_STARTS } from '../bench/memory.ts';
 import type { Bench } from '../bench/bench.ts';
+import { BIG_PAGES, READ_ONLY_PAGES, ROW_PAGES, ROW_STARTS } from '../bench/memory.ts';
 import type { Random } from '../random.ts';
 import type { World } from '../world.ts';
 
@@ -56,7 +56,8 @@ export function anySpan(random: Random): Span {
     return { region: REGION.ROW, page, pages: Math.min(anySize(random), ROW_PAGES - page) };
   }
   if (choice < 86) return { region: REGION.READ_ONLY, page: 0, pages: 1 + random.below(READ_ONLY_PAGES) };
-  if (choice < 88) return { region: REGION.BIG, page: random.pick([0, 1, 511]), pages: random.pick([512, 513, BIG_PAGES / 2]) };
+  if (choice < 88)
+    return { region: REGION.BIG, page: random.pick([0, 1, 511]), pages: random.pick([512, 513, BIG_PAGES / 2]) };
   if (choice < 92) return { region: REGION.ROW, page: ROW_PAGES - 2, pages: 4 };
   if (choice < 96) return { region: REGION.NOTHING, page: random.below(4), pages: anySize(random) };
   return { region: REGION.TOP, page: 1 + random.below(3), pages: 1 + random.below(4) };

@@ -1,15 +1,17 @@
 /** All kinds of steps. */
 import { ACCESS } from './access.ts';
-import { DMA } from './dma.ts';
 import { BENCH_DMA } from './bench-dma.ts';
 import { BENCH_PROCESS } from './bench-process.ts';
+import { DMA } from './dma.ts';
 import { INTERRUPT } from './interrupt.ts';
 import { IOMMUFD_DEVICE } from './iommufd-device.ts';
-import { IOMMUFD_EVENTS } from './iommufd-events.ts';
+import { IOMMUFD_FAULTS } from './iommufd-faults.ts';
 import { IOMMUFD_HWPT } from './iommufd-hwpt.ts';
 import { IOMMUFD_MAP } from './iommufd-map.ts';
 import { IOMMUFD_SCENES } from './iommufd-scenes.ts';
 import { IOMMUFD_SPACE } from './iommufd-space.ts';
+import { IOMMUFD_UNMAP } from './iommufd-unmap.ts';
+import { IOMMUFD_VIOMMU } from './iommufd-viommu.ts';
 import { LIFECYCLE } from './lifecycle.ts';
 import { LINE } from './line.ts';
 import { LOAD } from './load.ts';
@@ -37,10 +39,12 @@ export const OPERATIONS: readonly Operation[] = [
   ...TYPE1_DIRTY,
   ...TYPE1_GROUPS,
   ...IOMMUFD_MAP,
+  ...IOMMUFD_UNMAP,
   ...IOMMUFD_SPACE,
   ...IOMMUFD_DEVICE,
   ...IOMMUFD_HWPT,
-  ...IOMMUFD_EVENTS,
+  ...IOMMUFD_FAULTS,
+  ...IOMMUFD_VIOMMU,
   ...IOMMUFD_SCENES,
   ...BENCH_DMA,
   ...BENCH_PROCESS,

@@ -4,7 +4,7 @@ import { attempt, hold } from '../bench/verdict.ts';
 import { FSM_LEGALITY } from '../properties/fsm-legality.ts';
 import * as U from '../reference/u64.ts';
 import { anyFailure, anyOffset, anyPage, u64 } from './bench-values.ts';
-import { sideOf } from './iommufd-map.ts';
+import { sideOf } from './iommufd-arguments.ts';
 import { type Operation, whileOpen } from './operation.ts';
 
 const open: Operation = {
@@ -93,7 +93,8 @@ const detach: Operation = {
   needs: 'ioas',
   args: ['device'],
   weights: whileOpen(4),
-  generate: (random, tenant) => (sideOf(tenant).side.compat ? undefined : { device: random.below(sideOf(tenant).bench.devices.length) }),
+  generate: (random, tenant) =>
+    sideOf(tenant).side.compat ? undefined : { device: random.below(sideOf(tenant).bench.devices.length) },
   run(tenant, { device }, world) {
     const { bench, side } = sideOf(tenant);
     const index = device! % bench.devices.length;
@@ -147,7 +148,12 @@ const pin: Operation = {
       area === undefined
         ? anyPage(random, world)
         : Number(area.start / 4096n) + random.below(Math.min(Number((area.last - area.start) / 4096n) + 1, 16));
-    return { iova, offset: anyOffset(random, 10), count: random.chance(90) ? 1 + random.below(6) : random.pick([0, 30]), write: random.below(2) };
+    return {
+      iova,
+      offset: anyOffset(random, 10),
+      count: random.chance(90) ? 1 + random.below(6) : random.pick([0, 30]),
+      write: random.below(2),
+    };
   },
   run(tenant, { iova, offset, count, write }, world) {
     const { bench, side } = sideOf(tenant);

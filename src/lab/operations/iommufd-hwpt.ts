@@ -1,15 +1,16 @@
 /** Page tables of an iommufd made by hand, what was written through them, and those that are nested on them. */
-import { IOMMU, iommu_hwpt_vtd_s1 } from '../../uapi/iommufd.ts';
+
 import { zeroedBytes } from '../../kernel/bytes.ts';
+import { IOMMU, iommu_hwpt_vtd_s1 } from '../../uapi/iommufd.ts';
 import { agree } from '../bench/agree.ts';
 import type { IommufdBench } from '../bench/iommufd-bench.ts';
 import { attempt, hold, holdObject } from '../bench/verdict.ts';
-import { FD_LIFETIME } from '../properties/fd-lifetime.ts';
 import { DIRTY_TRACKING_SOUNDNESS } from '../properties/dirty-tracking-soundness.ts';
-import type { ReferenceHwpt } from '../reference/iommufd.ts';
+import { FD_LIFETIME } from '../properties/fd-lifetime.ts';
+import type { ReferenceHwpt } from '../reference/iommufd-objects.ts';
 import * as U from '../reference/u64.ts';
 import { anyFailure, anyOffset, PAGE_SIZES, u64 } from './bench-values.ts';
-import { anyRange, sideOf } from './iommufd-map.ts';
+import { anyRange, sideOf } from './iommufd-arguments.ts';
 import { type Operation, whileOpen } from './operation.ts';
 
 const alloc: Operation = {
@@ -87,7 +88,14 @@ const nest: Operation = {
   },
 };
 
-function expectNested(side: IommufdBench, device: number, pt: number, length: number, bad: boolean, refused: boolean): number {
+function expectNested(
+  side: IommufdBench,
+  device: number,
+  pt: number,
+  length: number,
+  bad: boolean,
+  refused: boolean,
+): number {
   const { reference } = side;
   if (reference.objects.get(device)?.kind !== 'device') return -U.ENOENT;
   const object = reference.objects.get(pt);
@@ -139,9 +147,15 @@ const ask: Operation = {
     const { side } = sideOf(tenant);
     const written = [...side.reference.objects].filter(([, { hwpt }]) => hwpt !== undefined && hwpt.dirty.size > 0);
     if (written.length === 0 && random.chance(50)) return undefined;
-    const tracked = written.length > 0 ? written : [...side.reference.objects].filter(([, { kind, hwpt }]) => kind === 'hwpt-paging' && hwpt!.tracking);
+    const tracked =
+      written.length > 0
+        ? written
+        : [...side.reference.objects].filter(([, { kind, hwpt }]) => kind === 'hwpt-paging' && hwpt!.tracking);
     const hwpt = tracked.length > 0 && random.chance(90) ? random.pick(tracked)[0] : side.anyId(random, 'hwpt-paging');
-    const { iova, length } = anyRange(random, side.reference.objects.get(hwpt)?.hwpt?.ioas, world);
+    const known = side.reference.objects.get(hwpt)?.hwpt;
+    const [page] = known?.dirty ?? [];
+    const { iova, length } =
+      page !== undefined && random.chance(40) ? { iova: page, length: 4096n } : anyRange(random, known?.ioas, world);
     const odd = random.chance(25);
     // Of 31 bits and more: what a shift of 32 bits makes of them is another size.
     const wide = random.chance(25);

@@ -1,16 +1,29 @@
 /** Several calls in a row that what is interesting needs first: alone they would seldom meet. */
-import { BENCH_DMA } from './bench-dma.ts';
-import { IOMMUFD_DEVICE } from './iommufd-device.ts';
-import { IOMMUFD_EVENTS } from './iommufd-events.ts';
-import { IOMMUFD_HWPT } from './iommufd-hwpt.ts';
-import { IOMMUFD_MAP, sideOf } from './iommufd-map.ts';
-import { IOMMUFD_SPACE } from './iommufd-space.ts';
+
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
+import { BENCH_DMA } from './bench-dma.ts';
+import { sideOf } from './iommufd-arguments.ts';
+import { IOMMUFD_DEVICE } from './iommufd-device.ts';
+import { IOMMUFD_FAULTS } from './iommufd-faults.ts';
+import { IOMMUFD_HWPT } from './iommufd-hwpt.ts';
+import { IOMMUFD_MAP } from './iommufd-map.ts';
+import { IOMMUFD_SPACE } from './iommufd-space.ts';
+import { IOMMUFD_UNMAP } from './iommufd-unmap.ts';
+import { IOMMUFD_VIOMMU } from './iommufd-viommu.ts';
 import { type Args, type Operation, whileOpen } from './operation.ts';
 
 const ALL = new Map(
-  [...IOMMUFD_DEVICE, ...IOMMUFD_EVENTS, ...IOMMUFD_HWPT, ...IOMMUFD_MAP, ...IOMMUFD_SPACE, ...BENCH_DMA].map((op) => [op.name, op]),
+  [
+    ...IOMMUFD_DEVICE,
+    ...IOMMUFD_FAULTS,
+    ...IOMMUFD_VIOMMU,
+    ...IOMMUFD_UNMAP,
+    ...IOMMUFD_HWPT,
+    ...IOMMUFD_MAP,
+    ...IOMMUFD_SPACE,
+    ...BENCH_DMA,
+  ].map((op) => [op.name, op]),
 );
 
 /** One of the calls; all of them end at once. */

@@ -5,7 +5,7 @@ import { agree } from '../bench/agree.ts';
 import { hold, holdObject } from '../bench/verdict.ts';
 import * as U from '../reference/u64.ts';
 import { anyPage, u64 } from './bench-values.ts';
-import { sideOf } from './iommufd-map.ts';
+import { sideOf } from './iommufd-arguments.ts';
 import { type Operation, whileOpen } from './operation.ts';
 
 const alloc: Operation = {
@@ -239,7 +239,10 @@ const changeProcess: Operation = {
       const room = Math.floor(heir.memlockLimit / 4096);
       const due = (kind: string): number => moving.reduce((n, p) => n + (p.payer === kind ? p.counted : 0), 0);
       const [users, mms] = [due('user'), due('mm')];
-      if ((users > 0 && reference.lockedOfUser() + users > room) || (mms > 0 && reference.locked(heir.memory) + mms > room))
+      if (
+        (users > 0 && reference.lockedOfUser() + users > room) ||
+        (mms > 0 && reference.locked(heir.memory) + mms > room)
+      )
         expected = -U.ENOMEM;
     }
     if (expected === 0)

@@ -22,7 +22,8 @@ const start: Operation = {
   run(tenant, { iova, pages, pageSize, ranges, gap }, world) {
     const length = pages! * PAGE_SIZE;
     const list: LogRange[] = [];
-    for (let i = 0; i < Math.max(1, ranges ?? 1); i++) list.push({ iova: iova! + i * (length + (gap ?? 0) * PAGE_SIZE), length });
+    for (let i = 0; i < Math.max(1, ranges ?? 1); i++)
+      list.push({ iova: iova! + i * (length + (gap ?? 0) * PAGE_SIZE), length });
     const result = tenant.device!.startLoggingRanges(list, pageSize!);
     if (result >= 0) {
       tenant.logging = list;
@@ -56,7 +57,10 @@ const report: Operation = {
   weights: whileOpen(6),
   generate: (random, tenant) => {
     if (tenant.logging === undefined && !random.chance(10)) return undefined;
-    return { range: random.below(tenant.logging?.length ?? 1), logPage: random.chance(85) ? 12 : random.pick([13, 16, 21, 31, 32, 44, 63]) };
+    return {
+      range: random.below(tenant.logging?.length ?? 1),
+      logPage: random.chance(85) ? 12 : random.pick([13, 16, 21, 31, 32, 44, 63]),
+    };
   },
   run(tenant, { range: index, logPage }, world) {
     if (tenant.logging === undefined) return beforeStart(tenant, world.checks.fsm);
@@ -87,7 +91,8 @@ const guest: Operation = {
   needs: 'logging',
   args: ['rearm'],
   weights: whileOpen(5),
-  generate: (random, tenant) => (tenant.shadow.size === 0 || tenant.pending > 0 ? undefined : { rearm: random.chance(40) ? 1 : 0 }),
+  generate: (random, tenant) =>
+    tenant.shadow.size === 0 || tenant.pending > 0 ? undefined : { rearm: random.chance(40) ? 1 : 0 },
   run(tenant, { rearm }, world) {
     const { guestLog } = tenant;
     if (!guestLog.running) {
@@ -95,8 +100,7 @@ const guest: Operation = {
       if (tenant.logging !== undefined) return -16;
       const result = guestLog.start(tenant);
       if (result >= 0) world.checks.dirty.beginGuest(tenant);
-      else if (!world.raced && !world.failed && guestLog.ranges.length > 0)
-        world.checks.dirty.notStarted(result);
+      else if (!world.raced && !world.failed && guestLog.ranges.length > 0) world.checks.dirty.notStarted(result);
       return result;
     }
     const result = rearm ? guestLog.rearm(tenant) : guestLog.collect(tenant);

@@ -20,9 +20,28 @@ const dirty: Operation = {
   generate(random, tenant, world) {
     const { entries, tracking } = tenant.bench!.type1!.reference;
     const odd = random.chance(12);
-    const flags = tracking ? (random.chance(85) ? GET : random.chance(70) ? STOP : START) : random.chance(80) ? START : GET;
+    const flags = tracking
+      ? random.chance(85)
+        ? GET
+        : random.chance(70)
+          ? STOP
+          : START
+      : random.chance(80)
+        ? START
+        : GET;
     const { iova, pages } = range(random, entries, world);
-    if (!odd) return { flags, iova, pages, iovaOffset: 0, sizeOffset: 0, argsz: 48, pageSize: 0, bitmap: 0, fail: anyFailure(random) };
+    if (!odd)
+      return {
+        flags,
+        iova,
+        pages,
+        iovaOffset: 0,
+        sizeOffset: 0,
+        argsz: 48,
+        pageSize: 0,
+        bitmap: 0,
+        fail: anyFailure(random),
+      };
     return {
       flags: random.chance(70) ? flags : random.below(9),
       iova,

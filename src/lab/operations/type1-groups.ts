@@ -45,7 +45,7 @@ const leave: Operation = {
     if (group === undefined || !group.joined) return -22;
     const { reference } = side;
     if (!group.translated) {
-      reference.giveBack(0n, 0xffff_ffff_ffff_ffffn);
+      reference.pins.giveBack(0n, 0xffff_ffff_ffff_ffffn);
       reference.listeners--;
     }
     const result = side.leave(args['group']!);
@@ -73,7 +73,8 @@ const pin: Operation = {
     const { entries } = side.reference;
     const odd = random.chance(15);
     const near = entries.length > 0 && !random.chance(10) ? random.pick(entries) : undefined;
-    const inside = near === undefined ? anyPage(random, world) : pageOf(near.start) + random.below(Math.min(pageOf(near.size), 32));
+    const inside =
+      near === undefined ? anyPage(random, world) : pageOf(near.start) + random.below(Math.min(pageOf(near.size), 32));
     return {
       // Half of what is odd is so by 2^32: bits that a narrow number loses.
       iova: odd && random.chance(50) ? inside + 2 ** 20 : inside,
@@ -90,7 +91,7 @@ const pin: Operation = {
     const at = u64(iova!, iova! < 2 ** 40 ? offset : 0);
     const { reference } = side;
     const open = reference.listeners > 0;
-    const expected = open ? reference.pinPages(at, count!, write !== 0) : -22;
+    const expected = open ? reference.pins.pin(at, count!, write !== 0) : -22;
     const result = pinner.pin(at, count!, write !== 0);
     hold(world, 'vfio_pin_pages', result, expected, DMA_CONFINEMENT.name);
     if (result === 0 && expected === 0) {
@@ -113,12 +114,12 @@ const unpin: Operation = {
   args: ['index'],
   weights: whileOpen(3),
   generate(random, tenant) {
-    const { held } = tenant.bench!.type1!.reference;
+    const { held } = tenant.bench!.type1!.reference.pins;
     return held.length === 0 ? undefined : { index: random.below(held.length) };
   },
   run(tenant, { index }, world) {
     const { bench, side } = type1Of(tenant);
-    side.reference.unpinHeld(index!);
+    side.reference.pins.unpinHeld(index!);
     bench.pinner?.unpin(index!);
     if (world.watched) agreeType1(world, bench, side);
     return 0;

@@ -4,10 +4,20 @@ import type { Bench } from '../bench/bench.ts';
 import type { Type1Bench } from '../bench/type1-bench.ts';
 import { attempt, hold } from '../bench/verdict.ts';
 import type { Random } from '../random.ts';
-import { last, type Type1Entry } from '../reference/type1.ts';
+import { last, type Type1Entry } from '../reference/type1-entry.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
-import { addressOf, ALL_PAGES, anyFailure, anyOffset, anyPage, anySpan, oddSize, PAGE_SIZES, u64 } from './bench-values.ts';
+import {
+  ALL_PAGES,
+  addressOf,
+  anyFailure,
+  anyOffset,
+  anyPage,
+  anySpan,
+  oddSize,
+  PAGE_SIZES,
+  u64,
+} from './bench-values.ts';
 import { type Args, type Operation, whileOpen } from './operation.ts';
 
 export const type1Of = (tenant: Tenant): { readonly bench: Bench; readonly side: Type1Bench } => ({
@@ -22,7 +32,19 @@ const ARGSZ = [0, 8, 20, 23, 24, 31, 33, 47, 48, 0xffff_ffff] as const;
 const map: Operation = {
   name: 'type1_map',
   needs: 'type1',
-  args: ['region', 'page', 'pages', 'iova', 'flags', 'vaddrOffset', 'iovaOffset', 'sizeOffset', 'argsz', 'helper', 'fail'],
+  args: [
+    'region',
+    'page',
+    'pages',
+    'iova',
+    'flags',
+    'vaddrOffset',
+    'iovaOffset',
+    'sizeOffset',
+    'argsz',
+    'helper',
+    'fail',
+  ],
   weights: whileOpen(26),
   generate(random, tenant, world): Args {
     const { entries } = tenant.bench!.type1!.reference;
@@ -153,7 +175,8 @@ export function range(random: Random, entries: readonly Type1Entry[], world: Wor
 export function dirtyOf({ reference }: Type1Bench, entry: Type1Entry): ReadonlySet<number> {
   const pages = new Set<number>();
   if (!reference.tracking) return pages;
-  for (let page = 0; page < Math.min(pageOf(entry.size), 4096); page++) if (reference.isDirty(entry, page)) pages.add(page);
+  for (let page = 0; page < Math.min(pageOf(entry.size), 4096); page++)
+    if (reference.isDirty(entry, page)) pages.add(page);
   return pages;
 }
 

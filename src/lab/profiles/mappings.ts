@@ -1,11 +1,12 @@
 /** Two subjects without a variant: DMA mappings as users of type1, and of iommufd, make them. */
-import type { DeclaredVariant } from '../../variant/variant.ts';
+
+import { COMMAND, PCI } from '../../../sim/pci/registers.ts';
 import type { Capability } from '../../kernel/process.ts';
-import { Probe, benchMachine, OWN } from '../bench/machine.ts';
-import { pinners } from '../bench/pinner.ts';
-import { pinnerOf } from '../bench/bench.ts';
-import { PCI, COMMAND } from '../../../sim/pci/registers.ts';
 import { PCI_REGION } from '../../uapi/vfio.ts';
+import type { DeclaredVariant } from '../../variant/variant.ts';
+import { pinnerOf } from '../bench/bench.ts';
+import { benchMachine, OWN, Probe } from '../bench/machine.ts';
+import { pinners } from '../bench/pinner.ts';
 import type { Factor, Setting } from '../setting.ts';
 import { WAY_FACTOR, type WayKind } from '../ways/way.ts';
 import { assigned, bindTo } from './assign-functions.ts';
@@ -22,10 +23,7 @@ const APERTURES: readonly (readonly [number, number])[] = [
   [0, 2 ** 39 - 1],
   [0x1000_0000, 2 ** 32 - 1],
 ];
-const PAGE_SIZES: readonly (readonly number[])[] = [
-  [0x1000, 0x20_0000, 0x4000_0000],
-  [0x1000],
-];
+const PAGE_SIZES: readonly (readonly number[])[] = [[0x1000, 0x20_0000, 0x4000_0000], [0x1000]];
 /** Mappings of a container with type1: few, so that the limit is met. */
 const ENTRY_LIMIT = 4;
 
@@ -117,7 +115,13 @@ function profileIn(setting: Setting, way: WayKind): DeviceProfile {
     assign(machine) {
       const devices = OWN.map((bdf) => machine.kernel.bus.devices.get(bdf)!);
       bindTo(machine, 'vfio-pci', devices);
-      const inside = { digest: () => nothing, resources: () => ({}), sessions: () => 0, illegal: () => [], onTouch: () => {} };
+      const inside = {
+        digest: () => nothing,
+        resources: () => ({}),
+        sessions: () => 0,
+        illegal: () => [],
+        onTouch: () => {},
+      };
       return { a: assigned(machine, devices[0]!), b: assigned(machine, devices[1]!), inside };
     },
     kind: 'function',

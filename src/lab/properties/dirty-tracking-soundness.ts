@@ -1,10 +1,10 @@
 /** Dirty-tracking soundness: every page the device wrote while logging was on is reported. */
 import { PAGE_MASK, PAGE_SIZE } from '../../../sim/memory.ts';
-import type { Type1Bench } from '../bench/type1-bench.ts';
-import type { ReferenceHwpt } from '../reference/iommufd.ts';
-import type { Type1Entry } from '../reference/type1.ts';
-import { errnoName } from '../../uapi/errno.ts';
 import type { LogRange } from '../../client/device.ts';
+import { errnoName } from '../../uapi/errno.ts';
+import type { Type1Bench } from '../bench/type1-bench.ts';
+import type { ReferenceHwpt } from '../reference/iommufd-objects.ts';
+import type { Type1Entry } from '../reference/type1-entry.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import type { Check, Property } from './property.ts';

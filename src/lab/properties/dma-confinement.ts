@@ -159,7 +159,8 @@ export class DmaConfinement implements Check {
   private onPeer({ requester, target, bar, offset }: PeerEvent): void {
     // A dma-buf of the tenant's own device, which it has mapped for another of its devices.
     const played = this.played(requester);
-    if (played !== undefined && this.world.tenants.some(({ fn, bench }) => fn === target && bench === played.bench)) return;
+    if (played !== undefined && this.world.tenants.some(({ fn, bench }) => fn === target && bench === played.bench))
+      return;
     this.world.violate(NAME, `${requester.name} reaches BAR ${bar} of ${target.name} at ${offset.toString(16)}`);
   }
 

@@ -278,7 +278,7 @@ export class ReferenceIoas {
     const windows = this.windows();
     let best: bigint | undefined;
     for (const from of [...windows.map(([first]) => first), ...taken.map(([, last]) => last + 1n)]) {
-      const at = ((from + alignment - 1n) / alignment) * alignment | (address % U.PAGE);
+      const at = (((from + alignment - 1n) / alignment) * alignment) | (address % U.PAGE);
       // One byte alone is not looked for in a hole of one byte.
       const last = at + (length === 1n ? 1n : length - 1n);
       const inside = windows.some(([first, end]) => first <= at && last <= end);

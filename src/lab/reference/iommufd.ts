@@ -4,52 +4,15 @@ import type { AddressSpace } from '../../kernel/address-space.ts';
 import type { Process } from '../../kernel/process.ts';
 import type { Reached } from '../bench/reach.ts';
 import type { ReferencePages } from './io-pages.ts';
-import { ReferenceIoas, type ShownBy } from './ioas.ts';
+import { ReferenceIoas } from './ioas.ts';
+import {
+  HWPT_FLAG,
+  newHwpt,
+  type ReferenceDevice,
+  type ReferenceHwpt,
+  type ReferenceObject,
+} from './iommufd-objects.ts';
 import * as U from './u64.ts';
-
-/** A device, or the emulated one. */
-export interface ReferenceDevice {
-  readonly name: string;
-  readonly group: number;
-  readonly pageRequests: boolean;
-  /** Its number while it is bound. */
-  id: number;
-  hwpt: ReferenceHwpt | undefined;
-  vdevice: number;
-}
-
-export interface ReferenceHwpt extends ShownBy {
-  id: number;
-  readonly ioas: ReferenceIoas;
-  readonly automatic: boolean;
-  readonly nestParent: boolean;
-  readonly dirtyTracking: boolean;
-  /** Whom it is nested on. */
-  readonly parent: ReferenceHwpt | undefined;
-  readonly fault: number;
-  /** No device can be attached: what its first stage says is nothing the IOMMU can do. */
-  readonly refused: boolean;
-  tracking: boolean;
-  /** IOVAs of pages that were written since they were last asked for. */
-  readonly dirty: Set<bigint>;
-}
-
-export type Kind = 'ioas' | 'hwpt-paging' | 'hwpt-nested' | 'device' | 'access' | 'fault' | 'viommu' | 'vdevice' | 'veventq';
-
-export interface ReferenceObject {
-  readonly kind: Kind;
-  /** Numbers of the objects it holds. */
-  readonly holds: readonly number[];
-  /** An open descriptor, or a driver, holds it. */
-  held: boolean;
-  readonly ioas?: ReferenceIoas;
-  readonly hwpt?: ReferenceHwpt;
-  readonly device?: ReferenceDevice;
-  /** What else an alloc said: a virtual id, a type. */
-  readonly tag?: bigint;
-}
-
-const FLAG = { NEST: 1, DIRTY: 2, FAULT: 4, PASID: 8 } as const;
 
 export class IommufdReference {
   readonly objects = new Map<number, ReferenceObject>();
@@ -161,12 +124,12 @@ export class IommufdReference {
     const object = this.objects.get(pt);
     if (object?.ioas === undefined) return this.nestedWithoutData(object);
     const { dirtyTracking, nesting } = this.features;
-    if ((flags & ~15) !== 0 || (flags & FLAG.DIRTY && !dirtyTracking)) return -U.EOPNOTSUPP;
-    if (flags & FLAG.NEST && (flags & FLAG.FAULT || !nesting)) return -U.EOPNOTSUPP;
-    const hwpt = this.makeHwpt(object.ioas, false, flags, flags & FLAG.FAULT ? fault : 0);
+    if ((flags & ~15) !== 0 || (flags & HWPT_FLAG.DIRTY && !dirtyTracking)) return -U.EOPNOTSUPP;
+    if (flags & HWPT_FLAG.NEST && (flags & HWPT_FLAG.FAULT || !nesting)) return -U.EOPNOTSUPP;
+    const hwpt = newHwpt(this.features, object.ioas, false, flags, flags & HWPT_FLAG.FAULT ? fault : 0);
     const error = object.ioas.show(hwpt);
     if (error !== 0) return error;
-    if (flags & FLAG.FAULT && this.objects.get(fault)?.kind !== 'fault') {
+    if (flags & HWPT_FLAG.FAULT && this.objects.get(fault)?.kind !== 'fault') {
       object.ioas.hide(hwpt);
       return -U.ENOENT;
     }
@@ -176,7 +139,7 @@ export class IommufdReference {
   /** A nested page table that passes everything on, or aborts; the caller has checked its data. */
   allocNested(parentId: number, refused: boolean): number {
     const parent = this.objects.get(parentId)!.hwpt!;
-    const hwpt = { ...this.makeHwpt(parent.ioas, false, 0, 0), parent, refused };
+    const hwpt = { ...newHwpt(this.features, parent.ioas, false, 0, 0), parent, refused };
     return this.add({ kind: 'hwpt-nested', holds: [parentId], held: false, hwpt });
   }
 
@@ -318,7 +281,7 @@ export class IommufdReference {
   }
 
   private attachNew(device: ReferenceDevice, ioas: ReferenceIoas, replace: boolean): number {
-    const hwpt = this.makeHwpt(ioas, true, 0, 0);
+    const hwpt = newHwpt(this.features, ioas, true, 0, 0);
     if (replace) {
       const error = ioas.show(hwpt);
       if (error !== 0) return error;
@@ -340,25 +303,6 @@ export class IommufdReference {
 
   private nestedWithoutData(object: ReferenceObject | undefined): number {
     return object?.kind === 'hwpt-paging' || object?.kind === 'viommu' ? -U.EOPNOTSUPP : -U.EINVAL;
-  }
-
-  private makeHwpt(ioas: ReferenceIoas, automatic: boolean, flags: number, fault: number): ReferenceHwpt {
-    const { aperture, pageSizes } = this.features;
-    return {
-      id: 0,
-      ioas,
-      automatic,
-      nestParent: (flags & FLAG.NEST) !== 0,
-      dirtyTracking: (flags & FLAG.DIRTY) !== 0,
-      parent: undefined,
-      fault,
-      refused: false,
-      tracking: false,
-      dirty: new Set(),
-      smallestPage: BigInt(Math.min(...pageSizes)),
-      apertureFirst: BigInt(aperture[0]),
-      apertureLast: BigInt(aperture[1]),
-    };
   }
 
   private addHwpt(hwpt: ReferenceHwpt): number {

@@ -4,43 +4,24 @@
  */
 import type { AddressSpace } from '../../kernel/address-space.ts';
 import type { Process } from '../../kernel/process.ts';
+import {
+  type BitmapArgument,
+  bytesOf,
+  chargedOf,
+  checkBitmap,
+  last,
+  limitOf,
+  min,
+  type Type1Entry,
+} from './type1-entry.ts';
+import { Type1Pins } from './type1-pins.ts';
 import * as U from './u64.ts';
 import { type UserPage, userPage } from './user-page.ts';
-
-/** One mapping. */
-export interface Type1Entry {
-  readonly start: bigint;
-  readonly size: bigint;
-  readonly read: boolean;
-  readonly write: boolean;
-  vaddr: bigint;
-  process: Process;
-  mm: AddressSpace;
-  unlimited: boolean;
-  invalid: boolean;
-  /** Present while an IOMMU translates them. */
-  pages: readonly UserPage[] | undefined;
-  /** Pages that emulated devices pinned, by their number, and by how many. */
-  readonly pins: Map<number, UserPage & { users: number }>;
-  /** Pages that were written by software while tracking was on. */
-  dirty: Set<number>;
-}
-
-/** What UNMAP and GET_BITMAP say of a bitmap. */
-export interface BitmapArgument {
-  readonly pageSize: bigint;
-  readonly bytes: bigint;
-  readonly address: bigint;
-  /** The kernel can write there. */
-  readonly good: boolean;
-}
 
 const FLAG = { READ: 1, WRITE: 2, VADDR: 4 } as const;
 const UNMAP = { DIRTY: 1, ALL: 2, VADDR: 4 } as const;
 const DIRTY = { START: 1, STOP: 2, GET: 4 } as const;
 const MAX_BITMAP_PAGES = 0x7fff_ffffn;
-const MAX_BITMAP_BYTES = 0x1000_0000n;
-const TASK_SIZE = 0x7fff_ffff_f000n;
 
 export class Type1Reference {
   readonly v2: boolean;
@@ -57,8 +38,8 @@ export class Type1Reference {
   /** Emulated devices that are open. */
   listeners = 0;
   tracking = false;
-  /** What the emulated device holds, call by call: it gives back whole what it is asked for in part. */
-  readonly held: { readonly iova: bigint; readonly count: number }[] = [];
+  /** Pages of emulated devices. */
+  readonly pins = new Type1Pins(this);
   /** A query began within a word: bits of it may still stand behind mappings (vfio_iommu_type1.c: update_user_bitmap). */
   shifted = false;
 
@@ -146,13 +127,13 @@ export class Type1Reference {
     if (dirty) {
       if (touched.some((entry) => ((entry.start - iova) / U.PAGE) % 64n !== 0n)) this.shifted = true;
       if (!bitmap.good && touched.length > 0) {
-        this.giveBackFirst(touched);
+        this.pins.giveBackFirst(touched);
         return -U.EFAULT;
       }
     }
     for (const entry of touched) {
       // The emulated device is asked first, and gives everything back.
-      this.giveBack(entry.start, last(entry));
+      this.pins.giveBack(entry.start, last(entry));
       this.drop(entry);
     }
     return bytesOf(touched);
@@ -240,56 +221,8 @@ export class Type1Reference {
     } else this.emulated--;
     if (this.active) return;
     this.entries = [];
-    this.held.length = 0;
+    this.pins.held.length = 0;
     this.tracking = this.shifted = this.limited = false;
-  }
-
-  /** An emulated device pins `count` pages. */
-  pinPages(iova: bigint, count: number, write: boolean): number {
-    if (count === 0) return -U.EINVAL;
-    if (count > 512) return -U.E2BIG;
-    if (!this.v2) return -U.EACCES;
-    if (U.wraps(iova, BigInt(count) * U.PAGE)) return -U.EOVERFLOW;
-    if (this.invalid) return -U.EBUSY;
-    if (this.listeners === 0) return -U.EINVAL;
-    const done: [Type1Entry, number][] = [];
-    for (let index = 0; index < count; index++) {
-      const at = iova - (iova % U.PAGE) + BigInt(index) * U.PAGE;
-      const error = this.pinOne(at, write, done);
-      if (error === 0) continue;
-      for (const [entry, page] of done) this.unpinOne(entry, page);
-      return error;
-    }
-    this.held.push({ iova, count });
-    return 0;
-  }
-
-  /** Before an unmap finds that it cannot write the bitmap, the device has given back what the first mapping held. */
-  private giveBackFirst([first]: readonly Type1Entry[]): void {
-    if (first !== undefined && first.pins.size > 0) this.giveBack(first.start, last(first));
-  }
-
-  /** Gives one of the {@link held} back. */
-  unpinHeld(index: number): void {
-    const [pin] = this.held.splice(index, 1);
-    if (pin !== undefined) this.unpinPages(pin.iova, pin.count);
-  }
-
-  /** The emulated device gives back what touches [first, end]. */
-  giveBack(first: bigint, end: bigint): void {
-    for (let index = this.held.length - 1; index >= 0; index--) {
-      const { iova, count } = this.held[index]!;
-      const start = iova - (iova % U.PAGE);
-      if (U.overlap(start, start + BigInt(count) * U.PAGE - 1n, first, end)) this.unpinHeld(index);
-    }
-  }
-
-  private unpinPages(iova: bigint, count: number): void {
-    for (let index = 0; index < count; index++) {
-      const at = iova - (iova % U.PAGE) + BigInt(index) * U.PAGE;
-      const entry = this.find(at, U.PAGE);
-      if (entry !== undefined) this.unpinOne(entry, Number((at - entry.start) / U.PAGE));
-    }
   }
 
   /** An emulated device copies; `bytes` above 0. */
@@ -386,30 +319,6 @@ export class Type1Reference {
     this.entries.splice(this.entries.indexOf(entry), 1);
   }
 
-  private pinOne(at: bigint, write: boolean, done: [Type1Entry, number][]): number {
-    const entry = this.find(at, U.PAGE);
-    if (entry === undefined) return -U.EINVAL;
-    if (!entry.read || (write && !entry.write)) return -U.EPERM;
-    const index = Number((at - entry.start) / U.PAGE);
-    const known = entry.pins.get(index);
-    if (known !== undefined) known.users++;
-    else {
-      const page = userPage(entry.mm, Number(entry.vaddr) + index * 4096, entry.write);
-      if (page === undefined) return -U.EFAULT;
-      const costs = page.charged && entry.pages === undefined;
-      if (costs && !entry.unlimited && this.locked(entry.mm) + 1 > limitOf(entry.process)) return -U.ENOMEM;
-      entry.pins.set(index, { ...page, users: 1 });
-      if (this.tracking) entry.dirty.add(index);
-    }
-    done.push([entry, index]);
-    return 0;
-  }
-
-  private unpinOne(entry: Type1Entry, index: number): void {
-    const pin = entry.pins.get(index);
-    if (pin !== undefined && --pin.users === 0) entry.pins.delete(index);
-  }
-
   private start(): number {
     if (this.tracking) return 0;
     if (this.entries.some(({ size }) => size / U.PAGE > MAX_BITMAP_PAGES)) return -U.EINVAL;
@@ -420,26 +329,4 @@ export class Type1Reference {
   private markAll(entry: Type1Entry): void {
     for (let page = 0; BigInt(page) * U.PAGE < entry.size; page++) entry.dirty.add(page);
   }
-}
-
-export const last = ({ start, size }: { readonly start: bigint; readonly size: bigint }): bigint => start + size - 1n;
-const min = (a: bigint, b: bigint): bigint => (a < b ? a : b);
-const limitOf = (process: Process): number => Math.floor(process.memlockLimit / 4096);
-const bytesOf = (entries: readonly Type1Entry[]): number => Number(entries.reduce((sum, { size }) => sum + size, 0n));
-
-/** Pages a mapping has to pay for: all of a translated one, else those that are pinned. */
-function chargedOf({ pages, pins }: Type1Entry): number {
-  const counted = pages ?? [...pins.values()];
-  let count = 0;
-  for (const page of counted) if (page.charged) count++;
-  return count;
-}
-
-/** verify_bitmap_size: user memory, and enough of it. */
-function checkBitmap({ pageSize, bytes, address }: BitmapArgument, size: bigint): number {
-  if (address + bytes > TASK_SIZE) return -U.EINVAL;
-  const unit = pageSize & -pageSize;
-  const pages = unit === 0n ? size : size / unit;
-  if (pages === 0n || bytes === 0n || bytes > MAX_BITMAP_BYTES || bytes < ((pages + 63n) / 64n) * 8n) return -U.EINVAL;
-  return 0;
 }
