@@ -53,6 +53,14 @@ export class Type1Pins {
     }
   }
 
+  private unpinPages(iova: bigint, count: number): void {
+    for (let index = 0; index < count; index++) {
+      const at = iova - (iova % U.PAGE) + BigInt(index) * U.PAGE;
+      const entry = this.container.find(at, U.PAGE);
+      if (entry !== undefined) this.unpinOne(entry, Number((at - entry.start) / U.PAGE));
+    }
+  }
+
   private pinOne(at: bigint, write: boolean, done: [Type1Entry, number][]): number {
     const entry = this.container.find(at, U.PAGE);
     if (entry === undefined) return -U.EINVAL;
