@@ -8,6 +8,8 @@ export interface IovaMapping extends Interval {
   readonly physical: number;
   readonly read: boolean;
   readonly write: boolean;
+  /** What is behind is a device, and no memory (IOMMU_MMIO): there is nothing to cache. */
+  readonly mmio?: boolean;
   /** Dirty bits, while the domain tracks; set by writes. */
   dirty?: DirtyLeaves;
 }
@@ -69,12 +71,13 @@ export class Domain {
   split(position: number): void {
     const mapping = this.mappings.at(position);
     if (mapping === undefined || mapping.start === position) return;
-    const { start, length, physical, read, write, dirty } = mapping;
+    const { start, length, physical, read, write, mmio, dirty } = mapping;
+    const device = mmio === undefined ? {} : { mmio };
     const lower = position - start;
     this.mappings.remove(mapping);
     const parts = [
-      { start, length: lower, physical, read, write },
-      { start: position, length: length - lower, physical: physical + lower, read, write },
+      { start, length: lower, physical, read, write, ...device },
+      { start: position, length: length - lower, physical: physical + lower, read, write, ...device },
     ];
     for (const part of parts) {
       const bits = dirty && new DirtyLeaves(part, this.leafSizes).inherit(dirty, part.start - start);

@@ -30,6 +30,12 @@ export interface RegionClientInfo {
   readonly offset: number;
 }
 
+/** IOVAs whose writes are logged, in bytes. */
+export interface LogRange {
+  readonly iova: number;
+  readonly length: number;
+}
+
 /** The answer of MIG_DEVICE_STATE. */
 export interface StateAnswer {
   readonly result: number;
@@ -201,15 +207,22 @@ export class DeviceClient {
 
   /** DMA_LOGGING_START over one range; the page size in force, or an errno. */
   startLogging(iova: number, length: number, pageSize = 4096): number {
+    return this.startLoggingRanges([{ iova, length }], pageSize);
+  }
+
+  /** DMA_LOGGING_START over several ranges; the page size in force, or an errno. */
+  startLoggingRanges(list: readonly LogRange[], pageSize = 4096): number {
     const { at, size } = device_feature_dma_logging_control;
     const ranges = this.scratch.address + 1024;
-    const range = zeroedView(16);
-    setNumber64(range, 0, iova);
-    setNumber64(range, 8, length);
+    const range = zeroedView(16 * Math.max(1, list.length));
+    for (const [index, { iova, length }] of list.entries()) {
+      setNumber64(range, 16 * index, iova);
+      setNumber64(range, 16 * index + 8, length);
+    }
     this.process.memory.write(ranges, bytesOf(range));
     const result = this.feature(FEATURE.DMA_LOGGING_START | FEATURE_FLAG.SET, size, (view, base) => {
       setNumber64(view, base + at.page_size, pageSize);
-      view.setUint32(base + at.num_ranges, 1, true);
+      view.setUint32(base + at.num_ranges, list.length, true);
       setNumber64(view, base + at.ranges, ranges);
     });
     return result < 0 ? result : number64(this.scratch.take(8 + size), 8 + at.page_size);

@@ -1,5 +1,4 @@
 /** /dev/iommu and the devices bound to it, for programs: a thin, typed layer over the door. Errors stay negated errnos. */
-import { bytesOf } from '../kernel/bytes.ts';
 import type { Process } from '../kernel/process.ts';
 import { IOAS_MAP_FLAG, IOMMU, IOMMUFD_STRUCTS, iommu_iova_range } from '../uapi/iommufd.ts';
 import type { Layout } from '../uapi/layout.ts';
@@ -45,19 +44,20 @@ export class IommufdClient {
    * comes back is read with {@link field}.
    */
   call(name: IommufdCall, fields: Readonly<Record<string, Value>>, size?: number): number {
-    const struct = IOMMUFD_STRUCTS[name];
-    const view = this.scratch.begin(struct.size);
-    for (const [field, value] of Object.entries({ size: size ?? struct.size, ...fields }))
-      put(view, struct, field, value);
-    const result = this.process.ioctl(this.fd, IOMMU[name], this.scratch.put(struct.size));
-    this.answer = this.scratch.take(struct.size);
+    const { length, places, command } = PLANS[name];
+    const view = this.scratch.begin(length);
+    view.setUint32(0, size ?? length, true);
+    for (const field in fields) put(view, places, field, fields[field]!);
+    const result = this.process.ioctl(this.fd, command, this.scratch.put(length));
+    this.answer = this.scratch.take(length);
     return result;
   }
 
   /** A field of the struct as the last {@link call}, which was of the same name, left it. */
   field(name: IommufdCall, field: string): number {
-    const { offset, size } = fieldOf(IOMMUFD_STRUCTS[name], field);
-    return size === 8 ? Number(this.answer.getBigUint64(offset, true)) : this.answer.getUint32(offset, true);
+    const { offset, size } = placeOf(PLANS[name].places, field);
+    const low = this.answer.getUint32(offset, true);
+    return size === 8 ? low + this.answer.getUint32(offset + 4, true) * HALF : low;
   }
 
   destroy(id: number): number {
@@ -140,42 +140,74 @@ export class IommufdClient {
     if (token !== undefined) this.process.memory.write(address, token);
     const shown = token === undefined ? {} : { flags: BIND_FLAG.TOKEN, token_uuid_ptr: address };
     const fields = { iommufd: this.fd, ...shown };
-    return this.deviceCall(device, VFIO.DEVICE_BIND_IOMMUFD, device_bind_iommufd, fields, 'out_devid');
+    return this.deviceCall(device, VFIO.DEVICE_BIND_IOMMUFD, BIND, fields, 'out_devid');
   }
 
   /** VFIO_DEVICE_ATTACH_IOMMUFD_PT: the id of the page table. */
   attach(device: number, ptId: number): number {
-    return this.deviceCall(device, VFIO.DEVICE_ATTACH_IOMMUFD_PT, device_attach_iommufd_pt, { pt_id: ptId }, 'pt_id');
+    return this.deviceCall(device, VFIO.DEVICE_ATTACH_IOMMUFD_PT, ATTACH, { pt_id: ptId }, 'pt_id');
   }
 
   /** VFIO_DEVICE_DETACH_IOMMUFD_PT. */
   detach(device: number): number {
-    return this.deviceCall(device, VFIO.DEVICE_DETACH_IOMMUFD_PT, device_detach_iommufd_pt, {});
+    return this.deviceCall(device, VFIO.DEVICE_DETACH_IOMMUFD_PT, DETACH, {});
   }
 
   private deviceCall(
     device: number,
     command: number,
-    struct: Layout,
+    { length, places }: Plan,
     fields: Readonly<Record<string, Value>>,
     out?: string,
   ): number {
-    const view = this.scratch.begin(struct.size);
-    for (const [field, value] of Object.entries({ argsz: struct.size, ...fields })) put(view, struct, field, value);
-    const result = this.process.ioctl(device, command, this.scratch.put(struct.size));
+    const view = this.scratch.begin(length);
+    view.setUint32(0, length, true);
+    for (const field in fields) put(view, places, field, fields[field]!);
+    const result = this.process.ioctl(device, command, this.scratch.put(length));
     if (result < 0 || out === undefined) return result;
-    return this.scratch.take(struct.size).getUint32(fieldOf(struct, out).offset, true);
+    return this.scratch.take(length).getUint32(placeOf(places, out).offset, true);
   }
 }
 
-function fieldOf(struct: Layout, name: string): { readonly offset: number; readonly size: number } {
-  const field = struct.fields.find((candidate) => candidate.name === name);
-  if (field === undefined) throw new Error(`struct ${struct.name} has no ${name}`);
-  return field;
+/** Where fields of a struct are, worked out once. */
+type Places = Readonly<Record<string, { readonly offset: number; readonly size: number }>>;
+interface Plan {
+  readonly length: number;
+  readonly places: Places;
 }
 
-function put(view: DataView, struct: Layout, name: string, value: Value): void {
-  const { offset, size } = fieldOf(struct, name);
-  const bits = BigInt.asUintN(8 * size, BigInt(value));
-  for (let i = 0; i < size; i++) bytesOf(view)[offset + i] = Number((bits >> BigInt(8 * i)) & 0xffn);
+const planOf = ({ size, fields }: Layout): Plan => ({
+  length: size,
+  places: Object.fromEntries(fields.map((field) => [field.name, { offset: field.offset, size: field.size }])),
+});
+
+const PLANS = Object.fromEntries(
+  Object.entries(IOMMUFD_STRUCTS).map(([name, struct]) => [
+    name,
+    { ...planOf(struct), command: IOMMU[name as IommufdCall] },
+  ]),
+) as Readonly<Record<IommufdCall, Plan & { readonly command: number }>>;
+const BIND = planOf(device_bind_iommufd);
+const ATTACH = planOf(device_attach_iommufd_pt);
+const DETACH = planOf(device_detach_iommufd_pt);
+
+/** One more than a half of a u64 can hold. */
+const HALF = 0x1_0000_0000;
+
+function placeOf(places: Places, name: string): { readonly offset: number; readonly size: number } {
+  const place = places[name];
+  if (place === undefined) throw new Error(`the struct has no ${name}`);
+  return place;
+}
+
+/** Halves by themselves: a BigInt for each of a struct's fields would be most of what a call costs. */
+function put(view: DataView, places: Places, name: string, value: Value): void {
+  const { offset, size } = placeOf(places, name);
+  if (size < 4) view.setUint16(offset, Number(value), true);
+  else if (size === 4) view.setUint32(offset, Number(value), true);
+  else if (typeof value === 'bigint') view.setBigUint64(offset, value, true);
+  else {
+    view.setUint32(offset, value, true);
+    view.setUint32(offset + 4, Math.floor(value / HALF), true);
+  }
 }

@@ -3,6 +3,7 @@
  * process as type1 has it, or nobody. Chosen when memory is first mapped, and kept.
  */
 import { PAGE_SIZE } from '../../sim/memory.ts';
+import type { AddressSpace } from '../kernel/address-space.ts';
 import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
 
@@ -15,10 +16,13 @@ type ChargedMode = AccountMode | 'none';
 export class Account {
   private readonly mode: ChargedMode;
   private process: Process;
+  /** Whose pages are counted: the process may have another by now (iopt_pages.source_mm). */
+  private mm: AddressSpace;
   private pages = 0;
 
   private constructor(process: Process, mode: ChargedMode) {
     this.process = process;
+    this.mm = process.memory;
     this.mode = mode;
   }
 
@@ -30,20 +34,20 @@ export class Account {
   /** 0, or ENOMEM where RLIMIT_MEMLOCK does not allow so many more. */
   charge(pages: number): number {
     if (pages === 0) return 0;
-    const payer = this.payer(this.process);
+    const payer = this.payer();
     if (payer !== undefined) {
       if (payer.lockedPages + pages > limit(this.process)) return -ERRNO.ENOMEM;
       payer.lockedPages += pages;
     }
-    this.process.pinnedPages += pages;
+    this.mm.pinnedPages += pages;
     this.pages += pages;
     return 0;
   }
 
   uncharge(pages: number): void {
-    const payer = this.payer(this.process);
+    const payer = this.payer();
     if (payer !== undefined) payer.lockedPages -= pages;
-    this.process.pinnedPages -= pages;
+    this.mm.pinnedPages -= pages;
     this.pages -= pages;
   }
 
@@ -52,7 +56,7 @@ export class Account {
    * charged before the old one is relieved, so that one user needs room for both (ioas.c: charge_current).
    */
   static handOver(accounts: readonly Account[], heir: Process): number {
-    const moving = accounts.filter(({ mode, process }) => mode !== 'none' && process !== heir);
+    const moving = accounts.filter(({ mode, mm }) => mode !== 'none' && mm !== heir.memory);
     const charged: Account[] = [];
     for (const mode of ['user', 'mm'] as const) {
       const total = new Account(heir, mode);
@@ -72,12 +76,13 @@ export class Account {
     const { pages } = this;
     this.uncharge(pages);
     this.process = heir;
+    this.mm = heir.memory;
     this.pages = pages;
   }
 
-  private payer(process: Process): { lockedPages: number } | undefined {
+  private payer(): { lockedPages: number } | undefined {
     if (this.mode === 'none') return undefined;
-    return this.mode === 'user' ? process.user : process;
+    return this.mode === 'user' ? this.process.user : this.mm;
   }
 }
 

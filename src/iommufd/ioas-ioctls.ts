@@ -115,6 +115,12 @@ export function ioasMap(cmd: Ucmd): number {
   return cmd.respond();
 }
 
+/** Checks on what a user wants mapped. */
+export const mapRules = {
+  /** iopt_alloc_user_pages: does [address, address + length) run past the last address there is? */
+  wraps: (address: bigint, length: bigint): boolean => address + length > U64_MAX,
+};
+
 /** iopt_map_user_pages: maps memory of `caller`; the IOVA, or a negated errno. */
 export function mapUser(
   context: Context,
@@ -125,7 +131,7 @@ export function mapUser(
   iova: bigint | undefined,
   prot: Protection,
 ): bigint | number {
-  if (address + length > U64_MAX) return -ERRNO.EOVERFLOW;
+  if (mapRules.wraps(address, length)) return -ERRNO.EOVERFLOW;
   if (length === 0n || length > MAX_LENGTH) return -ERRNO.EINVAL;
   const first = address - (address % PAGE);
   // An address beyond user memory is as unmapped as any; as a number it must only stay beyond.

@@ -31,8 +31,8 @@ export class UserIovaBitmap implements IovaBitmap {
   set(iova: bigint, length: bigint): void {
     if (length <= 0n || iova < this.iova || iova > this.last) return;
     const end = iova + length - 1n;
-    let bit = Number((iova - this.iova) >> this.shift);
-    const lastBit = Number(((end < this.last ? end : this.last) - this.iova) >> this.shift);
+    let bit = this.bitOf(iova);
+    const lastBit = this.bitOf(end < this.last ? end : this.last);
     while (bit <= lastBit) {
       const at = this.address + Math.floor(bit / 8);
       const room = (PAGE_SIZE - (at % PAGE_SIZE)) * 8 - (bit % 8);
@@ -41,6 +41,11 @@ export class UserIovaBitmap implements IovaBitmap {
       if (!this.mark(at, bit % 8, count)) return;
       bit += count;
     }
+  }
+
+  /** iova_bitmap_offset_to_index: which bit stands for an IOVA of the range. */
+  bitOf(iova: bigint): number {
+    return Number((iova - this.iova) >> this.shift);
   }
 
   /** Sets `count` bits from bit `offset` of the byte at `at`, within one page of user memory. */

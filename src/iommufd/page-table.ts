@@ -2,10 +2,12 @@
 
 import type { Domain } from '../../sim/iommu/domain.ts';
 import type { IommuDescription } from '../../sim/pci/description.ts';
+import type { PinnedRun } from '../kernel/address-space.ts';
 import type { FaultInjection } from '../kernel/fault-injection.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import type { Area } from './area.ts';
 import type { Hold } from './pages.ts';
+import { PfnBatch } from './pfn-batch.ts';
 
 /** A page table that shows the mappings of one IOAS. */
 export interface PageTable {
@@ -16,19 +18,59 @@ export interface PageTable {
 /** Maps an area's held pages; ENOMEM, with some of them mapped, or EINVAL for one that may be neither read nor written, which no IOMMU can express. */
 export function fill(table: PageTable, area: Area, hold: Hold, faults: FaultInjection): number {
   if (!area.read && !area.write) return -ERRNO.EINVAL;
-  let start = Number(area.start);
-  let left = Number(area.length);
-  let skip = area.pageOffset;
-  for (const { physical, length } of hold.runs) {
-    const count = Math.min(length - skip, left);
-    if (count <= 0) break;
-    if (faults.allocation.fails()) return -ERRNO.ENOMEM;
-    table.domain.map({ start, length: count, physical: physical + skip, read: area.read, write: area.write });
-    start += count;
-    left -= count;
-    skip = 0;
+  return new AreaFiller(table.domain, area, faults).fill(hold.runs);
+}
+
+/** Puts the pages of one area into one page table, batch by batch. */
+export class AreaFiller {
+  private readonly domain: Domain;
+  private readonly area: Area;
+  private next: number;
+  private left: number;
+  /** Bytes of the first page that are before the area. */
+  private skip: number;
+  private readonly faults: FaultInjection;
+
+  constructor(domain: Domain, area: Area, faults: FaultInjection) {
+    this.faults = faults;
+    this.domain = domain;
+    this.area = area;
+    this.next = Number(area.start);
+    this.left = Number(area.length);
+    this.skip = area.pageOffset;
   }
-  return 0;
+
+  fill(runs: readonly PinnedRun[]): number {
+    const batch = new PfnBatch();
+    for (const run of runs) {
+      if (batch.add(run)) continue;
+      const error = this.empty(batch);
+      if (error !== 0) return error;
+      batch.carry(run);
+    }
+    return this.empty(batch);
+  }
+
+  /** batch_to_domain: maps what is in the batch behind what was mapped before. */
+  empty({ runs }: PfnBatch): number {
+    const { read, write } = this.area;
+    for (const run of runs) {
+      const length = Math.min(run.length - this.skip, this.left);
+      if (length <= 0) return 0;
+      if (this.faults.allocation.fails()) return -ERRNO.ENOMEM;
+      const place = { start: this.next, length, physical: run.physical + this.skip };
+      this.domain.map(this.isDevice(run) ? { ...place, read, write, mmio: true } : { ...place, read, write });
+      this.next += length;
+      this.left -= length;
+      this.skip = 0;
+    }
+    return 0;
+  }
+
+  /** Pages of a dma-buf are a device's, in whatever page table they are shown (iopt_pages_fill: BATCH_MMIO). */
+  isDevice({ charged }: PinnedRun): boolean {
+    return !charged;
+  }
 }
 
 export function unfill(table: PageTable, area: Area): void {

@@ -41,9 +41,15 @@ export function chooseIova(space: Space, address: bigint, length: bigint): bigin
   return -ERRNO.ENOSPC;
 }
 
+/** Arithmetic of placement that must not wrap. */
+export const placing = {
+  /** The first multiple of `alignment` that is not below `start`; it may be 2^64, which is behind every range. */
+  alignUp: (start: bigint, alignment: bigint): bigint => (start + alignment - 1n) & -alignment,
+};
+
 /** __alloc_iova_check_range: the aligned start, with the offset of the memory within its page kept. */
 function placeIn({ start, last }: Range, length: bigint, alignment: bigint, pageOffset: bigint): bigint | undefined {
-  const aligned = ((start + alignment - 1n) & -alignment) | pageOffset;
+  const aligned = placing.alignUp(start, alignment) | pageOffset;
   return aligned >= last || last - aligned < length - 1n ? undefined : aligned;
 }
 

@@ -55,8 +55,14 @@ export interface PinnedRun {
   readonly charged: boolean;
 }
 
-/** One process’s memory. Reads and writes fail where nothing is mapped; they never throw. */
+/** One process’s memory (struct mm_struct). Reads and writes fail where nothing is mapped; they never throw. */
 export class AddressSpace {
+  /** mm->locked_vm: pages charged against RLIMIT_MEMLOCK. */
+  lockedPages = 0;
+  /** mm->pinned_vm: pages that iommufd holds, charged or not. */
+  pinnedPages = 0;
+  /** The most bytes that the kernel wanted to copy in one piece: so much of its own memory it had to take for it. */
+  largestCopy = 0;
   private readonly mappings = new Intervals<Mapping>();
   private readonly memory: PhysicalMemory;
   private readonly owner: string;
@@ -88,6 +94,31 @@ export class AddressSpace {
     return start;
   }
 
+  /** Maps anonymous memory as neighbouring mappings of so many bytes each, as a program that calls mmap in a row gets it. */
+  allocateRow(lengths: readonly number[]): number {
+    const start = this.next;
+    for (const length of lengths) {
+      const at = this.next;
+      this.insertAnonymous(at, length);
+      this.next = at + length;
+    }
+    this.next = Math.ceil((this.next + PAGE_SIZE) / 0x200000) * 0x200000;
+    return start;
+  }
+
+  /** mmap with MAP_FIXED over the whole mapping at `start`: fresh anonymous memory at the same address. */
+  replace(start: number): boolean {
+    const mapping = this.mappings.at(start);
+    if (mapping === undefined || !this.unmap(start)) return false;
+    this.insertAnonymous(start, mapping.length);
+    return true;
+  }
+
+  private insertAnonymous(start: number, length: number): void {
+    const backing = new Anonymous(this.memory, this.memory.allocate(this.owner, length));
+    this.mappings.insert({ start, length, backing, offset: 0, read: true, write: true, device: false });
+  }
+
   /** A memory file of `length` bytes, which this process is the first to use. */
   file(length: number): MemFile {
     return new MemFile(this.memory, this.owner, length);
@@ -100,6 +131,11 @@ export class AddressSpace {
     this.mappings.remove(mapping);
     mapping.backing.closed?.();
     return true;
+  }
+
+  /** The empty address space that exec puts in the place of this one. */
+  successor(): AddressSpace {
+    return new AddressSpace(this.memory, this.owner);
   }
 
   /** All mappings, lowest first. */
@@ -116,6 +152,7 @@ export class AddressSpace {
 
   /** As {@link read}, for short-lived copies: the bytes are a piece of a slab (see sim/bytes.ts). */
   copyIn(address: number, length: number): Uint8Array | undefined {
+    if (length > this.largestCopy) this.largestCopy = length;
     if (length > UNCHECKED && !this.covers(address, length)) return undefined;
     const into = zeroedBytes(length);
     return this.readInto(address, into) ? into : undefined;

@@ -48,7 +48,8 @@ const MAX_RW_COUNT = 0x7fff_f000;
 /** One process. Descriptors count from 3, as if the standard streams were open. */
 export class Process {
   readonly name: string;
-  readonly memory: AddressSpace;
+  /** Its address space; exec gives it another. */
+  memory: AddressSpace;
   readonly scheduler: Scheduler;
   /** Capabilities held; root holds all of them. */
   readonly capabilities: Set<Capability>;
@@ -58,10 +59,6 @@ export class Process {
   fileLimit = 1024;
   /** Calls that could never have returned: each was interrupted. A verdict for the lab. */
   hangs = 0;
-  /** mm->locked_vm: pages charged against the limit. */
-  lockedPages = 0;
-  /** mm->pinned_vm: pages that iommufd holds, charged or not. */
-  pinnedPages = 0;
   /** Whose process it is; iommufd charges users rather than processes. */
   readonly user: User;
   /** Fault injection of the kernel that it runs on. */
@@ -102,6 +99,36 @@ export class Process {
   /** copy_to_user; false: EFAULT. */
   copyToUser(address: number, bytes: Uint8Array): boolean {
     return !this.faults.copy.fails() && this.memory.write(address, bytes);
+  }
+
+  /** mm->locked_vm: pages charged against the limit. */
+  get lockedPages(): number {
+    return this.memory.lockedPages;
+  }
+
+  set lockedPages(pages: number) {
+    this.memory.lockedPages = pages;
+  }
+
+  /** mm->pinned_vm. */
+  get pinnedPages(): number {
+    return this.memory.pinnedPages;
+  }
+
+  /** execve into an empty address space: descriptors stay (none is O_CLOEXEC), and what holds the old memory keeps it. */
+  exec(): void {
+    const old = this.memory;
+    this.memory = old.successor();
+    for (const mapping of [...old.all]) old.unmap(mapping.start);
+  }
+
+  /** Gives another process a descriptor for the same open file (SCM_RIGHTS); its number there. */
+  send(fd: number, receiver: Process): number {
+    const reference = this.table[fd];
+    if (reference === undefined) return -ERRNO.EBADF;
+    const number = receiver.unusedNumber();
+    if (number >= 0) receiver.table[number] = reference.get();
+    return number;
   }
 
   /** Ends `call` now: runs the task to its end; a call that can never end is interrupted and answers EINTR. */

@@ -1,5 +1,5 @@
 /** Where steps come from: chosen from the state that was reached, or taken from a stored scenario. */
-import { type Offering, offers } from './offers.ts';
+import { applies, type Offering } from './offers.ts';
 import { OPERATIONS } from './operations/index.ts';
 import type { Operation } from './operations/operation.ts';
 import type { DeviceProfile } from './profiles/profile.ts';
@@ -30,7 +30,7 @@ function menuOf(world: World): Menu {
 }
 
 function makeMenu(subject: Offering): Menu {
-  const operations = OPERATIONS.filter(({ needs }) => needs === undefined || offers(subject, needs));
+  const operations = OPERATIONS.filter((operation) => applies(subject, operation));
   const tables = Array.from({ length: 8 }, (_, phase) => {
     const weights = operations.map((operation) => operation.weights[phase]!);
     return { weights, total: weights.reduce((a, b) => a + b, 0) };

@@ -19,7 +19,12 @@ export type Offer =
   | 'serial'
   | 'migration'
   | 'container'
-  | 'iommufd';
+  | 'iommufd'
+  | 'bench'
+  | 'type1'
+  | 'ioas'
+  | 'mappings'
+  | 'tracking';
 
 /** Why what needs it does not apply to a subject without it. */
 const ABSENT: Readonly<Record<Offer, string>> = {
@@ -37,6 +42,11 @@ const ABSENT: Readonly<Record<Offer, string>> = {
   migration: 'the device cannot be migrated',
   container: 'no setting has a group in a container',
   iommufd: 'no setting has a device bound to an iommufd',
+  bench: 'there are no devices aside to play with',
+  type1: 'no mappings are made through type1',
+  ioas: 'no mappings are made through iommufd',
+  mappings: 'the device does no DMA',
+  tracking: 'nothing tells which pages were written',
 };
 
 /** Whether a subject offers something. */
@@ -58,6 +68,14 @@ export function offers({ variant, profile }: Offering, offer: Offer): boolean {
       return profile.way !== 'cdev';
     case 'iommufd':
       return profile.way === 'cdev';
+    case 'type1':
+      return profile.bench !== undefined && (profile.way === 'type1' || profile.way === 'type1v2');
+    case 'ioas':
+      return profile.bench !== undefined && (profile.way === 'cdev' || profile.way === 'compat');
+    case 'mappings':
+      return profile.bench !== undefined || profile.dma !== undefined;
+    case 'tracking':
+      return profile.bench !== undefined || profile.logging;
     default:
       return profile[offer] !== undefined;
   }
@@ -74,4 +92,13 @@ export function whyNot(subject: Subject, needs: readonly Offer[] | undefined): s
   const plain = { variant: subject.variant, profile: subject.profile(PLAIN) };
   const absent = needs?.find((offer) => !offers(plain, offer));
   return absent && ABSENT[absent];
+}
+
+/** Whether a subject is worked by an operation. */
+export function applies(
+  subject: Offering,
+  { name, needs }: { readonly name: string; readonly needs?: Offer },
+): boolean {
+  if (subject.profile.without?.has(name)) return false;
+  return needs === undefined || offers(subject, needs);
 }

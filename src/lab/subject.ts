@@ -1,6 +1,7 @@
 /** What can be checked: a variant together with the devices it drives, or makes. */
 import { DECLARED } from '../machine/variants.ts';
 import type { DeclaredVariant } from '../variant/variant.ts';
+import { IOMMUFD, iommufd, TYPE1, type1 } from './profiles/mappings.ts';
 import { mlx5 } from './profiles/mlx5.ts';
 import { mtty } from './profiles/mtty.ts';
 import type { DeviceProfile, Profiles } from './profiles/profile.ts';
@@ -37,11 +38,17 @@ export function subjectOf(variant: DeclaredVariant, { factors, profile }: Profil
 
 const PROFILES: Readonly<Record<string, Profiles>> = { mlx5, sample, mtty, 'vfio-pci': vfioPci };
 
+/** What is checked without any variant, on the drivers that all machines have. */
+const WITHOUT_VARIANT: readonly Subject[] = [subjectOf(TYPE1, type1), subjectOf(IOMMUFD, iommufd)];
+
 /** All of them. */
-export const SUBJECTS: readonly Subject[] = DECLARED.flatMap((variant) => {
-  const profiles = PROFILES[variant.name];
-  return profiles ? [subjectOf(variant, profiles)] : [];
-});
+export const SUBJECTS: readonly Subject[] = [
+  ...DECLARED.flatMap((variant) => {
+    const profiles = PROFILES[variant.name];
+    return profiles ? [subjectOf(variant, profiles)] : [];
+  }),
+  ...WITHOUT_VARIANT,
+];
 
 /** The subject of that name; undefined: no such variant. */
 export function subjectNamed(name: string): Subject | undefined {

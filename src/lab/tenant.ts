@@ -1,13 +1,15 @@
 /** A process that owns an assigned device, and what the lab knows of it: the model that generation and checks go by. */
 import { type Interval, Intervals } from '../../sim/intervals.ts';
 import type { PciFunction } from '../../sim/pci/function.ts';
-import type { DeviceClient } from '../client/device.ts';
+import type { DeviceClient, LogRange } from '../client/device.ts';
 import { Scratch } from '../client/scratch.ts';
 import { EventFd } from '../kernel/eventfd.ts';
 import type { OpenFile } from '../kernel/file.ts';
 import type { Process } from '../kernel/process.ts';
 import { MIG_STATE } from '../uapi/vfio.ts';
 import { DataFile as MigrationFile } from '../vfio/migration/data-fd.ts';
+import type { Bench } from './bench/bench.ts';
+import { GuestLog } from './guest-log.ts';
 import { PciState } from './pci/pci-state.ts';
 import type { Assigned } from './profiles/profile.ts';
 import { ContainerWay } from './ways/container.ts';
@@ -62,7 +64,7 @@ export const newDataFile = (fd: number, direction: DataFile['direction'], open?:
 /** The tenant's memory: this many bytes, IOVA space chosen by its own calls. */
 export const BUFFER_BYTES = 8 * 4096;
 /** Room for the arguments of one call. */
-const SCRATCH_BYTES = 128 * 1024;
+export const SCRATCH_BYTES = 128 * 1024;
 /** Vectors the lab arms at most. */
 export const VECTORS = 4;
 
@@ -112,7 +114,9 @@ export class Tenant {
   readonly events: { fd: number; file: EventFd }[] = [];
   /** Jobs posted to each queue since it was set up. */
   readonly posted: number[] = [0, 0];
-  logging: { iova: number; length: number } | undefined;
+  logging: readonly LogRange[] | undefined;
+  /** Logging as a virtual machine monitor does it; it takes turns with the above. */
+  readonly guestLog = new GuestLog();
   /** The last stream read to its end. */
   stream: Uint8Array | undefined;
   /** The one read to its end before that. */
@@ -128,6 +132,8 @@ export class Tenant {
   mmapped = 0;
   /** What is known of a PCI device of its own. */
   readonly pci = new PciState();
+  /** What it plays with DMA mappings with, in subjects that are about them. */
+  bench: Bench | undefined;
 
   constructor(name: 'A' | 'B', process: Process, device: Assigned, kind: WayKind) {
     const { name: bdf, fn, inner } = device;

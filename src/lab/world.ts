@@ -3,11 +3,13 @@ import { PagePool } from '../../sim/memory.ts';
 import type { PciFunction } from '../../sim/pci/function.ts';
 import type { Task } from '../../sim/scheduler.ts';
 import { DeviceClient } from '../client/device.ts';
+import { ALL_CAPABILITIES } from '../kernel/kernel.ts';
 import type { Process } from '../kernel/process.ts';
 import { Machine } from '../machine/machine.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { MIG_STATE } from '../uapi/vfio.ts';
 import type { DeclaredVariant } from '../variant/variant.ts';
+import { Bench } from './bench/bench.ts';
 import type { DeviceProfile, Inside } from './profiles/profile.ts';
 import { Checks } from './properties/index.ts';
 import { Recorder } from './recorder.ts';
@@ -50,6 +52,8 @@ export class World {
   readonly tenants: readonly Tenant[];
   readonly inside: Inside;
   readonly checks: Checks;
+  /** Checks listen, and look into the kernel. */
+  readonly watched: boolean;
   readonly violations: Violation[] = [];
   /** Mappings a tenant may have. */
   readonly limit: number;
@@ -77,8 +81,6 @@ export class World {
   outOfService = false;
   /** The kernel crashed: nothing can be called any more. */
   crashed = false;
-  /** What happens is watched: not in twins that only differ in what is hidden. */
-  readonly watched: boolean;
 
   /** In a world that is not `watched` only the tenants and the host see what happens: enough for a twin, and faster. */
   constructor(subject: Subject, setting: Setting, variation: Variation, watched = true) {
@@ -95,14 +97,17 @@ export class World {
       ...load,
       fill: variation.fill,
       pool: PAGES,
-      parameters: { dmaEntryLimit: DMA_ENTRY_LIMIT, noiommu },
+      parameters: { dmaEntryLimit: profile.bench?.entryLimit ?? DMA_ENTRY_LIMIT, noiommu },
     });
     this.host = this.machine.process('host');
     const { a, b, inside } = profile.assign(this.machine, this.host);
     this.inside = inside;
-    this.a = new Tenant('A', this.machine.process('tenant A'), a, profile.way);
-    this.b = new Tenant('B', this.machine.process('tenant B'), b, profile.way);
+    this.a = new Tenant('A', this.user('tenant A'), a, profile.way);
+    this.b = new Tenant('B', this.user('tenant B'), b, profile.way);
     this.tenants = [this.a, this.b];
+    if (profile.bench !== undefined)
+      for (const tenant of this.tenants)
+        tenant.bench = new Bench(tenant, this.machine, profile.way, profile.bench.entryLimit);
     this.checks = new Checks(this);
     const { events } = this.machine.hardware.fabric;
     events.on('reset', ({ target }) => this.resets.set(target, this.resetsOf(target) + 1));
@@ -115,6 +120,11 @@ export class World {
       profile.prepare(tenant, this);
     }
     if (watched) for (const check of this.checks.all) check.watch?.();
+  }
+
+  /** A process of somebody else than all others. */
+  private user(name: string): Process {
+    return this.machine.kernel.process(name, this.profile.bench?.capabilities ?? ALL_CAPABILITIES, { lockedPages: 0 });
   }
 
   /** Adds to what a tenant has observed in this step. */
@@ -132,7 +142,7 @@ export class World {
       violations.push({ property, message, at: step });
   }
 
-  /** Takes an error for a verdict if it is one: the kernel crashed. */
+  /** Takes an error for a verdict if it is one: the kernel crashed, or goes round for ever. */
   crash(error: unknown): void {
     if (this.checks.liveness.threw(error) === undefined) throw error;
     this.crashed = true;
@@ -232,6 +242,7 @@ export class World {
     tenant.endSessions();
     tenant.armed.fill(-1);
     tenant.logging = undefined;
+    tenant.guestLog.running = false;
     this.spares.delete(tenant);
     this.checks.descriptors.ended(tenant);
     this.checks.parent.withoutSession(tenant, 'a closed device');
@@ -249,6 +260,7 @@ export class World {
     for (const tenant of this.tenants) {
       tenant.endSessions();
       tenant.logging = undefined;
+      tenant.guestLog.running = false;
     }
   }
 

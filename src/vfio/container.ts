@@ -9,6 +9,7 @@ import { VFIO } from '../uapi/vfio.ts';
 import type { VfioDevice } from './device.ts';
 import type { VfioGroup } from './group.ts';
 import type { DeviceIommu } from './open.ts';
+import type { ExternalAccess } from './type1/external.ts';
 
 /** What a group can be given with SET_CONTAINER: a container here, an iommufd elsewhere. */
 export interface ContainerLike extends DeviceIommu {
@@ -41,6 +42,8 @@ export interface IommuBackend {
   unregisterDevice(device: VfioDevice): void;
   ioctl(caller: Process, command: number, argument: number): Result;
   release(): void;
+  /** Pages for emulated devices, where the driver has a way to them. */
+  readonly external?: ExternalAccess;
 }
 
 type ContainerCall = (container: VfioContainer, caller: Process, argument: number) => Result;

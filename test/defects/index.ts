@@ -1,5 +1,7 @@
 /** All planted defects. They ship in the test tree only. */
 import type { Defect } from './defect.ts';
+import { DIRTY_DEFECTS } from './dirty.ts';
+import { IOMMUFD_DEFECTS } from './iommufd.ts';
 import { LEFT_OUT } from './left-out.ts';
 import { MLX5_DEFECTS } from './mlx5.ts';
 import { MTTY_DEFECTS } from './mtty.ts';
@@ -12,6 +14,7 @@ import { SAVED_STATE_DEFECTS } from './saved-state.ts';
 import { SESSION_DEFECTS } from './sessions.ts';
 import { OWN_SESSION_DEFECTS } from './sessions-own.ts';
 import { STREAM_DEFECTS } from './streams.ts';
+import { TYPE1_DEFECTS } from './type1.ts';
 import { VFIO_DEFECTS } from './vfio.ts';
 
 export const DEFECTS: readonly Defect[] = [
@@ -27,6 +30,9 @@ export const DEFECTS: readonly Defect[] = [
   ...SAVED_STATE_DEFECTS,
   ...SESSION_DEFECTS,
   ...OWN_SESSION_DEFECTS,
+  ...TYPE1_DEFECTS,
+  ...DIRTY_DEFECTS,
+  ...IOMMUFD_DEFECTS,
 ];
 
 export { LEFT_OUT };

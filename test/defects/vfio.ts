@@ -1,15 +1,9 @@
-/** Defects of the VFIO core and of type1. */
+/** Defects of the VFIO core. */
 import { deref } from '../../sim/oops.ts';
-import { UserIovaBitmap } from '../../src/iommufd/iova-bitmap.ts';
-import { ERRNO } from '../../src/uapi/errno.ts';
 import { MIG_STATE } from '../../src/uapi/vfio.ts';
 import { VfioDeviceFile } from '../../src/vfio/device-file.ts';
 import { VfioGroup } from '../../src/vfio/group.ts';
 import { MIG_REFUSED, migrationFsm } from '../../src/vfio/migration/arcs.ts';
-import { Type1Info } from '../../src/vfio/type1/info.ts';
-import { MapDma } from '../../src/vfio/type1/map.ts';
-import { Pinning } from '../../src/vfio/type1/pinning.ts';
-import { UnmapDma } from '../../src/vfio/type1/unmap.ts';
 import type { Defect } from './defect.ts';
 import { patch } from './patch.ts';
 
@@ -61,82 +55,6 @@ export const VFIO_DEFECTS: readonly Defect[] = [
             // The reference of an iommufd is given back, though the group never had one.
             if (result === 0) deref<object>(undefined, 'group->iommufd');
             return result;
-          },
-      ),
-  },
-  {
-    id: 'T1-01',
-    title: 'no limit on the number of DMA mappings',
-    reference: 'CVE-2019-3882, 492855939bdb',
-    properties: ['resource bound'],
-    plant: () =>
-      patch(
-        MapDma.prototype,
-        'checkRange',
-        (check) =>
-          function (this: MapDma, start, length) {
-            const result = check.call(this, start, length);
-            return result === -ERRNO.ENOSPC ? 0 : result;
-          },
-      ),
-  },
-  {
-    id: 'T1-03',
-    title: 'padding of a capability holds kernel memory',
-    reference: 'CVE-2023-54137, cd24e2a60af6',
-    properties: ['residual data'],
-    plant: () =>
-      patch(
-        Type1Info.prototype,
-        'ioctl',
-        (ioctl) =>
-          function (this: Type1Info, caller, argument) {
-            const result = ioctl.call(this, caller, argument);
-            // The four bytes behind the flags of the migration capability, as uncleared memory has them.
-            const memory = caller.memory as unknown as { memory: { fill: number } };
-            caller.memory.write(argument + 36, new Uint8Array(4).fill(memory.memory.fill));
-            return result;
-          },
-      ),
-  },
-  {
-    id: 'T1-06',
-    title: 'unmapping a range that ends at the top of the address space finds nothing',
-    reference: '6012379ede6a, 1196f1f897d4, ef270ec44637',
-    properties: ['DMA confinement'],
-    plant: () =>
-      patch(
-        UnmapDma.prototype,
-        'unmap',
-        (unmap) =>
-          function (this: UnmapDma, request, bitmap, caller) {
-            return request.iova + request.size === 1n << 48n ? 0 : unmap.call(this, request, bitmap, caller);
-          },
-      ),
-  },
-  {
-    id: 'T1-10',
-    title: 'pages are let go while the translation stays',
-    reference: 'report of 2018 on 4.18',
-    properties: ['DMA confinement'],
-    plant: () =>
-      patch(Pinning.prototype, 'unmapAndUnpin', () => () => {
-        /* the IOMMU is not told */
-      }),
-  },
-  {
-    id: 'PDS-03',
-    title: 'the dirty bitmap is indexed by the absolute address',
-    reference: 'pds_vfio dirty.c, range start',
-    properties: ['dirty-tracking soundness'],
-    plant: () =>
-      patch(
-        UserIovaBitmap.prototype,
-        'set',
-        (set) =>
-          function (this: UserIovaBitmap, iova, length) {
-            const base = (this as unknown as { iova: bigint }).iova;
-            set.call(this, iova + base, length);
           },
       ),
   },

@@ -1,7 +1,7 @@
 /** What can be checked, and what of it applies to whom. */
 import { describe, expect, test } from 'vitest';
 import { generating } from '../../src/lab/generate.ts';
-import { offers, whyNot } from '../../src/lab/offers.ts';
+import { applies, whyNot } from '../../src/lab/offers.ts';
 import { OPERATION_BY_NAME } from '../../src/lab/operations/index.ts';
 import { PROPERTIES } from '../../src/lab/properties/index.ts';
 import { caseSeed } from '../../src/lab/random.ts';
@@ -35,9 +35,8 @@ describe.each(SUBJECTS)('$variant.name', (subject) => {
   }
 
   test('is worked by all operations that it offers room for, and by no others', () => {
-    const fitting = [...OPERATION_BY_NAME.values()].filter(
-      ({ needs }) =>
-        needs === undefined || offers({ variant: subject.variant, profile: subject.profile(PLAIN) }, needs),
+    const fitting = [...OPERATION_BY_NAME.values()].filter((operation) =>
+      applies({ variant: subject.variant, profile: subject.profile(PLAIN) }, operation),
     );
     expect([...used].sort()).toEqual(fitting.map(({ name }) => name).sort());
   });

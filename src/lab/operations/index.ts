@@ -1,5 +1,7 @@
 /** All kinds of steps. */
 import { ACCESS } from './access.ts';
+import { BENCH_DMA } from './bench-dma.ts';
+import { BENCH_PROCESS } from './bench-process.ts';
 import { CONFIG } from './config.ts';
 import { DMA } from './dma.ts';
 import { DMA_BUF_OPERATIONS } from './dma-buf.ts';
@@ -9,6 +11,14 @@ import { HOT_RESET } from './hot-reset.ts';
 import { INFO_ODD } from './info-odd.ts';
 import { INTERRUPT } from './interrupt.ts';
 import { IOEVENTFD_OPERATIONS } from './ioeventfd.ts';
+import { IOMMUFD_DEVICE } from './iommufd-device.ts';
+import { IOMMUFD_FAULTS } from './iommufd-faults.ts';
+import { IOMMUFD_HWPT } from './iommufd-hwpt.ts';
+import { IOMMUFD_MAP } from './iommufd-map.ts';
+import { IOMMUFD_SCENES } from './iommufd-scenes.ts';
+import { IOMMUFD_SPACE } from './iommufd-space.ts';
+import { IOMMUFD_UNMAP } from './iommufd-unmap.ts';
+import { IOMMUFD_VIOMMU } from './iommufd-viommu.ts';
 import { LIFECYCLE } from './lifecycle.ts';
 import { LINE } from './line.ts';
 import { LOAD } from './load.ts';
@@ -25,6 +35,9 @@ import { ROUND_TRIP } from './round-trip.ts';
 import { SERIAL } from './serial.ts';
 import { STREAM } from './stream.ts';
 import { TOKENS } from './tokens.ts';
+import { TYPE1_DIRTY } from './type1-dirty.ts';
+import { TYPE1_GROUPS } from './type1-groups.ts';
+import { TYPE1_MAP } from './type1-map.ts';
 
 export const OPERATIONS: readonly Operation[] = [
   ...ACCESS,
@@ -52,6 +65,19 @@ export const OPERATIONS: readonly Operation[] = [
   ...INFO_ODD,
   ...FAILING,
   ...MESSAGE_TABLE,
+  ...TYPE1_MAP,
+  ...TYPE1_DIRTY,
+  ...TYPE1_GROUPS,
+  ...IOMMUFD_MAP,
+  ...IOMMUFD_UNMAP,
+  ...IOMMUFD_SPACE,
+  ...IOMMUFD_DEVICE,
+  ...IOMMUFD_HWPT,
+  ...IOMMUFD_FAULTS,
+  ...IOMMUFD_VIOMMU,
+  ...IOMMUFD_SCENES,
+  ...BENCH_DMA,
+  ...BENCH_PROCESS,
 ];
 
 /** By name, as counterexample files refer to them. */

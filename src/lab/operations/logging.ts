@@ -1,5 +1,7 @@
 /** DMA logging. A report may mark too much, never too little. */
 import { PAGE_SIZE } from '../../../sim/memory.ts';
+import type { LogRange } from '../../client/device.ts';
+import type { Tenant } from '../tenant.ts';
 import { type Operation, whileOpen } from './operation.ts';
 
 /** Bytes of a report at most. */
@@ -10,7 +12,7 @@ const BEYOND = [2 ** 36, 2 ** 36 + 1, 2 ** 40];
 const start: Operation = {
   name: 'log_start',
   needs: 'logging',
-  args: ['iova', 'pages', 'pageSize'],
+  args: ['iova', 'pages', 'pageSize', 'ranges', 'gap'],
   weights: whileOpen(1),
   generate: (random, tenant) => ({
     iova:
@@ -19,12 +21,18 @@ const start: Operation = {
         : PAGE_SIZE * random.below(16),
     pages: random.pick(random.chance(90) ? [1, 4, 16, 32, 64] : BEYOND),
     pageSize: random.pick([4096, 4096, 4096, 8192, 2048, 0, 3]),
+    ranges: random.pick([1, 1, 2, 3]),
+    gap: random.pick([0, 1, 7, 0x10_0000]),
   }),
-  run(tenant, { iova, pages, pageSize }, world) {
-    const result = tenant.device!.startLogging(iova!, pages! * PAGE_SIZE, pageSize!);
+  run(tenant, { iova, pages, pageSize, ranges, gap }, world) {
+    const length = pages! * PAGE_SIZE;
+    const list: LogRange[] = [];
+    for (let i = 0; i < Math.max(1, ranges ?? 1); i++)
+      list.push({ iova: iova! + i * (length + (gap ?? 0) * PAGE_SIZE), length });
+    const result = tenant.device!.startLoggingRanges(list, pageSize!);
     if (result >= 0) {
-      tenant.logging = { iova: iova!, length: Math.min(pages! * PAGE_SIZE, REPORTED) };
-      world.checks.dirty.begin(tenant);
+      tenant.logging = list;
+      world.checks.dirty.begin(tenant, list);
     }
     return result;
   },
@@ -38,25 +46,74 @@ const stop: Operation = {
   generate: () => ({}),
   run(tenant) {
     const result = tenant.device!.stopLogging();
-    if (result === 0) tenant.logging = undefined;
+    if (result === 0) {
+      tenant.logging = undefined;
+      tenant.guestLog.running = false;
+    }
     return result;
   },
 };
 
+/** What one of the ranges says, at page sizes as a user may ask for them; and what says nothing, because none is logged. */
 const report: Operation = {
   name: 'log_report',
   needs: 'logging',
-  args: [],
+  args: ['range', 'logPage'],
   weights: whileOpen(6),
-  generate: (random, tenant) => (tenant.logging || random.chance(10) ? {} : undefined),
-  run(tenant, _args, world) {
-    const range = tenant.logging ?? { iova: 0, length: REPORTED };
-    const bitmap = tenant.device!.reportLogging(range.iova, range.length);
+  generate: (random, tenant) => {
+    if (tenant.logging === undefined && !random.chance(10)) return undefined;
+    return {
+      range: random.below(tenant.logging?.length ?? 1),
+      logPage: random.chance(85) ? 12 : random.pick([13, 16, 21, 31, 32, 44, 63]),
+    };
+  },
+  run(tenant, { range: index, logPage }, world) {
+    if (tenant.logging === undefined) return beforeStart(tenant, world.checks.fsm);
+    const { iova, length: all } = tenant.logging[(index ?? 0) % tenant.logging.length]!;
+    const range = { iova, length: Math.min(all, REPORTED) };
+    const pageSize = 2 ** (logPage ?? 12);
+    const bitmap = tenant.device!.reportLogging(range.iova, range.length, pageSize);
     if (typeof bitmap === 'number') return bitmap;
     world.observe(tenant, bitmap);
-    world.checks.dirty.reported(tenant, range.iova, range.length, bitmap);
+    world.checks.dirty.reported(tenant, range.iova, range.length, bitmap, pageSize);
     return 0;
   },
 };
 
-export const LOGGING: readonly Operation[] = [start, stop, report];
+/** Nothing was started, as far as the tenant knows: the device says so, or answers. */
+function beforeStart(tenant: Tenant, fsm: { reportBeforeStart(): void }): number {
+  try {
+    const answer = tenant.device!.reportLogging(0, PAGE_SIZE);
+    return typeof answer === 'number' ? answer : 0;
+  } catch (error) {
+    fsm.reportBeforeStart();
+    throw error;
+  }
+}
+
+/** A virtual machine monitor logs all that is mapped, asks, and logs anew when the mappings have changed. */
+const guest: Operation = {
+  name: 'log_guest',
+  needs: 'logging',
+  args: ['rearm'],
+  weights: whileOpen(5),
+  generate: (random, tenant) =>
+    tenant.shadow.size === 0 || tenant.pending > 0 ? undefined : { rearm: random.chance(40) ? 1 : 0 },
+  run(tenant, { rearm }, world) {
+    const { guestLog } = tenant;
+    if (!guestLog.running) {
+      // One session at a time: a log that was begun by hand is left.
+      if (tenant.logging !== undefined) return -16;
+      const result = guestLog.start(tenant);
+      if (result >= 0) world.checks.dirty.beginGuest(tenant);
+      else if (!world.raced && !world.failed && guestLog.ranges.length > 0) world.checks.dirty.notStarted(result);
+      return result;
+    }
+    const result = rearm ? guestLog.rearm(tenant) : guestLog.collect(tenant);
+    if (result < 0) guestLog.running = false;
+    else world.checks.dirty.guestKnows(tenant);
+    return result;
+  },
+};
+
+export const LOGGING: readonly Operation[] = [start, stop, report, guest];

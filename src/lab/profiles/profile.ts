@@ -3,7 +3,7 @@
 import type { MachineDescription } from '../../../sim/pci/description.ts';
 import type { PciFunction } from '../../../sim/pci/function.ts';
 import type { Topology } from '../../../sim/pci/topology.ts';
-import type { Process } from '../../kernel/process.ts';
+import type { Capability, Process } from '../../kernel/process.ts';
 import type { Machine, MachineOptions } from '../../machine/machine.ts';
 import type { StreamFault } from '../../variant/format.ts';
 import type { Args } from '../operations/operation.ts';
@@ -66,6 +66,13 @@ export interface DmaWork {
   submit(tenant: Tenant, args: Args): number;
 }
 
+/** What tenants are that play with DMA mappings. */
+export interface BenchSetting {
+  readonly capabilities: readonly Capability[];
+  /** Mappings that a container with type1 takes. */
+  readonly entryLimit: number;
+}
+
 /** Firmware that can be made to fail. */
 export interface Failures {
   /** Commands worth failing, and the statuses worth failing them with. */
@@ -119,6 +126,10 @@ export interface DeviceProfile {
   readonly pci?: PciWork;
   readonly registers?: WordRegisters;
   readonly dma?: DmaWork;
+  /** The tenants play with DMA mappings, beside their devices. */
+  readonly bench?: BenchSetting;
+  /** Operations that are beside the point. */
+  readonly without?: ReadonlySet<string>;
   readonly failures?: Failures;
   /** Serial ports, one a BAR from BAR 0 on, and one interrupt that is either INTx or MSI. */
   readonly serial?: { readonly ports: number };

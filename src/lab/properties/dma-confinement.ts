@@ -1,6 +1,11 @@
 /** DMA confinement: a device reaches exactly the memory its tenant has mapped at that moment. */
 import type { DmaEvent, PeerEvent } from '../../../sim/fabric.ts';
 import type { PciFunction } from '../../../sim/pci/function.ts';
+import type { Bench } from '../bench/bench.ts';
+import type { BenchDevice } from '../bench/device.ts';
+import { leave } from '../bench/end.ts';
+import { reach } from '../bench/reach.ts';
+import { hold } from '../bench/verdict.ts';
 import { heldExport } from '../pci/held-export.ts';
 import { memoryOn, memoryUnknown } from '../pci/memory-on.ts';
 import type { Tenant } from '../tenant.ts';
@@ -13,7 +18,7 @@ export const DMA_CONFINEMENT: Property = {
   observes:
     'Every memory request at the fabric, held against the list of what the tenant mapped and unmapped by its own account; and after each call that maps or unmaps, what the IOMMU would translate for the device.',
   allows: ['a request that is blocked', 'a host driver’s own device in the memory of that driver'],
-  needs: ['dma'],
+  needs: ['mappings'],
 };
 
 const NAME = DMA_CONFINEMENT.name;
@@ -32,6 +37,11 @@ export class DmaConfinement implements Check {
     const { events } = this.world.machine.hardware.fabric;
     events.on('dma', (event) => this.onDma(event));
     events.on('peer', (event) => this.onPeer(event));
+  }
+
+  /** Who plays with mappings leaves before the others judge. */
+  judge(): void {
+    for (const { bench } of this.world.tenants) if (bench !== undefined) leave(this.world, bench);
   }
 
   /** The tenant unmapped a range: the kernel's count must be the model's. */
@@ -94,6 +104,31 @@ export class DmaConfinement implements Check {
     }
   }
 
+  /** An emulated device was given another page than the one that is mapped there. */
+  otherPage(iova: bigint): void {
+    this.world.violate(NAME, `the page pinned at IOVA ${iova.toString(16)} is not the one that is mapped there`);
+  }
+
+  /** A request of the device was let through, or not, and the mappings say otherwise. */
+  reached(device: string, iova: bigint, ok: boolean): void {
+    this.world.violate(NAME, `${device} is ${ok ? '' : 'not '}let through at IOVA ${iova.toString(16)}`);
+  }
+
+  /** Bytes did not arrive where they belong. */
+  misplaced(device: string, iova: bigint, write: boolean): void {
+    this.world.violate(NAME, `${device} ${write ? 'writes' : 'reads'} other bytes at IOVA ${iova.toString(16)}`);
+  }
+
+  /** An address space tells other ranges than its devices leave it. */
+  otherRanges(ioas: number): void {
+    this.world.violate(NAME, `IOVA_RANGES of address space ${ioas} are not what its devices and page tables leave`);
+  }
+
+  /** An emulated device copied. */
+  copied(result: number, expected: number): void {
+    hold(this.world, 'vfio_dma_rw', result, expected);
+  }
+
   /** What the IOMMU holds for the tenant's device must be what it mapped, page for page. */
   translations(tenant: Tenant): void {
     const { fn } = tenant;
@@ -125,6 +160,8 @@ export class DmaConfinement implements Check {
     const { a, b, machine } = this.world;
     const tenant = a.fn === requester ? a : b.fn === requester ? b : undefined;
     if (tenant === undefined) {
+      const played = this.played(requester);
+      if (played !== undefined) return this.onPlayed(played.bench, played.device, iova, physical, length, write);
       const owner = machine.hardware.memory.owner(physical);
       if (owner !== this.kernelOwner(requester)) this.say(requester, iova, length, write, `: memory of ${owner}`);
       return;
@@ -143,12 +180,39 @@ export class DmaConfinement implements Check {
     if (write) this.world.checks.dirty.wrote(tenant, iova, length);
   }
 
+  /** The device of a bench that this is. */
+  private played(requester: PciFunction): { readonly bench: Bench; readonly device: BenchDevice } | undefined {
+    for (const { bench } of this.world.tenants) {
+      const device = bench?.devices.find(({ fn }) => fn === requester);
+      if (bench !== undefined && device !== undefined) return { bench, device };
+    }
+    return undefined;
+  }
+
+  private onPlayed(
+    bench: Bench,
+    device: BenchDevice,
+    iova: number,
+    physical: number,
+    length: number,
+    write: boolean,
+  ): void {
+    const found = reach(bench, device, BigInt(iova));
+    if (found === undefined || !(write ? found.write : found.read))
+      this.say(device.fn, iova, length, write, ', which is not mapped for that');
+    else if (found.physical !== physical) this.say(device.fn, iova, length, write, ': another page than is mapped');
+  }
+
   private say({ name }: PciFunction, iova: number, length: number, write: boolean, text: string): void {
     const what = `${name} ${write ? 'writes' : 'reads'} ${length} bytes at IOVA ${iova.toString(16)}`;
     this.world.violate(NAME, `${what}${text}`);
   }
 
   private onPeer({ requester, target, bar, offset }: PeerEvent): void {
+    // A dma-buf of the tenant's own device, which it has mapped for another of its devices.
+    const played = this.played(requester);
+    if (played !== undefined && this.world.tenants.some(({ fn, bench }) => fn === target && bench === played.bench))
+      return;
     this.world.violate(NAME, `${requester.name} reaches BAR ${bar} of ${target.name} at ${offset.toString(16)}`);
   }
 

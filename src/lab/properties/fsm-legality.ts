@@ -35,6 +35,11 @@ export class FsmLegality implements Check {
     this.world = world;
   }
 
+  /** A log was asked for that was never begun: the answer is an errno. */
+  reportBeforeStart(): void {
+    this.world.violate(NAME, 'a dirty log that was not started is read');
+  }
+
   /** Follows a completed or failed request in the tenant's model and holds it against the reference. */
   requested(tenant: Tenant, from: number | undefined, target: number, result: number, dataFd: number): void {
     this.asked = undefined;

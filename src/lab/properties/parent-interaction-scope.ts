@@ -33,8 +33,8 @@ interface Call {
 }
 
 /** Nothing of the parent is held for the tenant: no session, and no log. */
-const hasNoSession = ({ state, logging, pending }: Tenant): boolean =>
-  state !== undefined && SESSIONLESS.has(state) && logging === undefined && pending === 0;
+const hasNoSession = ({ state, logging, guestLog, pending }: Tenant): boolean =>
+  state !== undefined && SESSIONLESS.has(state) && logging === undefined && !guestLog.running && pending === 0;
 const SESSIONLESS = new Set<number>([MIG_STATE.RUNNING, MIG_STATE.RUNNING_P2P, MIG_STATE.STOP]);
 
 export class ParentInteractionScope implements Check {

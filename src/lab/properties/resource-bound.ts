@@ -15,6 +15,8 @@ export const RESOURCE_BOUND: Property = {
 };
 
 const NAME = RESOURCE_BOUND.name;
+/** Bytes: more than any call copies in one piece. */
+const LARGEST_COPY = 0x40_0000;
 
 export class ResourceBound implements Check {
   readonly property = RESOURCE_BOUND;
@@ -29,6 +31,13 @@ export class ResourceBound implements Check {
   watch(): void {
     this.memory = kernelMemory(this.world.machine);
     this.resources = this.world.inside.resources();
+  }
+
+  /** The kernel takes no more memory for a copy than the largest argument it knows. */
+  after({ process: { memory } }: Tenant): void {
+    if (memory.largestCopy > LARGEST_COPY)
+      this.world.violate(NAME, `a call takes ${memory.largestCopy} bytes of kernel memory for what the user sent`);
+    memory.largestCopy = 0;
   }
 
   /** The tenant has so many mappings. */

@@ -98,6 +98,11 @@ export class StreamRobustness implements Check {
       this.world.violate(NAME, 'a stream that was refused is taken further');
   }
 
+  /** Somebody waits for an answer that was given otherwise, or not at all. */
+  unanswered(what: string): void {
+    this.world.violate(NAME, `${what} is not answered as the user said`);
+  }
+
   /** A stream was written, whole or up to an error. */
   written({ result, mutated, alive, untouched, certain }: Written): void {
     const { world } = this;

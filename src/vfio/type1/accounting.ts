@@ -3,32 +3,32 @@
  * at two IOVAs is charged twice; pages of devices are not charged at all.
  */
 import { PAGE_SIZE } from '../../../sim/memory.ts';
-import type { PinnedRun } from '../../kernel/address-space.ts';
+import type { AddressSpace, PinnedRun } from '../../kernel/address-space.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import type { Dma } from './dma.ts';
 
 export class Accounting {
-  /** Pages `process` may still pin. */
-  room(process: Process): number {
-    return Math.floor(process.memlockLimit / PAGE_SIZE) - process.lockedPages;
+  /** Pages of `mm` that may still be pinned, by the limit of `process`. */
+  room(process: Process, mm: AddressSpace): number {
+    return Math.floor(process.memlockLimit / PAGE_SIZE) - mm.lockedPages;
   }
 
-  /** Would `pages` more exceed the limit of `process`? */
-  exceeds(process: Process, pages: number, unlimited: boolean): boolean {
-    return !unlimited && pages > this.room(process);
+  /** Would `pages` more of `mm` exceed the limit of `process`? */
+  exceeds(process: Process, mm: AddressSpace, pages: number, unlimited: boolean): boolean {
+    return !unlimited && pages > this.room(process, mm);
   }
 
   /** Charges `pages` of `dma`; ENOMEM if its process may not have them. */
   charge(dma: Dma, pages: number): number {
-    if (pages > 0 && this.exceeds(dma.process, pages, dma.unlimited)) return -ERRNO.ENOMEM;
-    dma.process.lockedPages += pages;
+    if (pages > 0 && this.exceeds(dma.process, dma.mm, pages, dma.unlimited)) return -ERRNO.ENOMEM;
+    dma.mm.lockedPages += pages;
     dma.charged += pages;
     return 0;
   }
 
   uncharge(dma: Dma, pages: number): void {
-    dma.process.lockedPages -= pages;
+    dma.mm.lockedPages -= pages;
     dma.charged -= pages;
   }
 
@@ -48,12 +48,14 @@ export class Accounting {
 
   /** vfio_change_dma_owner: the pages of `dma` become `heir`'s; ENOMEM leaves them where they are. */
   handOver(dma: Dma, heir: Process): number {
-    if (dma.process === heir) return 0;
+    const mm = heir.memory;
+    if (dma.mm === mm) return 0;
     const unlimited = heir.capabilities.has('CAP_IPC_LOCK');
-    if (dma.charged > 0 && this.exceeds(heir, dma.charged, unlimited)) return -ERRNO.ENOMEM;
-    heir.lockedPages += dma.charged;
-    dma.process.lockedPages -= dma.charged;
+    if (dma.charged > 0 && this.exceeds(heir, mm, dma.charged, unlimited)) return -ERRNO.ENOMEM;
+    mm.lockedPages += dma.charged;
+    dma.mm.lockedPages -= dma.charged;
     dma.process = heir;
+    dma.mm = mm;
     dma.unlimited = unlimited;
     return 0;
   }

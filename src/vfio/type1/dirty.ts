@@ -2,6 +2,7 @@
  * Dirty pages of a container: VFIO_IOMMU_DIRTY_PAGES, and the bitmap of UNMAP_DMA. The IOMMU reports nothing here: a
  * group that can write any mapped page makes all of them dirty, always; groups that only pin pages narrow it down.
  */
+import { deref } from '../../../sim/oops.ts';
 import { viewOf } from '../../kernel/bytes.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
@@ -33,6 +34,8 @@ export interface BitmapRequest {
 }
 
 export class DirtyPages {
+  /** Bytes of kernel memory that bitmaps take. */
+  bytes = 0;
   private readonly state: Type1State;
 
   constructor(state: Type1State) {
@@ -60,7 +63,7 @@ export class DirtyPages {
     for (const dma of all) {
       const error = this.allocate(dma);
       if (error === 0) continue;
-      for (const allocated of all) allocated.dirty = undefined;
+      this.unwind(all, dma);
       return error;
     }
     this.state.tracking = true;
@@ -69,7 +72,7 @@ export class DirtyPages {
 
   stop(): number {
     this.state.tracking = false;
-    for (const dma of this.state.mappings.all) dma.dirty = undefined;
+    for (const dma of this.state.mappings.all) this.free(dma);
     return 0;
   }
 
@@ -79,8 +82,24 @@ export class DirtyPages {
     if (pages > PAGES_MAX) return -ERRNO.EINVAL;
     if (this.state.noMemory()) return -ERRNO.ENOMEM;
     dma.dirty = new DirtyBitmap(pages);
+    this.bytes += bitmapBytes(pages);
     this.seed(dma);
     return 0;
+  }
+
+  /** vfio_dma_bitmap_free. */
+  free(dma: Dma): void {
+    if (dma.dirty === undefined) return;
+    this.bytes -= bitmapBytes(dma.dirty.pages);
+    dma.dirty = undefined;
+  }
+
+  /** There was no bitmap for `failed`: those of the mappings before it go again (vfio_dma_bitmap_alloc_all). */
+  unwind(all: readonly Dma[], failed: Dma): void {
+    for (const dma of all) {
+      if (dma === failed) return;
+      this.free(dma);
+    }
   }
 
   /** Marks pages of [iova, iova + length), which lie in `dma`; an emulated device wrote there. */
@@ -119,7 +138,7 @@ export class DirtyPages {
 
   /** update_user_bitmap: the bits of `dma` into the bitmap at `address`, whose first bit is the page at `base`. */
   report(dma: Dma, base: number, address: number, caller: Process): number {
-    const bits = dma.dirty!;
+    const bits = deref(dma.dirty, 'dma->bitmap');
     if (dma.mapped && this.state.unscoped.size > 0) bits.markAll();
     const first = (dma.start - base) / this.state.pageSize;
     const shift = first % 64;

@@ -1,6 +1,6 @@
 /** One mapping of a container (struct vfio_dma): a range of IOVAs, and the memory of a process behind it. */
 import type { Interval } from '../../../sim/intervals.ts';
-import type { PinnedRun } from '../../kernel/address-space.ts';
+import type { AddressSpace, PinnedRun } from '../../kernel/address-space.ts';
 import type { Process } from '../../kernel/process.ts';
 import type { DirtyBitmap } from './dirty-bitmap.ts';
 
@@ -21,10 +21,12 @@ export class Dma implements Interval {
   readonly length: number;
   readonly read: boolean;
   readonly write: boolean;
-  /** Address of the memory in {@link process}; UPDATE_VADDR replaces both. */
+  /** Address of the memory in {@link mm}; UPDATE_VADDR replaces both. */
   vaddr: number;
-  /** Whose memory it is, and who pays for the pinned pages. */
+  /** Whose limit applies (vfio_dma.task). */
   process: Process;
+  /** Whose memory it is, and who pays for the pinned pages: the task may have another by now (vfio_dma.mm). */
+  mm: AddressSpace;
   /** CAP_IPC_LOCK was held when the mapping was made: no limit applies to it. */
   unlimited: boolean;
   /** UNMAP_DMA with VADDR took the address away; the IOMMU goes on translating. */
@@ -33,7 +35,7 @@ export class Dma implements Interval {
   mapped = false;
   /** What is pinned, run by run. */
   runs: readonly PinnedRun[] = [];
-  /** Pages charged to {@link process} (vfio_dma.locked_vm): all of the mapping's, or if unmapped those in {@link pinned}. */
+  /** Pages charged to {@link mm} (vfio_dma.locked_vm): all of the mapping's, or if unmapped those in {@link pinned}. */
   charged = 0;
   /** Pages that emulated devices pinned, by IOVA. */
   readonly pinned = new Map<number, PinnedPage>();
@@ -42,6 +44,7 @@ export class Dma implements Interval {
 
   constructor(process: Process, start: number, length: number, vaddr: number, read: boolean, write: boolean) {
     this.process = process;
+    this.mm = process.memory;
     this.unlimited = process.capabilities.has('CAP_IPC_LOCK');
     this.start = start;
     this.length = length;

@@ -35,7 +35,7 @@ export class ExternalAccess {
     if (this.state.devices.size === 0) return -ERRNO.EINVAL;
     const pages: number[] = [];
     for (let page = 0; page < count; page++) {
-      const at = iova + page * PAGE_SIZE;
+      const at = this.addressOf(iova, page);
       const physical = this.pinPage(at - (at % PAGE_SIZE), write);
       if (physical < 0) {
         this.unpin(iova, page);
@@ -64,16 +64,22 @@ export class ExternalAccess {
       const dma = this.state.mappings.find(iova + done, 1);
       if (dma === undefined) return -ERRNO.EINVAL;
       if (!dma.read || (write && !dma.write)) return -ERRNO.EPERM;
-      if (caller !== undefined && caller !== dma.process) return -ERRNO.EFAULT;
+      if (caller !== undefined && caller.memory !== dma.mm) return -ERRNO.EFAULT;
       const count = Math.min(bytes.length - done, dma.start + dma.length - (iova + done));
       const part = bytes.subarray(done, done + count);
       const address = dma.vaddr + (iova + done - dma.start);
-      const { process } = dma;
-      if (!(write ? process.copyToUser(address, part) : process.copyFromUserInto(address, part))) return -ERRNO.EFAULT;
+      const memory = dma.mm;
+      const copied = write ? memory.write(address, part) : memory.readInto(address, part);
+      if (this.state.faults.copy.fails() || !copied) return -ERRNO.EFAULT;
       if (write) this.dirty.mark(dma, iova + done, count);
       done += count;
     }
     return 0;
+  }
+
+  /** Where page number `page` behind `iova` is. */
+  addressOf(iova: number, page: number): number {
+    return iova + page * PAGE_SIZE;
   }
 
   private pinPage(iova: number, write: boolean): number {
@@ -85,7 +91,7 @@ export class ExternalAccess {
       known.users++;
       return known.physical;
     }
-    const run = dma.process.memory.pin(dma.vaddr + iova - dma.start, PAGE_SIZE, dma.write)?.[0];
+    const run = dma.mm.pin(dma.vaddr + iova - dma.start, PAGE_SIZE, dma.write)?.[0];
     if (run === undefined) return -ERRNO.EFAULT;
     // A mapping in a page table has paid for its pages already.
     const error = run.charged && !dma.mapped ? this.accounting.charge(dma, 1) : 0;
@@ -95,7 +101,7 @@ export class ExternalAccess {
       if (run.charged && !dma.mapped) this.accounting.uncharge(dma, 1);
       return -ERRNO.ENOMEM;
     }
-    dma.process.memory.keep(run);
+    dma.mm.keep(run);
     dma.pinned.set(iova, { physical: run.physical, users: 1, charged: run.charged });
     if (this.state.tracking) this.dirty.mark(dma, iova, 1);
     return run.physical;
@@ -105,7 +111,7 @@ export class ExternalAccess {
     const page = dma.pinned.get(iova);
     if (page === undefined || --page.users > 0) return;
     dma.pinned.delete(iova);
-    dma.process.memory.release(page.physical);
+    dma.mm.release(page.physical);
     if (page.charged && !dma.mapped) this.accounting.uncharge(dma, 1);
   }
 

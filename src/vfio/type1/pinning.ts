@@ -4,16 +4,19 @@ import { PAGE_SIZE } from '../../../sim/memory.ts';
 import type { PinnedRun } from '../../kernel/address-space.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import type { Accounting } from './accounting.ts';
+import type { DirtyPages } from './dirty.ts';
 import type { Dma } from './dma.ts';
 import type { Type1Domain, Type1State } from './state.ts';
 
 export class Pinning {
   private readonly state: Type1State;
   private readonly accounting: Accounting;
+  private readonly dirty: DirtyPages;
 
-  constructor(state: Type1State, accounting: Accounting) {
+  constructor(state: Type1State, accounting: Accounting, dirty: DirtyPages) {
     this.state = state;
     this.accounting = accounting;
+    this.dirty = dirty;
   }
 
   /** vfio_pin_map_dma: 0, or EFAULT or ENOMEM with nothing pinned and nothing mapped. */
@@ -34,11 +37,11 @@ export class Pinning {
   pin(dma: Dma): PinnedRun[] | number {
     // Pages that are not there yet are made by the fault that pinning takes.
     if (this.state.noMemory()) return -ERRNO.ENOMEM;
-    const runs = dma.process.memory.pin(dma.vaddr, dma.length, dma.write);
+    const runs = dma.mm.pin(dma.vaddr, dma.length, dma.write);
     if (runs === undefined) return this.pinFault(dma);
     const error = this.accounting.charge(dma, this.accounting.cost(dma, runs));
     if (error !== 0) return error;
-    for (const run of runs) dma.process.memory.keep(run);
+    for (const run of runs) dma.mm.keep(run);
     dma.runs = runs;
     return runs;
   }
@@ -67,7 +70,7 @@ export class Pinning {
   /** vfio_unpin_pages_remote of all that {@link pin} took, but for what emulated devices keep. */
   private unpin(dma: Dma): void {
     this.accounting.uncharge(dma, dma.charged - this.accounting.pinnedCost(dma));
-    for (const { physical } of dma.runs) dma.process.memory.release(physical);
+    for (const { physical } of dma.runs) dma.mm.release(physical);
     dma.runs = [];
     dma.mapped = false;
   }
@@ -75,6 +78,7 @@ export class Pinning {
   /** vfio_remove_dma. */
   remove(dma: Dma): void {
     this.unmapAndUnpin(dma);
+    this.dirty.free(dma);
     this.state.mappings.remove(dma);
   }
 
@@ -116,11 +120,11 @@ export class Pinning {
 
   /** Pages are pinned and charged in order, so a limit reached before the fault is what the user hears of. */
   private pinFault(dma: Dma): number {
-    const room = this.accounting.room(dma.process);
+    const room = this.accounting.room(dma.process, dma.mm);
     if (dma.unlimited || room * PAGE_SIZE >= dma.length) return -ERRNO.EFAULT;
-    const reached = dma.process.memory.pin(dma.vaddr, (Math.max(room, 0) + 1) * PAGE_SIZE, dma.write);
+    const reached = dma.mm.pin(dma.vaddr, (Math.max(room, 0) + 1) * PAGE_SIZE, dma.write);
     if (reached === undefined) return -ERRNO.EFAULT;
     const cost = this.accounting.cost(dma, reached);
-    return this.accounting.exceeds(dma.process, cost, false) ? -ERRNO.ENOMEM : -ERRNO.EFAULT;
+    return this.accounting.exceeds(dma.process, dma.mm, cost, false) ? -ERRNO.ENOMEM : -ERRNO.EFAULT;
   }
 }

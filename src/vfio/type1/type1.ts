@@ -56,8 +56,8 @@ export class Type1 implements IommuBackend {
   constructor(v2: boolean, parameters: Type1Parameters, faults: FaultInjection = new FaultInjection()) {
     const accounting = new Accounting();
     this.state = new Type1State(v2, parameters.dmaEntryLimit, faults);
-    this.pinning = new Pinning(this.state, accounting);
     this.dirty = new DirtyPages(this.state);
+    this.pinning = new Pinning(this.state, accounting, this.dirty);
     this.domains = new Domains(this.state, this.pinning, this.dirty, parameters);
     const vaddrs = new VaddrUpdate(this.state, accounting);
     this.map = new MapDma(this.state, this.pinning, this.dirty, vaddrs);

@@ -1,0 +1,213 @@
+/** Page requests: queues, reads of any length into any memory, answers of any kind. */
+
+import { zeroedBytes } from '../../kernel/bytes.ts';
+import { agree } from '../bench/agree.ts';
+import type { Probe } from '../bench/machine.ts';
+import type { WaitingGroup } from '../bench/queue-reference.ts';
+import { hold, holdObject } from '../bench/verdict.ts';
+import { STREAM_ROBUSTNESS } from '../properties/stream-robustness.ts';
+import * as U from '../reference/u64.ts';
+import { anyLength, sideOf } from './iommufd-arguments.ts';
+import { type Operation, whileOpen } from './operation.ts';
+
+const RECORD = 40;
+const RESPONSE = 8;
+/** The device that asks for pages is the first. */
+const ABLE = 0;
+
+const allocFaults: Operation = {
+  name: 'fault_alloc',
+  needs: 'ioas',
+  args: [],
+  weights: whileOpen(3),
+  generate: (_random, tenant) => (sideOf(tenant).side.queues.faults.size > 1 ? undefined : {}),
+  run(tenant, _args, world) {
+    const { side } = sideOf(tenant);
+    const expected = side.reference.add({ kind: 'fault', holds: [], held: true });
+    const error = side.client.call('FAULT_QUEUE_ALLOC', {});
+    const result = error || side.client.field('FAULT_QUEUE_ALLOC', 'out_fault_id');
+    const fd = side.client.field('FAULT_QUEUE_ALLOC', 'out_fault_fd');
+    if (error === 0) side.queues.faults.set(expected, { fd, waiting: [], delivered: new Map() });
+    holdObject(world, 'FAULT_QUEUE_ALLOC', result, expected);
+    agree(world, tenant);
+    return result;
+  },
+};
+
+/** An HWPT that reports to a queue, with the device behind it: what page requests need, in one step. */
+const faulting: Operation = {
+  name: 'fault_attach',
+  needs: 'ioas',
+  args: ['ioas'],
+  weights: whileOpen(5),
+  generate(random, tenant) {
+    const { bench, side } = sideOf(tenant);
+    if (side.compat || side.queues.faults.size === 0 || bench.devices[ABLE]!.fd === undefined) return undefined;
+    return { ioas: side.anyId(random, 'ioas', 0) };
+  },
+  run(tenant, { ioas }, world) {
+    const { bench, side } = sideOf(tenant);
+    const fault = [...side.queues.faults.keys()][0];
+    const { fd, name } = bench.devices[ABLE]!;
+    if (fault === undefined || fd === undefined || side.compat) return -9;
+    const known = side.reference.devices[ABLE]!;
+    const fields = { dev_id: known.id, pt_id: ioas!, flags: 4, fault_id: fault };
+    const made = side.reference.allocHwpt(known.id, ioas!, 4, fault);
+    const hwpt = side.client.call('HWPT_ALLOC', fields) || side.client.field('HWPT_ALLOC', 'out_hwpt_id');
+    holdObject(world, 'HWPT_ALLOC', hwpt, made);
+    if (made < 0 || hwpt < 0) return hwpt;
+    const before = known.hwpt;
+    const expected = side.reference.attach(known, made);
+    if (known.hwpt !== before) side.queues.gone(name);
+    const result = side.client.attach(fd, hwpt);
+    hold(world, 'ATTACH', result, expected);
+    agree(world, tenant);
+    return result;
+  },
+};
+
+const request: Operation = {
+  name: 'page_request',
+  needs: 'ioas',
+  args: ['records', 'page'],
+  weights: whileOpen(7),
+  generate: (random, tenant) =>
+    sideOf(tenant).side.reference.devices[ABLE]!.hwpt?.fault
+      ? { records: 1 + random.below(3), page: random.below(16) }
+      : undefined,
+  run(tenant, { records, page }, world) {
+    const { bench, side } = sideOf(tenant);
+    const device = bench.devices[ABLE]!;
+    if (device.fd === undefined || records === 0) return -9;
+    const known = side.reference.devices[ABLE]!;
+    const queue = side.queues.faults.get(known.hwpt?.fault ?? 0);
+    const group: WaitingGroup = { device: device.name, records: records!, answered: undefined };
+    const { dma } = (device.fn.model as Probe).ports;
+    let taken = true;
+    for (let i = 0; i < records!; i++) {
+      const last = i === records! - 1;
+      const asked = { pasid: undefined, group: 1, address: BigInt(page! + i) * 4096n, read: true, write: last, last };
+      taken = dma.pageRequest(asked, (response) => {
+        group.answered = response;
+      });
+    }
+    if (taken && queue !== undefined) queue.waiting.push(group);
+    // Nobody listens: an answer comes at once. A queue whose descriptor is closed listens, and nobody reads.
+    const nobody = !known.hwpt?.fault;
+    if (taken && nobody && group.answered !== 'invalid') world.checks.streams.unanswered('a page request');
+    return taken ? records! : -5;
+  },
+};
+
+const read: Operation = {
+  name: 'fault_read',
+  needs: 'ioas',
+  args: ['queue', 'length', 'bad'],
+  weights: whileOpen(6),
+  generate(random, tenant) {
+    const { faults } = sideOf(tenant).side.queues;
+    if (faults.size === 0) return undefined;
+    return {
+      queue: random.pick([...faults.keys()]),
+      length: anyLength(random, RECORD),
+      bad: random.chance(25) ? 1 : 0,
+    };
+  },
+  run(tenant, { queue, length, bad }, world) {
+    const { bench, side } = sideOf(tenant);
+    const known = side.queues.faults.get(queue!);
+    if (known === undefined) return -9;
+    const { fd, waiting, delivered } = known;
+    const address = bad ? 0x1000 : bench.scratch.room(length!);
+    const result = bench.process.read(fd, address, length!);
+    let expected = length! % RECORD !== 0 ? -U.ESPIPE : 0;
+    while (expected >= 0 && waiting.length > 0) {
+      const bytes = waiting[0]!.records * RECORD;
+      if (expected + bytes > length!) {
+        if (expected === 0) expected = -U.EINVAL;
+        break;
+      }
+      if (bad) {
+        expected = -U.EFAULT;
+        break;
+      }
+      let cookie = 1;
+      while (delivered.has(cookie)) cookie++;
+      delivered.set(cookie, waiting.shift()!);
+      expected += bytes;
+    }
+    hold(world, 'reading a fault queue', result, expected, STREAM_ROBUSTNESS.name);
+    return result;
+  },
+};
+
+const answer: Operation = {
+  name: 'fault_answer',
+  needs: 'ioas',
+  args: ['queue', 'cookie', 'code', 'length', 'bad'],
+  weights: whileOpen(5),
+  generate(random, tenant) {
+    const { faults } = sideOf(tenant).side.queues;
+    if (faults.size === 0) return undefined;
+    const queue = random.pick([...faults.keys()]);
+    return {
+      queue,
+      cookie: random.chance(75) ? 1 : random.below(5),
+      code: random.chance(85) ? random.below(2) : 2,
+      length: random.chance(80) ? RESPONSE : anyLength(random, RESPONSE),
+      bad: random.chance(10) ? 1 : 0,
+    };
+  },
+  run(tenant, { queue, cookie, code, length, bad }, world) {
+    const { bench, side } = sideOf(tenant);
+    const known = side.queues.faults.get(queue!);
+    if (known === undefined) return -9;
+    const bytes = zeroedBytes(64);
+    const view = new DataView(bytes.buffer, bytes.byteOffset, 64);
+    view.setUint32(0, cookie!, true);
+    view.setUint32(4, code!, true);
+    const address = bad ? 0x1000 : bench.scratch.load(bytes);
+    const group = known.delivered.get(cookie!);
+    let expected: number;
+    if (length! % RESPONSE !== 0) expected = -U.ESPIPE;
+    else if (length === 0) expected = 0;
+    else if (bad) expected = -U.EFAULT;
+    else if (code! > 1 || group === undefined) expected = -U.EINVAL;
+    else {
+      known.delivered.delete(cookie!);
+      // What follows in the buffer is cookie 0, which there is not.
+      expected = RESPONSE;
+    }
+    const result = bench.process.write(known.fd, address, length!);
+    hold(world, 'answering page requests', result, expected, STREAM_ROBUSTNESS.name);
+    if (expected === RESPONSE && group!.answered !== (code === 0 ? 'success' : 'invalid'))
+      world.checks.streams.unanswered('a page request');
+    return result;
+  },
+};
+
+const closeQueue: Operation = {
+  name: 'queue_close',
+  needs: 'ioas',
+  args: ['queue'],
+  weights: whileOpen(2),
+  generate(random, tenant) {
+    const { faults, events } = sideOf(tenant).side.queues;
+    const ids = [...faults.keys(), ...events.keys()];
+    return ids.length === 0 ? undefined : { queue: random.pick(ids) };
+  },
+  run(tenant, { queue }, world) {
+    const { bench, side } = sideOf(tenant);
+    const { faults, events } = side.queues;
+    const known = faults.get(queue!) ?? events.get(queue!);
+    if (known === undefined) return -9;
+    const result = bench.process.close(known.fd);
+    side.reference.objects.get(queue!)!.held = false;
+    faults.delete(queue!);
+    events.delete(queue!);
+    agree(world, tenant);
+    return result;
+  },
+};
+
+export const IOMMUFD_FAULTS: readonly Operation[] = [allocFaults, faulting, request, read, answer, closeQueue];

@@ -1,0 +1,120 @@
+/** Several calls in a row that what is interesting needs first: alone they would seldom meet. */
+
+import type { Tenant } from '../tenant.ts';
+import type { World } from '../world.ts';
+import { BENCH_DMA } from './bench-dma.ts';
+import { sideOf } from './iommufd-arguments.ts';
+import { IOMMUFD_DEVICE } from './iommufd-device.ts';
+import { IOMMUFD_FAULTS } from './iommufd-faults.ts';
+import { IOMMUFD_HWPT } from './iommufd-hwpt.ts';
+import { IOMMUFD_MAP } from './iommufd-map.ts';
+import { IOMMUFD_SPACE } from './iommufd-space.ts';
+import { IOMMUFD_UNMAP } from './iommufd-unmap.ts';
+import { IOMMUFD_VIOMMU } from './iommufd-viommu.ts';
+import { type Args, type Operation, whileOpen } from './operation.ts';
+
+const ALL = new Map(
+  [
+    ...IOMMUFD_DEVICE,
+    ...IOMMUFD_FAULTS,
+    ...IOMMUFD_VIOMMU,
+    ...IOMMUFD_UNMAP,
+    ...IOMMUFD_HWPT,
+    ...IOMMUFD_MAP,
+    ...IOMMUFD_SPACE,
+    ...BENCH_DMA,
+  ].map((op) => [op.name, op]),
+);
+
+/** One of the calls; all of them end at once. */
+function step(tenant: Tenant, world: World, name: string, args: Args): number {
+  const result = ALL.get(name)!.run(tenant, { fail: 0, ...args }, world, false);
+  return typeof result === 'number' ? result : -4;
+}
+
+type Scene = (tenant: Tenant, world: World, ioas: number, salt: number) => number;
+
+/** The first device writes a page. */
+function touch(tenant: Tenant, world: World, page: number, salt: number): void {
+  const plain = { source: 0, sourceOffset: 0, targetOffset: 0 };
+  step(tenant, world, 'bench_dma', { device: 0, kind: 1, ...plain, target: page, length: 64, salt });
+}
+
+/** A page table that tracks, with the first device behind it. */
+const dirty: Scene = (tenant, world, ioas, salt) => {
+  const { side } = sideOf(tenant);
+  const device = side.reference.devices[0]!.id;
+  const hwpt = step(tenant, world, 'hwpt_alloc', { device, pt: ioas, flags: 2, fault: 0 });
+  if (hwpt < 0) return hwpt;
+  step(tenant, world, 'device_attach', { device: 0, pt: hwpt });
+  const started = step(tenant, world, 'hwpt_track', { hwpt, flags: 1 });
+  // At 4 GiB even a bit for 4 GiB has a first page to tell of.
+  const memory = { region: 0, page: 0, pages: 1 + (salt >> 4), flags: 7, vaddrOffset: 0, iovaOffset: 0, sizeOffset: 0 };
+  if (salt & 1) step(tenant, world, 'ioas_map', { ioas, ...memory, iova: 2 ** 20 });
+  const area = side.reference.ioas(ioas)?.areas.at(salt & 1 ? -1 : 0);
+  if (area === undefined) return started;
+  const target = Number(area.start / 4096n) + (salt % Math.min(8, Number((area.last - area.start) / 4096n) + 1));
+  touch(tenant, world, target, salt);
+  return started;
+};
+
+/** A queue for page requests, the first device attached to what reports there, and a request that waits. */
+const faults: Scene = (tenant, world, ioas, salt) => {
+  if (sideOf(tenant).side.queues.faults.size === 0) step(tenant, world, 'fault_alloc', {});
+  const attached = step(tenant, world, 'fault_attach', { ioas });
+  return attached < 0 ? attached : step(tenant, world, 'page_request', { records: 1 + (salt % 3), page: 0 });
+};
+
+/** A virtual IOMMU with a queue, and an event in it. */
+const events: Scene = (tenant, world, ioas, salt) => {
+  const device = sideOf(tenant).side.reference.devices[0]!.id;
+  const hwpt = step(tenant, world, 'hwpt_alloc', { device, pt: ioas, flags: 1, fault: 0 });
+  if (hwpt < 0) return hwpt;
+  const viommu = step(tenant, world, 'viommu_alloc', { device, hwpt, type: 1 });
+  const queue = viommu < 0 ? viommu : step(tenant, world, 'veventq_alloc', { viommu, type: 1, depth: 1 + (salt % 3) });
+  return queue < 0 ? queue : step(tenant, world, 'viommu_event', { queue, length: 8 });
+};
+
+/** An empty address space whose last pages are all that may be chosen. */
+const top: Scene = (tenant, world, _ioas, salt) => {
+  const ioas = step(tenant, world, 'ioas_alloc', {});
+  const first = 2 ** 52 - 2 - (salt % 12);
+  return step(tenant, world, 'ioas_allow', { ioas, first, pages: 2 ** 52 - first, second: 0, morePages: 0, offset: 0 });
+};
+
+/** An address space without large pages, which container calls cut. */
+const small: Scene = (tenant, world, ioas) => {
+  step(tenant, world, 'ioas_unmap', { ioas, iova: 0, pages: 2 ** 52 - 1, iovaOffset: 0, sizeOffset: 4095 });
+  step(tenant, world, 'iommufd_option', { option: 1, object: ioas, set: 1, value: 0 });
+  return step(tenant, world, 'iommufd_vfio_ioas', { op: 1, ioas });
+};
+
+/** The emulated device, attached; and an address space of bytes, which it cannot be attached to. */
+const pinner: Scene = (tenant, world, ioas, salt) => {
+  const { bench } = sideOf(tenant);
+  if (bench.pinner === undefined) return -19;
+  step(tenant, world, 'device_open', { device: bench.devices.length });
+  const attached = step(tenant, world, 'access_attach', { ioas, detach: 0 });
+  if (!(salt & 1)) return attached;
+  const other = step(tenant, world, 'ioas_alloc', {});
+  const bytes = { region: 0, page: 0, pages: 1, iova: 16, flags: 7, vaddrOffset: 8, iovaOffset: 0, sizeOffset: 0 };
+  step(tenant, world, 'ioas_map', { ioas: other, ...bytes });
+  return salt & 2 ? step(tenant, world, 'access_attach', { ioas: other, detach: 0 }) : attached;
+};
+
+const SCENES: readonly Scene[] = [dirty, faults, events, top, small, pinner];
+
+const scene: Operation = {
+  name: 'iommufd_scene',
+  needs: 'ioas',
+  args: ['scene', 'ioas', 'salt'],
+  weights: whileOpen(42),
+  generate: (random, tenant) => ({
+    scene: random.below(SCENES.length),
+    ioas: sideOf(tenant).side.anyId(random, 'ioas', 2),
+    salt: random.below(256),
+  }),
+  run: (tenant, { scene, ioas, salt }, world) => SCENES[scene! % SCENES.length]!(tenant, world, ioas!, salt!),
+};
+
+export const IOMMUFD_SCENES: readonly Operation[] = [scene];
