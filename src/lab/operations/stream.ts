@@ -30,7 +30,7 @@ export function feed(tenant: Tenant, file: DataFile, bytes: Uint8Array, chunk: n
     at += result;
   }
   world.feeding = false;
-  world.checks.streams.takenAll(file);
+  world.checks.streams.takenAll(tenant, file);
   return bytes.length;
 }
 
