@@ -70,8 +70,9 @@ export class StreamRobustness implements Check {
   /** A whole stream was taken: nothing that its parent refused may be in it. */
   takenAll(file: DataFile): void {
     const { world } = this;
-    if (world.failed && file.alive && world.failedCommand === world.profile.failures?.load)
-      world.violate(NAME, 'an image that the firmware refused counts as loaded');
+    // A command that A left under way may fail while B writes: what B wrote is not what was refused.
+    const mine = world.failed && world.actor === 'A' && world.failedCommand === world.profile.failures?.load;
+    if (mine && file.alive) world.violate(NAME, 'an image that the firmware refused counts as loaded');
   }
 
   /** The same, and a fault was in it: none that a safeguard is for. */
