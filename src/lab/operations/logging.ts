@@ -106,7 +106,7 @@ const guest: Operation = {
       if (tenant.logging !== undefined) return -16;
       const result = guestLog.start(tenant);
       if (result >= 0) world.checks.dirty.beginGuest(tenant);
-      else if (!world.raced && !world.failed && guestLog.ranges.length > 0) world.checks.dirty.notStarted(result);
+      else if (world.sound && !world.outOfService && guestLog.ranges.length > 0) world.checks.dirty.notStarted(result);
       return result;
     }
     const result = rearm ? guestLog.rearm(tenant) : guestLog.collect(tenant);
