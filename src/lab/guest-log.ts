@@ -5,6 +5,7 @@
  */
 import { PAGE_SIZE } from '../../sim/memory.ts';
 import type { LogRange } from '../client/device.ts';
+import { ERRNO } from '../uapi/errno.ts';
 import type { ShadowMapping, Tenant } from './tenant.ts';
 
 /** A range that is logged, and the memory it stood for when logging began. */
@@ -12,6 +13,8 @@ export interface GuestRange extends LogRange {
   readonly vaddr: number;
 }
 
+/** Bytes of a range whose bitmap there is room for. */
+const LONGEST = 2 ** 28;
 /** Ranges that one call takes here. */
 const MOST_RANGES = 8;
 
@@ -41,6 +44,7 @@ export class GuestLog {
   /** Asks for every range, and notes what it is told. */
   collect(tenant: Tenant): number {
     for (const range of this.ranges) {
+      if (range.length > LONGEST) return -ERRNO.EINVAL;
       const bitmap = tenant.device!.reportLogging(range.iova, range.length);
       if (typeof bitmap === 'number') return bitmap;
       for (let page = 0; page < range.length / PAGE_SIZE; page++)

@@ -13,9 +13,9 @@ const PAGES = BUFFER_BYTES / PAGE_SIZE;
 function anyIova(random: Random, tenant: Tenant, world: World): number {
   const top = world.machine.hardware.fabric.iommu.features.aperture[1] + 1;
   const choice = random.below(20);
-  if (choice < 14) return PAGE_SIZE * random.below(32);
-  if (choice < 17) return top - PAGE_SIZE * (1 + random.below(4));
-  if (choice < 18 && tenant === world.a) return MSI_WINDOW.start + PAGE_SIZE * random.below(2);
+  if (choice < 12) return PAGE_SIZE * random.below(32);
+  if (choice < 15) return top - PAGE_SIZE * (1 + random.below(4));
+  if (choice < 16 && tenant === world.a) return MSI_WINDOW.start + PAGE_SIZE * random.below(2);
   return 0x1_0000_0000 + PAGE_SIZE * random.below(64);
 }
 

@@ -138,7 +138,7 @@ const pin: Operation = {
   name: 'access_pin',
   needs: 'ioas',
   args: ['iova', 'offset', 'count', 'write'],
-  weights: whileOpen(10),
+  weights: whileOpen(14),
   generate(random, tenant, world) {
     const { reference } = sideOf(tenant).side;
     const space = reference.accessIoas;
@@ -181,7 +181,7 @@ const unpin: Operation = {
   name: 'access_unpin',
   needs: 'ioas',
   args: ['index'],
-  weights: whileOpen(4),
+  weights: whileOpen(12),
   generate(random, tenant) {
     const { held } = sideOf(tenant).side.reference;
     return held.length === 0 ? undefined : { index: random.below(held.length) };

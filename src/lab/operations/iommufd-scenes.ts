@@ -95,7 +95,11 @@ const pinner: Scene = (tenant, world, ioas, salt) => {
   if (bench.pinner === undefined) return -19;
   step(tenant, world, 'device_open', { device: bench.devices.length });
   const attached = step(tenant, world, 'access_attach', { ioas, detach: 0 });
-  if (!(salt & 1)) return attached;
+  if (!(salt & 1)) {
+    const area = sideOf(tenant).side.reference.accessIoas?.areas[0];
+    if (area === undefined) return attached;
+    return step(tenant, world, 'access_pin', { iova: Number(area.start / 4096n), offset: 0, count: 1, write: 0 });
+  }
   const other = step(tenant, world, 'ioas_alloc', {});
   const bytes = { region: 0, page: 0, pages: 1, iova: 16, flags: 7, vaddrOffset: 8, iovaOffset: 0, sizeOffset: 0 };
   step(tenant, world, 'ioas_map', { ioas: other, ...bytes });
