@@ -110,8 +110,10 @@ const guest: Operation = {
       return result;
     }
     const result = rearm ? guestLog.rearm(tenant) : guestLog.collect(tenant);
-    if (result < 0) guestLog.running = false;
-    else world.checks.dirty.guestKnows(tenant);
+    if (result < 0) {
+      tenant.device!.stopLogging();
+      guestLog.running = false;
+    } else world.checks.dirty.guestKnows(tenant);
     return result;
   },
 };

@@ -28,7 +28,7 @@ export const TRACK_CAP = {
   log_max_num: 3,
   max_num_range: 8,
   log_min_addr_space: 12,
-  log_max_addr_space: 48,
+  log_max_addr_space: 42,
   log_min_msg: 12,
   log_max_msg: 16,
   log_min_page: 12,
