@@ -218,7 +218,7 @@ export const DIRTY_DEFECTS: readonly Defect[] = [
     subject: 'iommufd',
     title: 'a bit is set in the byte behind the one it belongs to',
     reference: 'shape of iova_bitmap_offset_to_index at borders of words',
-    properties: [...properties, 'residual data'],
+    properties: [...properties, 'residual data', 'DMA confinement'],
     plant: () =>
       patch(
         UserIovaBitmap.prototype,

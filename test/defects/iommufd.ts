@@ -314,7 +314,7 @@ export const IOMMUFD_DEFECTS: readonly Defect[] = [
     subject,
     title: 'a page that two hold is paid back with the first that lets go',
     reference: 'shape of iopt_pages_unpin_xarray and its spans',
-    properties: ['resource bound'],
+    properties: ['resource bound', ...dma],
     plant: () =>
       patch(
         inner<{ holding(this: Pages, page: number): Hold | undefined }>(Pages.prototype),
@@ -373,7 +373,7 @@ export const IOMMUFD_DEFECTS: readonly Defect[] = [
     subject,
     title: 'an address space that was a container goes, and is worked on',
     reference: 'shape of iommufd_ioas_destroy and vfio_ioas',
-    properties: ['fd lifetime'],
+    properties: ['fd lifetime', 'resource bound'],
     plant: () =>
       patch(
         ObjectTable.prototype,

@@ -81,6 +81,8 @@ export class IommufdBench {
 
   /** The device whose BAR it is was reset: its pages go, and come back to nobody that had them. */
   revoke(): void {
+    for (const space of this.reference.spaces)
+      for (const area of space.areas) if (area.pages.source.kind === 'dma-buf') space.forget(area);
     for (const pages of this.reference.pages)
       if (pages.source.kind === 'dma-buf' && pages.areas > 0) pages.revoked = true;
   }

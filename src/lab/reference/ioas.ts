@@ -36,6 +36,8 @@ export interface ShownBy {
   readonly smallestPage: bigint;
   readonly apertureFirst: bigint;
   readonly apertureLast: bigint;
+  /** IOVAs of pages that were written, while it tracks. */
+  readonly dirty: Set<bigint>;
 }
 
 type Range = readonly [first: bigint, last: bigint];
@@ -319,8 +321,15 @@ export class ReferenceIoas {
     area.pinned = false;
   }
 
+  /** What page tables noted of a mapping goes with its entries. */
+  forget({ start, last }: ReferenceArea): void {
+    for (const { dirty } of this.tables)
+      for (const page of [...dirty]) if (page >= start && page <= last) dirty.delete(page);
+  }
+
   private remove(area: ReferenceArea): void {
     this.unpin(area);
+    this.forget(area);
     area.pages.areas--;
     this.areas = this.areas.filter((other) => other !== area);
   }
