@@ -52,9 +52,10 @@ export type { ResetAndLiveness } from './properties/reset-and-liveness.ts';
 export type { ResidualData } from './properties/residual-data.ts';
 export type { ResourceBound } from './properties/resource-bound.ts';
 export type { SaveLoadRoundTrip } from './properties/save-load-round-trip.ts';
-export type { StreamRobustness, Written } from './properties/stream-robustness.ts';
+export type { Loaded, StreamRobustness, Transfer, Written } from './properties/stream-robustness.ts';
 export { caseSeed, Random } from './random.ts';
 export type { Difference, Recorder } from './recorder.ts';
+export type { StreamReference } from './reference/stream-verdict.ts';
 export { type CaseFrame, type CaseResult, looksAlike, rerun, runCase } from './run-case.ts';
 export {
   runSafeguards,
@@ -63,7 +64,16 @@ export {
   type SafeguardReport,
   type SafeguardVerdict,
 } from './safeguards.ts';
-export type { Actor, Scenario, Step, Twin, Violation } from './scenario.ts';
+export {
+  type Actor,
+  orderOf,
+  type Scenario,
+  type Step,
+  TURNS,
+  type Twin,
+  turnsOf,
+  type Violation,
+} from './scenario.ts';
 export { partOf, type Slice, WHOLE } from './segments.ts';
 export { describeSetting, type Factor, PLAIN, type Setting, settingKey } from './setting.ts';
 export { joined, type Share } from './share.ts';

@@ -2,7 +2,7 @@
 import { ERRNO } from '../../uapi/errno.ts';
 import { MIG_STATE, VFIO } from '../../uapi/vfio.ts';
 import type { Random } from '../random.ts';
-import type { Tenant } from '../tenant.ts';
+import type { DataFile, Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import { chunkSize } from './faulty-stream.ts';
 import type { Operation } from './operation.ts';
@@ -116,12 +116,28 @@ const memoryOf = (tenant: Tenant, { profile }: World): Uint8Array | undefined =>
     ? undefined
     : tenant.process.memory.copyIn(tenant.buffer, profile.memoryPages * 4096);
 
-/** What pre-copy gives, up to the first time that there is nothing more. */
+/** What pre-copy gives, before and after the device has worked. */
 function readPreCopy(tenant: Tenant, world: World, chunk: number): Uint8Array[] | number {
   const begun = move(tenant, world, MIG_STATE.PRE_COPY);
   if (begun < 0) return begun;
   const file = tenant.file('save');
   if (file === undefined) return -ERRNO.EBADF;
+  const first = readForNow(tenant, file, chunk);
+  if (typeof first === 'number') return first;
+  world.profile.work?.(tenant);
+  world.settle();
+  // The first answer has what changed saved; the second counts it.
+  tenant.device!.precopyInfo(file.fd);
+  world.settle();
+  const { result, initial, dirty } = tenant.device!.precopyInfo(file.fd);
+  const more = readForNow(tenant, file, chunk);
+  if (typeof more === 'number') return more;
+  if (result === 0) world.checks.fsm.couldRead(initial + dirty, Buffer.concat(more).length);
+  return [...first, ...more];
+}
+
+/** What there is, up to the first time that there is nothing more. */
+function readForNow(tenant: Tenant, file: DataFile, chunk: number): Uint8Array[] | number {
   const parts: Uint8Array[] = [];
   const { scratch } = tenant;
   for (let call = 0; call < MOST_READS; call++) {

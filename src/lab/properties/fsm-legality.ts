@@ -122,6 +122,12 @@ export class FsmLegality implements Check {
       this.world.violate(NAME, `PRECOPY_INFO succeeds in ${STATE_NAMES[tenant.state!]}`);
   }
 
+  /** So much could be read after PRECOPY_INFO had answered, and before anything else happened. */
+  couldRead(reported: number, read: number): void {
+    if (read > reported)
+      this.world.violate(NAME, `${read - reported} bytes more than PRECOPY_INFO reported can be read`);
+  }
+
   /** A read of a data file answered. */
   read(tenant: Tenant, file: DataFile, result: number, length: number): void {
     const inPrecopy = tenant.state === MIG_STATE.PRE_COPY || tenant.state === MIG_STATE.PRE_COPY_P2P;
