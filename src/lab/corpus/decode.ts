@@ -1,12 +1,12 @@
 /** Bytes of a corpus to a scenario. Total: any bytes give a valid one. */
 import type { Scenario, Step } from '../scenario.ts';
-import { TWINS } from '../scenario.ts';
+import { TURNS, TWINS } from '../scenario.ts';
 import type { Setting } from '../setting.ts';
 import type { Subject } from '../subject.ts';
 import { readArgument } from './argument.ts';
 import { ByteReader } from './bytes.ts';
 import { within } from './domains.ts';
-import { ACTORS, LEFT_UNDER_WAY, MOST_STEPS, SEEDED, TURNS_SHIFT } from './format.ts';
+import { ACTORS, LEFT_UNDER_WAY, MOST_STEPS, ORDERED, ORDERS, SEEDED, TURNS_SHIFT } from './format.ts';
 import { operationAt } from './menu.ts';
 
 /** How the bytes behind the version are read. Older versions stay, so that a kept corpus stays what it is. */
@@ -27,8 +27,9 @@ function readFirst(reader: ByteReader, subject: Subject): Scenario {
   const schedule: number[] = [];
   while (!reader.ended && steps.length < MOST_STEPS) {
     const how = reader.next();
+    const order = how & ORDERED ? readArgument(reader) % ORDERS : 0;
+    schedule.push(((how >>> TURNS_SHIFT) % TURNS) + TURNS * order);
     steps.push(readStep(reader, how, subject, setting));
-    schedule.push(how >>> TURNS_SHIFT);
   }
   return { variant: subject.variant.name, seed, twin, setting, steps, schedule };
 }
@@ -49,7 +50,8 @@ function readStep(reader: ByteReader, how: number, subject: Subject, setting: Se
   const profile = subject.profile(setting);
   const args: Record<string, number> = {};
   const read = (op: string, names: readonly string[]): void => {
-    for (const name of names) args[name] = within(op, name, readArgument(reader), { by, profile, args });
+    for (const name of names)
+      args[name] = within(op, name, readArgument(reader), { by, variant: subject.variant, profile, args });
   };
   if (by === 'H') {
     read('look', ['what']);

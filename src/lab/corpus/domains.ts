@@ -4,6 +4,8 @@
  * could have chosen stays as it is.
  */
 import { PAGE_SIZE } from '../../../sim/memory.ts';
+import type { DeclaredVariant } from '../../variant/variant.ts';
+import { faultsOf } from '../operations/faulty-stream.ts';
 import type { Args } from '../operations/operation.ts';
 import type { DeviceProfile } from '../profiles/profile.ts';
 import type { Actor } from '../scenario.ts';
@@ -23,6 +25,7 @@ interface Range {
 /** Whose argument it is, on which device, and the arguments declared before it. */
 export interface ArgumentPlace {
   readonly by: Actor;
+  readonly variant: DeclaredVariant;
   readonly profile: DeviceProfile;
   readonly args: Args;
 }
@@ -44,12 +47,15 @@ const NEIGHBOURLY: Domain = { most: 2 ** 52, without: [0xfe00_0000, 0x1_0000_000
 const address: DomainOf = ({ by }) => (by === 'A' ? ANYWHERE : NEIGHBOURLY);
 
 const vectorsOf = ({ profile }: ArgumentPlace): number => profile.vectors?.count ?? 1;
+const streamFault: DomainOf = ({ variant }) => ({ oneOf: faultsOf(variant.declaration.formats[0]) });
+/** What a fault is about, counted within what there is. */
+const CHOICE = upTo(0xffff);
 const portsOf = ({ profile }: ArgumentPlace): number => profile.serial?.ports ?? 1;
 const before = ({ args }: ArgumentPlace, name: string): number => args[name] ?? 0;
 
 /** By operation and argument. */
 const DOMAINS: Readonly<Record<string, DomainOf>> = {
-  'look.what': upTo(3),
+  'look.what': upTo(5),
   'config_read.length': upTo(4096),
   'config_write.width': () => ({ oneOf: [1, 2, 4] }),
   'bar_read.length': upTo(4096),
@@ -69,15 +75,29 @@ const DOMAINS: Readonly<Record<string, DomainOf>> = {
   'arm.event': upTo(VECTORS - 1),
   'read.length': BYTES,
   'read.dead': FLAG,
-  'fail_save.status': ({ profile }) => ({ oneOf: profile.failures?.statuses ?? [0] }),
-  'write.mutate': FLAG,
+  'fail.command': ({ profile }) => ({ oneOf: [0, ...(profile.failures?.commands ?? [])] }),
+  'fail.nth': upTo(8, 1),
+  'fail.status': ({ profile }) => ({ oneOf: profile.failures?.statuses ?? [0] }),
+  'write.fault': streamFault,
+  'write.part': CHOICE,
+  'write.place': CHOICE,
+  'write.value': CHOICE,
   'write.chunk': BYTES,
-  'load.mutate': FLAG,
+  'load.fault': streamFault,
+  'load.part': CHOICE,
+  'load.place': CHOICE,
+  'load.value': CHOICE,
   'load.chunk': BYTES,
+  // Numbers of a length and of a place.
+  'odd_transfer.length': upTo(13),
+  'odd_transfer.place': upTo(2),
+  'odd_transfer.good': upTo(0xff),
   'round_trip.out': BYTES,
   'round_trip.into': BYTES,
-  // A report has a bit for each page.
-  'log_start.pages': upTo(64),
+  'round_trip.between': upTo(2),
+  'round_trip.begin': upTo(3),
+  // More bytes than that are no number that is exact.
+  'log_start.pages': upTo(2 ** 40),
   // One port more than there are: that region is empty.
   'port_write.port': (place) => ({ most: portsOf(place) }),
   'port_write.register': upTo(7),

@@ -1,11 +1,11 @@
 /** A scenario to bytes of a corpus. */
 import { OPERATION_BY_NAME } from '../operations/index.ts';
-import { type Scenario, type Step, TWINS } from '../scenario.ts';
+import { orderOf, type Scenario, type Step, TWINS, turnsOf } from '../scenario.ts';
 import type { Subject } from '../subject.ts';
 import { writeArgument } from './argument.ts';
 import { ByteWriter } from './bytes.ts';
 import { within } from './domains.ts';
-import { ACTORS, CORPUS_VERSION, LEFT_UNDER_WAY, MOST_STEPS, MOST_TURNS, SEEDED, TURNS_SHIFT } from './format.ts';
+import { ACTORS, CORPUS_VERSION, LEFT_UNDER_WAY, MOST_STEPS, ORDERED, ORDERS, SEEDED, TURNS_SHIFT } from './format.ts';
 import { numberOf } from './menu.ts';
 
 /**
@@ -23,19 +23,22 @@ export function encode(scenario: Scenario, subject: Subject): Buffer {
   writer.byte(count);
   for (const value of values.slice(0, count)) writer.byte(value);
   for (const [index, step] of steps.slice(0, MOST_STEPS).entries())
-    writeStep(writer, step, Math.min(schedule[index] ?? 0, MOST_TURNS), scenario, subject);
+    writeStep(writer, step, schedule[index] ?? 0, scenario, subject);
   return writer.done();
 }
 
-function writeStep(writer: ByteWriter, step: Step, turns: number, { setting }: Scenario, subject: Subject): void {
+function writeStep(writer: ByteWriter, step: Step, scheduled: number, { setting }: Scenario, subject: Subject): void {
   const { by, op, args, spawn } = step;
-  writer.byte(ACTORS.indexOf(by) | (spawn ? LEFT_UNDER_WAY : 0) | (turns << TURNS_SHIFT));
+  const order = orderOf(scheduled) % ORDERS;
+  const turns = turnsOf(scheduled) << TURNS_SHIFT;
+  writer.byte(ACTORS.indexOf(by) | (spawn ? LEFT_UNDER_WAY : 0) | turns | (order === 0 ? 0 : ORDERED));
+  if (order !== 0) writeArgument(writer, order);
   if (by !== 'H') writer.byte(numberOf(op));
   const names = by === 'H' ? ['what'] : OPERATION_BY_NAME.get(op)!.args;
   const profile = subject.profile(setting);
   const written: Record<string, number> = {};
   for (const name of names) {
-    written[name] = within(op, name, args[name] ?? 0, { by, profile, args: written });
+    written[name] = within(op, name, args[name] ?? 0, { by, variant: subject.variant, profile, args: written });
     writeArgument(writer, written[name]);
   }
 }

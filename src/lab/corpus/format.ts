@@ -6,7 +6,8 @@
  *     [seed, as an argument]
  *     n, and n bytes: the value of each factor of the setting; factors behind are plain, as all are if n is too many
  *     a step, until the bytes end:
- *       who (bits 0-2), left under way (bit 3), turns that others get after it (bits 4-7)
+ *       who (bits 0-2), left under way (bit 3), turns that others get after it (bits 4-6), an order follows (bit 7)
+ *       [order of the threads, as an argument]
  *       operation, unless it is the host who looks
  *       its arguments in the order in which they are declared
  *
@@ -25,7 +26,9 @@ export const SEEDED = 0x80;
 export const ACTORS: readonly Actor[] = ['A', 'A', 'A', 'A', 'A', 'A', 'B', 'H'];
 export const LEFT_UNDER_WAY = 0x08;
 export const TURNS_SHIFT = 4;
-export const MOST_TURNS = 15;
+export const ORDERED = 0x80;
+/** Orders are below this: sixteen choices of a thread. */
+export const ORDERS = 4 ** 16;
 
 /** Steps of a scenario at most. */
 export const MOST_STEPS = 64;

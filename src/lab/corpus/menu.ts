@@ -36,7 +36,7 @@ const NUMBERED: readonly string[] = [
   'precopy_info',
   'read',
   'close_file',
-  'fail_save',
+  'fail',
   'write',
   'round_trip',
   'log_start',
@@ -50,6 +50,7 @@ const NUMBERED: readonly string[] = [
   'trigger_line',
   'mask_line',
   'load',
+  'odd_transfer',
 ];
 
 /** What is not numbered yet comes behind. */
@@ -60,7 +61,7 @@ const ALL: readonly Operation[] = [
 const NUMBERS: ReadonlyMap<string, number> = new Map(ALL.map(({ name }, number) => [name, number]));
 
 /** Hardware trouble is A's: a twin without A has none. */
-const ONLY_OF_A: ReadonlySet<string> = new Set(['fail_save']);
+const ONLY_OF_A: ReadonlySet<string> = new Set(['fail']);
 
 type Menu = Readonly<Record<Actor, readonly Operation[]>>;
 const menus = new WeakMap<DeviceProfile, Menu>();

@@ -27,6 +27,13 @@ const OF_THE_LAB: Readonly<Record<string, LabFault>> = {
 };
 const LAB_NAMES = Object.keys(OF_THE_LAB);
 
+/** Every number that `fault` can be. */
+export const faultsOf = (format: MigrationFormat | undefined): number[] => [
+  0,
+  ...(format?.faults ?? []).map((_, kind) => kind + 1),
+  ...LAB_NAMES.map((_, number) => FIRST_OF_THE_LAB + number),
+];
+
 /** A valid stream a third of the time, else one with a fault. */
 export function streamArgs(random: Random, world: World): Args {
   const [format] = world.variant.declaration.formats;

@@ -98,9 +98,9 @@ describe('bytes that are kept', () => {
       { by: 'B', op: 'config_write', args: { offset: 4, width: 2, value: 0x1234_5678 } },
       { by: 'H', op: 'look', args: { what: 3 } },
     ],
-    schedule: [0, 4, 1, 0],
+    schedule: [0, 4 + 8 * 21, 1, 0],
   };
-  const bytes = '010102000200060102f805034815d616010402f3785634120703';
+  const bytes = '010102000200060102f80503c81515d616010402f3785634120703';
 
   test('mean tomorrow what they meant: version, operations and tags have fixed numbers', () => {
     expect(encode(scenario, mlx5).toString('hex')).toBe(bytes);
