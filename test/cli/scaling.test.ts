@@ -138,11 +138,11 @@ describe('merge', () => {
     const { json, text } = await cliBatch({ json: [...args, '--json', '--out', out], text: args });
     expect([json.code, text.code]).toEqual([1, 1]);
     const { failures, properties } = parsed(json);
-    expect(failures).toEqual([expect.objectContaining({ part: 1, property: 'FSM legality' })]);
+    expect(failures).toEqual([expect.objectContaining({ part: 1, property: 'reset and liveness' })]);
     expect(properties.filter(({ verdict }) => verdict === 'violated').map(({ name }) => name)).toEqual([
-      'FSM legality',
+      'reset and liveness',
     ]);
-    expect(text.out).toMatch(/^FSM legality: .* \(part 1, case [0-9]+, shrunk\)\n( {2}|> ) 1 {2}[ABH] /m);
+    expect(text.out).toMatch(/^reset and liveness: .* \(part 1, case [0-9]+, shrunk\)\n( {2}|> ) 1 {2}[ABH] /m);
     const replayed = await cli(['replay', join(out, readdirSync(out)[0]!)], { before: 'plant-violation.ts' });
     expect(replayed.code).toBe(1);
   }, 120_000);
@@ -171,7 +171,7 @@ describe('bytes that a fuzzing engine found', () => {
     for (const path of [bin, crash]) writeFileSync(path, bytes);
     const again = await cli(['replay', bin], planted);
     expect({ code: again.code, err: again.err }).toEqual({ code: 1, err: '' });
-    expect(again.out).toContain('FSM legality');
+    expect(again.out).toContain('reset and liveness');
     const stored = await cli(['replay', crash, '--variant', 'mlx5', '--out', join(folder, 'again'), '--json'], planted);
     expect(stored.code).toBe(1);
     const report = JSON.parse(stored.out) as { verdict: string; counterexample: string };

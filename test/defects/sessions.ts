@@ -24,7 +24,7 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     id: 'HISI-06',
     title: 'the file of a load that failed is kept when the device is closed',
     reference: 'db6525a85739',
-    properties: ['fd lifetime'],
+    properties: ['fd lifetime', 'resource bound'],
     plant: () =>
       patch(
         Mlx5VfDevice.prototype,
@@ -59,7 +59,7 @@ export const SESSION_DEFECTS: readonly Defect[] = [
     id: 'PDS-01',
     title: 'a reset leaves the files of a session that is not in error',
     reference: '8512ed256334',
-    properties: ['fd lifetime', 'resource bound'],
+    properties: ['fd lifetime', 'resource bound', 'parent-interaction scope'],
     plant: () =>
       patch(
         Mlx5VfDevice.prototype,

@@ -30,7 +30,7 @@ export const STREAM_DEFECTS: readonly Defect[] = [
     subject: 'mtty',
     title: 'the end of a write is held against the limit in a type that is too narrow',
     reference: '9283b7392570',
-    properties: ['stream robustness'],
+    properties: ['stream robustness', 'resource bound'],
     plant: () => patch(SAFEGUARDS.FITS, 'holds', () => (end, whole) => Number(BigInt.asIntN(31, BigInt(end))) <= whole),
   },
   {

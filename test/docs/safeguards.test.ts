@@ -9,7 +9,10 @@ const tables = new Map(
   [...PAGE.matchAll(/^### (\w+)\n\n```text\n(.*?)^```$/gms)].map(([, name, text]) => [name, text!]),
 );
 
-test.each(SUBJECTS)('the table of $variant.name has every safeguard, and none is missing a reason', ({ variant }) => {
+/** Plain VFIO declares none. */
+const GUARDED = SUBJECTS.filter(({ variant }) => allSafeguards(variant.declaration).length > 0);
+
+test.each(GUARDED)('the table of $variant.name has every safeguard, and none is missing a reason', ({ variant }) => {
   const table = tables.get(variant.name)!;
   const guards = allSafeguards(variant.declaration);
   const verdicts = [...table.matchAll(/^(\w+) +([A-Z_]+)/gm)].map(([, verdict, name]) => [name, verdict]);

@@ -164,7 +164,8 @@ export class InterruptConfinement implements Check {
     say: (text: string) => void,
   ): void {
     const { irqs } = tenant.pci;
-    const calm = tenant.pending === 0 && !irqs.unsure;
+    // A call to a sleeping device wakes it, and the line that was masked for its sleep is unmasked with that.
+    const calm = tenant.pending === 0 && !irqs.unsure && !tenant.pci.lowPower;
     if (message !== undefined) {
       if (message.fn !== tenant.fn) say(`by ${message.fn.name}`);
       else if (calm && irqs.messages[message.vector] !== index)

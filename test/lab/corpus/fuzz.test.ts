@@ -124,7 +124,7 @@ describe('a target', () => {
     const env = { ...process.env, VFIOLAB_VARIANT: 'other' };
     const out = execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', script], { env });
     expect(String(out)).toBe(
-      'There is no variant called other, which VFIOLAB_VARIANT names; there is mlx5, sample, mtty.\n',
+      'There is no variant called other, which VFIOLAB_VARIANT names; there is mlx5, sample, mtty, vfio-pci, type1, iommufd.\n',
     );
   });
 });
