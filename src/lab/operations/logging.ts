@@ -6,6 +6,8 @@ import { type Operation, whileOpen } from './operation.ts';
 
 /** Bytes of a report at most. */
 const REPORTED = 64 * PAGE_SIZE;
+/** Ranges of one call at most. */
+const MOST_RANGES = 8;
 /** Pages of ranges that a device may be unable to track: 2^48 bytes, a page more, 2^52. */
 const BEYOND = [2 ** 36, 2 ** 36 + 1, 2 ** 40];
 
@@ -27,7 +29,7 @@ const start: Operation = {
   run(tenant, { iova, pages, pageSize, ranges, gap }, world) {
     const length = pages! * PAGE_SIZE;
     const list: LogRange[] = [];
-    for (let i = 0; i < Math.max(1, ranges ?? 1); i++)
+    for (let i = 0; i < Math.max(1, Math.min(ranges ?? 1, MOST_RANGES)); i++)
       list.push({ iova: iova! + i * (length + (gap ?? 0) * PAGE_SIZE), length });
     const result = tenant.device!.startLoggingRanges(list, pageSize!);
     if (result >= 0) {
