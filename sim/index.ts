@@ -8,6 +8,7 @@ export { igb } from './devices/igb/description.ts';
 export { builtInModels, type CommandFailure, MODELS } from './devices/index.ts';
 export { type Capabilities, type Limits, type ModelOptions, mlx5Models, mlx5Slot } from './devices/mlx5/index.ts';
 export { SAMPLE_DESCRIPTION } from './devices/sample/description.ts';
+export type { UnclaimedEvent } from './fabric.ts';
 export {
   type DmaEvent,
   Fabric,

@@ -4,6 +4,7 @@
  */
 export { AddressSpace, type Mapping, type PinnedRun } from './address-space.ts';
 export { Devfs, type Opener } from './devfs.ts';
+export type { DmaBufImporter } from './dma-buf.ts';
 export { type DmaBufExport, type DmaBufFile, dmaBufOf } from './dma-buf.ts';
 export { EventFd } from './eventfd.ts';
 export { type CommandFault, CommandPoint, FaultInjection, type FaultKind, FaultPoint } from './fault-injection.ts';

@@ -28,11 +28,13 @@ export { assigned, bindTo, firstVfs } from './profiles/assign-functions.ts';
 export { type FunctionSubject, type Functions, functionSubject } from './profiles/functions.ts';
 export type {
   Assigned,
+  BenchSetting,
   DeviceProfile,
   DmaWork,
   Failures,
   Guarded,
   Inside,
+  PciWork,
   Profiles,
   Site,
   WordRegisters,

@@ -29,3 +29,4 @@ export type { IovaBitmap, LogRange, SetStateResult, VfioLogOps, VfioMigrationOps
 export { type PrecopyInfo, vfio_check_precopy_ioctl, writePrecopyInfo } from './migration/precopy.ts';
 export { walkMigration } from './migration/walk.ts';
 export { type DeviceIommu, resultOf } from './open.ts';
+export type { ExternalAccess } from './type1/external.ts';

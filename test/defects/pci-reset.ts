@@ -147,7 +147,7 @@ export const PCI_RESET_DEFECTS: readonly Defect[] = [
     title: 'a device that was closed stays in low power',
     subject,
     reference: 'shape of vfio_pci_core_disable without the end of low power',
-    properties: ['residual data', 'resource bound', 'reset and liveness'],
+    properties: ['residual data', 'resource bound', 'reset and liveness', 'interrupt confinement'],
     plant: () =>
       patch(
         Power.prototype as unknown as { leave(): void },
