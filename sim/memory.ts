@@ -5,6 +5,7 @@ import { Oops } from './oops.ts';
 const LOOP_UP_TO = 64;
 /** And fewer than this where it would not. */
 const LOOP_BELOW = 24;
+const NO_PAGES: readonly (Uint8Array | undefined)[] = [];
 
 /** Bytes of a page; the smallest unit of ownership and of IOMMU mapping. */
 export const PAGE_SIZE = 4096;
@@ -80,6 +81,19 @@ export class PhysicalMemory {
       for (const page of extent.pages) if (page !== undefined) kept.push(page);
     }
     return kept;
+  }
+
+  /** The pages that {@link keep} found are back, and the others in the pool; which extents there are is for others to say. */
+  rewind(): void {
+    for (const extent of this.extents.items) {
+      const { pages, kept = NO_PAGES } = extent;
+      for (let i = 0; i < pages.length; i++) {
+        if (pages[i] === kept[i]) continue;
+        this.pool.give(pages[i]!);
+        pages[i] = kept[i];
+      }
+      while (pages.length > kept.length) pages.pop();
+    }
   }
 
   /** The machine is no longer used: its pages go back to the pool. */
@@ -207,6 +221,6 @@ export class PhysicalMemory {
       const page = pages[i];
       if (page !== undefined && page !== kept?.[i]) this.pool.give(page);
     }
-    pages.length = 0;
+    while (pages.length > 0) pages.pop();
   }
 }

@@ -59,6 +59,8 @@ export class Process {
   fileLimit = 1024;
   /** Calls that could never have returned: each was interrupted. A verdict for the lab. */
   hangs = 0;
+  /** Calls that were waited for. */
+  calls = 0;
   /** Whose process it is; iommufd charges users rather than processes. */
   readonly user: User;
   /** Fault injection of the kernel that it runs on. */
@@ -133,6 +135,7 @@ export class Process {
 
   /** Ends `call` now: runs the task to its end; a call that can never end is interrupted and answers EINTR. */
   finish(call: Result): number {
+    this.calls++;
     if (typeof call === 'number') return call;
     const result = this.scheduler.run(call);
     if (result !== HANG) return result;

@@ -41,8 +41,8 @@ function makeMenu(subject: Offering): Menu {
 /** Share of steps in percent: tenant A, tenant B; the rest is the administrator's. */
 const SHARE_A = 78;
 const SHARE_B = 18;
-/** Steps of a case: this many, and at most twice as many. */
-export const CASE_STEPS = 12;
+/** System calls of a case: this many, and at most twice as many. A step that is a sequence of calls counts as these. */
+export const CASE_CALLS = 20;
 
 /** Decisions of the scheduler that a case makes itself, in each step. */
 const ORDERED = 6;
@@ -50,11 +50,11 @@ const ORDERED = 6;
 /** Generation by execution. */
 export function generating(seed: number): Choices {
   const random = new Random(seed);
-  const length = CASE_STEPS + random.below(CASE_STEPS + 1);
+  const length = CASE_CALLS + random.below(CASE_CALLS + 1);
   let spawns = false;
   return {
-    next(world, index) {
-      const step = index < length ? choose(random, world) : undefined;
+    next(world) {
+      const step = world.spent < length ? choose(random, world) : undefined;
       spawns = step?.spawn === true;
       return step;
     },

@@ -36,7 +36,7 @@ export interface CaseResult {
   /** Calls made by tenant A and B in the base run, and how many answered an error. */
   readonly calls: number;
   readonly errors: number;
-  readonly arcs: ReadonlySet<number>;
+  readonly arcs: readonly number[];
 }
 
 /** What a case is, apart from its steps. */
@@ -48,16 +48,29 @@ export interface CaseFrame {
 
 /** Runs a pair. `choices` supplies the steps of the base run; the twin repeats them. */
 export function runCase(worlds: Worlds, frame: CaseFrame, choices: Choices, coverage?: Coverage): CaseResult {
+  const result = runPair(worlds, frame, choices, coverage);
+  worlds.rest?.();
+  return result;
+}
+
+function runPair(worlds: Worlds, frame: CaseFrame, choices: Choices, coverage: Coverage | undefined): CaseResult {
   const { seed, twin, setting } = frame;
   const base = execute(worlds, 'base', frame, choices, coverage);
   const { steps, schedule, calls, errors } = base;
   const scenario: Scenario = { variant: worlds.subject.variant.name, seed, twin, setting, steps, schedule };
   // The world of the twin may be the same one, brought back.
   const { seen } = base.world;
-  const arcs = new Set(base.world.arcs);
+  const arcs = [...base.world.arcs];
   const violations = [...base.world.violations];
   if (violations.length > 0) return { scenario, violations, calls, errors, arcs };
   return { ...runTwin(worlds, scenario, seen), calls, errors, arcs };
+}
+
+/** The base run alone, on a machine that nobody watches: what the steps of a case cost by themselves. */
+export function runBare(worlds: Worlds, setting: Setting, choices: Choices): readonly Step[] {
+  const { steps } = execute(worlds, 'confidentiality', { seed: 0, twin: 'confidentiality', setting }, choices);
+  worlds.rest?.();
+  return steps;
 }
 
 /** Milliseconds in which a single case on new machines must end: it takes a few. */
@@ -127,7 +140,7 @@ export function hung(subject: Subject, { frame, steps, schedule }: Recorded, err
     const refused = neverAnswered(tenant.flags, tenant.state, last.args.state!);
     if (refused !== undefined) violations.unshift({ property: FSM_LEGALITY.name, message: refused, at });
   }
-  return { scenario, violations, calls: steps.length, errors: 0, arcs: new Set() };
+  return { scenario, violations, calls: steps.length, errors: 0, arcs: [] };
 }
 
 /** Whether a scenario looks the same on machines of both kinds, to everybody, in each run of a pair. */
@@ -149,7 +162,7 @@ function runTwin(worlds: Worlds, scenario: Scenario, base: Seen): Pick<CaseResul
   const trusting = worlds.subject.profile(scenario.setting).pci?.trusting === true;
   if (trusting && scenario.twin === 'integrity') return { scenario, violations: [] };
   const { world } = execute(worlds, scenario.twin, scenario, replaying(scenario));
-  const violations = world.crashed ? world.violations : compareRuns(scenario.twin, base, world.seen);
+  const violations = world.crashed ? [...world.violations] : compareRuns(scenario.twin, base, world.seen);
   if (violations.length === 0 || scenario.twin !== 'confidentiality') return { scenario, violations };
   const uncleared = runTwin(worlds, { ...scenario, twin: 'residue' }, base);
   return uncleared.violations.length > 0 ? uncleared : { scenario, violations };
@@ -185,11 +198,13 @@ function execute(
     if (step.by === skip) continue;
     world.step = index;
     if (step.by !== 'H') calls++;
+    const before = world.calls;
     try {
       if (advance(world, step, index, turns, coverage) < 0) errors++;
     } catch (error) {
       world.crash(error);
     }
+    world.spent += Math.max(1, world.calls - before);
   }
   try {
     if (!world.crashed) finish(world, run, twin);

@@ -10,6 +10,8 @@ import { type Factor, PLAIN, type Setting, SettingDeck } from './setting.ts';
 const GROUPS = 4;
 /** Settings of a group in use at a time. */
 const SIZE = 5;
+/** Cases of one setting in a row, a power of two: the machine is then still in the caches of the processor. */
+const ROW = 16;
 
 export class SettingPool {
   private readonly factors: readonly Factor[];
@@ -29,9 +31,9 @@ export class SettingPool {
     return this.isPlain(index) ? PLAIN : this.settings[placeOf(index)]!;
   }
 
-  /** Every second case is plain: most of what there is to find needs nothing else. */
+  /** Every second run of cases is plain: most of what there is to find needs nothing else. */
   private isPlain(index: number): boolean {
-    return this.factors.length === 0 || (index & 2) === 0;
+    return this.factors.length === 0 || (index & ROW) === 0;
   }
 
   /** One setting of the group gives way to a new one in each segment. */
@@ -39,7 +41,7 @@ export class SettingPool {
     if (this.isPlain(index)) return;
     const { settings, deck } = this;
     const place = placeOf(index);
-    const due = index - segmentStart(index) === 2;
+    const due = index - segmentStart(index) === ROW;
     if (settings[place] === undefined || due) settings[place] = deck.draw();
   }
 }
@@ -48,5 +50,5 @@ export class SettingPool {
 function placeOf(index: number): number {
   const segment = segmentOf(index);
   const settings = Math.min(SIZE, 1 + (index >> 6));
-  return SIZE * (segment % GROUPS) + (((index >> 2) + segment) % settings);
+  return SIZE * (segment % GROUPS) + ((Math.floor(index / (2 * ROW)) + segment) % settings);
 }

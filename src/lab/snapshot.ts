@@ -21,7 +21,7 @@ export class Snapshot {
   private readonly sets: { readonly live: Set<unknown>; readonly kept: readonly unknown[] }[] = [];
   private readonly shapes = new Map<string, Shape>();
   private readonly groups: readonly Group[];
-  /** Objects used as tables by name: they grow. */
+  /** Objects without a prototype, used as tables by name: they grow. */
   private readonly records: { readonly live: Fields; readonly names: ReadonlySet<string> }[] = [];
 
   /**
@@ -92,7 +92,7 @@ export class Snapshot {
   private keepFields(live: Fields): void {
     if (Object.isFrozen(live)) return;
     const names = fieldsOf(live);
-    if (isRecord(live)) this.records.push({ live, names: new Set(Object.keys(live)) });
+    if (Object.getPrototypeOf(live) === null) this.records.push({ live, names: new Set(Object.keys(live)) });
     if (names.length === 0) return;
     const key = names.join('\n');
     let shape = this.shapes.get(key);
@@ -123,7 +123,7 @@ function reach(root: object): Set<object> {
 
 const allNumbers = (list: unknown[]): list is number[] => list.every((item) => typeof item === 'number');
 
-/** Objects made of a literal, or used as tables: they grow, and may have accessors. */
+/** Objects made of a literal, or used as tables: they may have accessors. */
 function isRecord(live: Fields): boolean {
   const prototype = Object.getPrototypeOf(live);
   return prototype === Object.prototype || prototype === null;
@@ -150,7 +150,7 @@ interface Group {
 }
 
 /** Fields that one function moves: enough to make calls rare, few enough for the compiler. */
-const GROUP_FIELDS = 150;
+const GROUP_FIELDS = 20;
 /** Machines of one make have the same groups. */
 const puts = new Map<string, Put>();
 
@@ -204,7 +204,18 @@ function sameMap(live: Map<unknown, unknown>, kept: readonly [unknown, unknown][
   return true;
 }
 
+/** What came in addition goes, one by one: a table that is cleared is made anew, and the collector copies both. */
 function refill(live: Map<unknown, unknown>, kept: readonly [unknown, unknown][]): void {
+  let at = 0;
+  for (const [key, value] of live) {
+    const was = kept[at];
+    if (was === undefined || was[0] !== key) live.delete(key);
+    else {
+      if (was[1] !== value) live.set(key, was[1]);
+      at++;
+    }
+  }
+  if (at === kept.length) return;
   live.clear();
   for (const [key, value] of kept) live.set(key, value);
 }
@@ -218,6 +229,12 @@ function sameSet(live: Set<unknown>, kept: readonly unknown[]): boolean {
 }
 
 function refillSet(live: Set<unknown>, kept: readonly unknown[]): void {
+  let at = 0;
+  for (const value of live) {
+    if (at < kept.length && kept[at] === value) at++;
+    else live.delete(value);
+  }
+  if (at === kept.length) return;
   live.clear();
   for (const value of kept) live.add(value);
 }

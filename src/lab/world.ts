@@ -60,11 +60,13 @@ export class World {
   /** What each of them has observed so far. */
   seen = nothingSeen();
   /** Arcs taken, as from * 8 + to. */
-  readonly arcs = new Set<number>();
+  readonly arcs: number[] = [];
   /** Tenant A made calls beside each other: it may have confused its own device. */
   raced = false;
   /** The step under way. */
   step = -1;
+  /** System calls that the steps so far have made; a step that makes none counts as one. */
+  spent = 0;
   private readonly variation: Variation;
   private readonly spares = new Map<Tenant, DeviceClient>();
   private readonly resets = new Map<PciFunction, number>();
@@ -149,7 +151,8 @@ export class World {
   }
 
   arc(from: number, to: number): void {
-    this.arcs.add(from * 8 + to);
+    const arc = from * 8 + to;
+    if (!this.arcs.includes(arc)) this.arcs.push(arc);
   }
 
   /** What a tenant writes: B's bytes depend on its secret. */
@@ -193,6 +196,11 @@ export class World {
   /** Nothing has disturbed the device or its parent that would excuse what a driver answers now. */
   get sound(): boolean {
     return !this.failed && !this.excused && !this.raced;
+  }
+
+  /** System calls of the tenants since the machine was booted. */
+  get calls(): number {
+    return this.a.process.calls + this.b.process.calls;
   }
 
   /** Lets devices and background work come to rest. */

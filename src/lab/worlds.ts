@@ -21,6 +21,8 @@ export const VARIATIONS: Readonly<Record<Run, Variation>> = {
 export interface Worlds {
   readonly subject: Subject;
   world(run: Run, setting: Setting): World;
+  /** A case is over: what its runs left in their machines is let go. */
+  rest?(): void;
 }
 
 /** A machine of its own for every run. */
@@ -37,6 +39,7 @@ export function newWorlds(subject: Subject): Worlds {
 /** Machines that are brought back to where they were after booting: one for each setting and variation. */
 export function keptWorlds(subject: Subject): Worlds {
   const kept = new Map<string, Kin>();
+  const used = new Set<KeptWorld>();
   return {
     subject,
     world(run, setting) {
@@ -48,7 +51,13 @@ export function keptWorlds(subject: Subject): Worlds {
         if (kept.size >= MOST_KEPT) kept.delete(kept.keys().next().value!);
         kept.set(key, (kin = new Kin(subject, setting)));
       }
-      return kin.kept(run).again(run);
+      const world = kin.kept(run);
+      used.add(world);
+      return world.again(run);
+    },
+    rest() {
+      for (const world of used) world.rest();
+      used.clear();
     },
   };
 }
@@ -92,6 +101,7 @@ class KeptWorld {
   private readonly world: World;
   private readonly snapshot: Snapshot;
   private readonly seen = new Map<Run, Seen>();
+  private atRest = true;
 
   constructor(world: World, sibling: World) {
     this.world = world;
@@ -100,9 +110,17 @@ class KeptWorld {
     this.snapshot = new Snapshot(world, [sibling, ...apart]);
   }
 
-  again(run: Run): World {
-    this.world.machine.dispose();
+  /** As after booting. Early, because garbage that a machine still knows is copied by the collector, and again. */
+  rest(): void {
+    if (this.atRest) return;
+    this.atRest = true;
+    this.world.machine.hardware.memory.rewind();
     this.snapshot.restore();
+  }
+
+  again(run: Run): World {
+    this.rest();
+    this.atRest = false;
     let seen = this.seen.get(run);
     if (seen === undefined) this.seen.set(run, (seen = nothingSeen()));
     for (const recorder of [seen.A, seen.B, seen.H]) recorder.clear();

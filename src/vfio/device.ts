@@ -3,6 +3,7 @@ import type { Task } from '../../sim/scheduler.ts';
 import type { Backing, MmapRequest, Result } from '../kernel/file.ts';
 import type { Process } from '../kernel/process.ts';
 import type { Binding } from './binding.ts';
+import type { ContainerLike } from './container.ts';
 import type { VfioGroup } from './group.ts';
 import type { VfioLogOps, VfioMigrationOps } from './migration/ops.ts';
 
@@ -58,6 +59,8 @@ export class VfioDevice<D = unknown> {
   index = -1;
   /** Opens through the group (any number), or 1 through the cdev. */
   openCount = 0;
+  /** The container of the group that it was opened with (device->group->container). */
+  openedWith: ContainerLike | undefined = undefined;
   /** The iommufd the open device is bound to. */
   binding: Binding | undefined;
   /** Opened through the character device. */

@@ -40,7 +40,6 @@ export class VfioGroup {
   readonly lock: Mutex;
   private readonly core: VfioCore;
   /** Whose IOMMU an open device uses: UNSET_CONTAINER may have taken the group's own away (iommufd). */
-  private readonly openedWith = new Map<VfioDevice, ContainerLike>();
   private opened = false;
   private holders = 0;
 
@@ -151,8 +150,8 @@ export class VfioGroup {
     const set = this.core.deviceSet(device);
     yield* this.lock.lock();
     yield* set.lock.lock();
-    yield* closeDevice(device, deref(this.openedWith.get(device), 'device->group->container'));
-    if (device.openCount === 0) this.openedWith.delete(device);
+    yield* closeDevice(device, deref(device.openedWith, 'device->group->container'));
+    if (device.openCount === 0) device.openedWith = undefined;
     set.lock.unlock();
     this.lock.unlock();
     this.core.put(device);
@@ -189,7 +188,7 @@ export class VfioGroup {
     const set = this.core.deviceSet(device);
     yield* set.lock.lock();
     const error = yield* openDevice(device, container, 'group', caller);
-    if (error === 0 && !this.openedWith.has(device)) this.openedWith.set(device, container);
+    if (error === 0) device.openedWith ??= container;
     set.lock.unlock();
     return error;
   }

@@ -10,7 +10,7 @@ export interface SavedPage {
 
 export class Icm {
   readonly size: number;
-  private readonly pages = new Map<number, Uint8Array>();
+  private readonly pages: (Uint8Array | undefined)[] = [];
 
   constructor(size: number) {
     this.size = size;
@@ -24,7 +24,7 @@ export class Icm {
   get(offset: number, width: number): number {
     let value = 0;
     for (let i = width - 1; i >= 0; i--)
-      value = value * 256 + (this.pages.get(Math.floor((offset + i) / ICM_PAGE))?.[(offset + i) & (ICM_PAGE - 1)] ?? 0);
+      value = value * 256 + (this.pages[Math.floor((offset + i) / ICM_PAGE)]?.[(offset + i) & (ICM_PAGE - 1)] ?? 0);
     return value;
   }
 
@@ -33,7 +33,7 @@ export class Icm {
     for (let done = 0; done < into.length; ) {
       const within = (offset + done) & (ICM_PAGE - 1);
       const count = Math.min(ICM_PAGE - within, into.length - done);
-      const page = this.pages.get((offset + done - within) / ICM_PAGE);
+      const page = this.pages[(offset + done - within) / ICM_PAGE];
       if (page !== undefined) into.set(page.subarray(within, within + count), done);
       else into.fill(0, done, done + count);
       done += count;
@@ -55,32 +55,33 @@ export class Icm {
 
   /** The page for an image; the bytes are the live ones. */
   saved(index: number): SavedPage {
-    const page = this.pages.get(index);
+    const page = this.pages[index];
     return { index, bytes: page === undefined || zero(page) ? undefined : page };
   }
 
   /** Pages that are not all zero, in order: what a full image lists, whatever was ever touched. */
   nonZero(): number[] {
+    const { pages } = this;
     const found: number[] = [];
-    for (const [index, page] of this.pages) if (!zero(page)) found.push(index);
-    return found.sort((a, b) => a - b);
+    for (let index = 0; index < pages.length; index++) {
+      const page = pages[index];
+      if (page !== undefined && !zero(page)) found.push(index);
+    }
+    return found;
   }
 
   load(page: SavedPage): void {
-    if (page.bytes === undefined) this.pages.delete(page.index);
+    if (page.bytes === undefined) this.pages[page.index] = undefined;
     else this.page(page.index).set(page.bytes);
   }
 
   clear(): void {
-    this.pages.clear();
+    this.pages.fill(undefined);
   }
 
   private page(index: number): Uint8Array {
-    let page = this.pages.get(index);
-    if (page !== undefined) return page;
-    page = zeroedBytes(ICM_PAGE);
-    this.pages.set(index, page);
-    return page;
+    const page = this.pages[index];
+    return page ?? (this.pages[index] = zeroedBytes(ICM_PAGE));
   }
 }
 

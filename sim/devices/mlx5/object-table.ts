@@ -2,7 +2,9 @@
 export class ObjectTable<T> {
   readonly limit: number;
   private next: number;
-  private readonly items = new Map<number, T>();
+  /** Ascending numbers, and the object of each. Lists: there are few at a time. */
+  private readonly numbers: number[] = [];
+  private readonly items: T[] = [];
 
   constructor(limit: number, first: number) {
     this.limit = limit;
@@ -10,33 +12,44 @@ export class ObjectTable<T> {
   }
 
   get size(): number {
-    return this.items.size;
+    return this.items.length;
   }
 
   get full(): boolean {
-    return this.items.size >= this.limit;
+    return this.items.length >= this.limit;
   }
 
   /** Makes an object with the next number; call only if not {@link full}. */
   add(make: (number: number) => T): T {
     const item = make(this.next);
-    this.items.set(this.next++, item);
+    this.numbers.push(this.next++);
+    this.items.push(item);
     return item;
   }
 
   get(number: number): T | undefined {
-    return this.items.get(number);
+    const at = this.numbers.lastIndexOf(number);
+    return at < 0 ? undefined : this.items[at];
   }
 
   remove(number: number): void {
-    this.items.delete(number);
+    const { numbers, items } = this;
+    const at = numbers.lastIndexOf(number);
+    if (at < 0) return;
+    for (let i = at + 1; i < items.length; i++) {
+      numbers[i - 1] = numbers[i]!;
+      items[i - 1] = items[i]!;
+    }
+    numbers.pop();
+    items.pop();
   }
 
   clear(): void {
-    this.items.clear();
+    this.numbers.length = 0;
+    this.items.length = 0;
   }
 
-  values(): IterableIterator<T> {
-    return this.items.values();
+  values(): readonly T[] {
+    return this.items;
   }
 }

@@ -10,7 +10,7 @@ const load: Operation = {
   name: 'load',
   needs: 'migration',
   args: STREAM_ARGS,
-  weights: [0, 4, 3, 0, 0, 2, 0, 0],
+  weights: [0, 2, 2, 0, 0, 1, 0, 0],
   generate: (random, tenant, world) => (tenant.pending > 0 ? undefined : streamArgs(random, world)),
   run(tenant, args, world) {
     const resumed = move(tenant, world, MIG_STATE.RESUMING);

@@ -98,7 +98,7 @@ const guest: Operation = {
   name: 'log_guest',
   needs: 'logging',
   args: ['rearm'],
-  weights: whileOpen(7),
+  weights: whileOpen(4),
   generate: (random, tenant) =>
     tenant.shadow.size === 0 || tenant.pending > 0 ? undefined : { rearm: random.chance(40) ? 1 : 0 },
   run(tenant, { rearm }, world) {

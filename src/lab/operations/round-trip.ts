@@ -18,7 +18,7 @@ const roundTrip: Operation = {
   name: 'round_trip',
   needs: 'migration',
   args: ['out', 'into', 'between', 'begin'],
-  weights: [0, 2, 2, 0, 0, 1, 0, 0],
+  weights: [0, 1, 1, 0, 0, 1, 0, 0],
   generate: (random, tenant, world) => (tenant.pending > 0 ? undefined : choose(random, world)),
   run(tenant, { out, into, between, begin }, world) {
     const begun = beginWith(tenant, world, begin!);

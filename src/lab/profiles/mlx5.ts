@@ -2,7 +2,14 @@
 
 import { CMD_OP } from '../../../sim/devices/mlx5/commands/opcodes.ts';
 import { type Capabilities, mlx5Models, type PfModel, type VfModel } from '../../../sim/devices/mlx5/index.ts';
-import { ICM_WINDOW_AT, Q, QUEUE_BASE, QUEUE_STRIDE, VF_REG } from '../../../sim/devices/mlx5/vf-registers.ts';
+import {
+  ICM_PAGE,
+  ICM_WINDOW_AT,
+  Q,
+  QUEUE_BASE,
+  QUEUE_STRIDE,
+  VF_REG,
+} from '../../../sim/devices/mlx5/vf-registers.ts';
 import { mlx5Machine } from '../../../sim/machines/mlx5.ts';
 import { CAP, COMMAND, MSIX, PCI } from '../../../sim/pci/registers.ts';
 import { type Mlx5Core, mlx5 as variant } from '../../../variants/mlx5/index.ts';
@@ -11,7 +18,6 @@ import { setNumber64 } from '../../client/container.ts';
 import type { Machine } from '../../machine/machine.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import { MIGRATION, PCI_IRQ, PCI_REGION } from '../../uapi/vfio.ts';
-import { join } from '../../variant/record-stream.ts';
 import type { Setting } from '../setting.ts';
 import { type Tenant, VECTORS } from '../tenant.ts';
 import { WAY_FACTOR } from '../ways/way.ts';
@@ -191,13 +197,26 @@ function inside(machine: Machine): Inside {
   return {
     digest({ fn }) {
       const { queues, scratch, counters, icmWindow, icm, sequence, key } = (fn!.model as VfModel).state;
-      const parts: Uint8Array[] = [Uint8Array.of(icmWindow & 0xff, icmWindow >>> 8, icmWindow >>> 16)];
-      for (const words of [...queues, scratch, counters, sequence, key])
-        parts.push(new Uint8Array(words.buffer, words.byteOffset, words.byteLength));
-      for (const index of icm.nonZero()) parts.push(Uint8Array.of(index), icm.saved(index).bytes!);
-      return join(parts);
+      const words = [...queues, scratch, counters, sequence, key];
+      const pages = icm.nonZero();
+      const all = words.reduce((sum, { byteLength }) => sum + byteLength, 3 + pages.length * (1 + ICM_PAGE));
+      const digest = new Uint8Array(all);
+      digest[0] = icmWindow;
+      digest[1] = icmWindow >>> 8;
+      digest[2] = icmWindow >>> 16;
+      let at = 3;
+      for (const { buffer, byteOffset, byteLength } of words) {
+        digest.set(new Uint8Array(buffer, byteOffset, byteLength), at);
+        at += byteLength;
+      }
+      for (const index of pages) {
+        digest[at] = index;
+        digest.set(icm.saved(index).bytes!, at + 1);
+        at += 1 + ICM_PAGE;
+      }
+      return digest;
     },
-    resources: () => ({ ...model.resources() }),
+    resources: () => model.resources(),
     sessions: ({ fn }) => model.resourcesOf(fn!.vf!).savesTracked,
     illegal: () => model.illegal.map(({ reason }) => reason),
     onTouch: (listener) => {

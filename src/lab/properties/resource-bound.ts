@@ -18,6 +18,10 @@ const NAME = RESOURCE_BOUND.name;
 /** Bytes: more than any call copies in one piece. */
 const LARGEST_COPY = 0x40_0000;
 
+/** Name of a resource, and how many more there are. */
+type Left = readonly [name: string, more: number];
+const NOTHING: readonly Left[] = [];
+
 export class ResourceBound implements Check {
   readonly property = RESOURCE_BOUND;
   private readonly world: World;
@@ -47,11 +51,14 @@ export class ResourceBound implements Check {
   }
 
   /** What is held now and was not at the start, by name. */
-  resourcesLeft(): [name: string, more: number][] {
-    const now = Object.entries(this.world.inside.resources());
-    return now
-      .map(([name, count]): [string, number] => [name, count - this.resources[name]!])
-      .filter(([, n]) => n !== 0);
+  resourcesLeft(): readonly Left[] {
+    const now = this.world.inside.resources();
+    let left = NOTHING;
+    for (const name in now) {
+      const more = now[name]! - this.resources[name]!;
+      if (more !== 0) left = [...left, [name, more]];
+    }
+    return left;
   }
 
   judge(): void {

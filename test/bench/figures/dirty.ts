@@ -31,7 +31,7 @@ export function loggingReport(dirty: number): Figure {
   const site = new Site();
   const { process, device } = site.vm();
   if (device.startLogging(0, SPREAD) !== PAGE) throw new Error('no tracking');
-  const [tracker] = site.card.firmware.objects.tracker.values() as IterableIterator<PageTracker>;
+  const [tracker] = site.card.firmware.objects.tracker.values() as readonly [PageTracker];
   const bitmap = process.memory.allocate(BITMAP);
   const { at, size } = device_feature_dma_logging_report;
   return {

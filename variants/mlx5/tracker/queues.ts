@@ -49,6 +49,8 @@ export class TrackerQueues {
   private records!: DmaBuffer;
   private consumed = 0;
   private posted = 0;
+  private readonly word = zeroedView(4);
+  private readonly wordBytes = bytesOf(this.word);
 
   /** `logMessage`: log2 of the longest message in bytes. */
   constructor(device: Mlx5VfDevice, logMessage: number) {
@@ -143,7 +145,7 @@ export class TrackerQueues {
     const { parent } = this.device;
     let result = yield* parent.call('rst2Init', { qpn: this.hostQpn });
     if (result < 0) return result;
-    for (let index = 0; index < entries; index++) this.post(index);
+    this.postAll(entries);
     result = yield* parent.call('init2Rtr', { qpn: this.hostQpn, remote: this.cardQpn });
     if (result === 0) result = yield* parent.call('rst2Init', { qpn: this.cardQpn });
     if (result === 0) result = yield* parent.call('init2Rtr', { qpn: this.cardQpn, remote: this.hostQpn });
@@ -153,19 +155,31 @@ export class TrackerQueues {
   /** mlx5vf_post_recv: buffer `index` is the next the card may write. */
   private post(index: number): void {
     const segment = zeroedView(SEGMENT);
-    segment.setUint32(0x0, this.messageBytes);
-    segment.setUint32(0x4, this.receive!.mkey);
-    setAddress(segment, 0x8, index * this.messageBytes);
+    this.describe(segment, 0, index);
     const at = (this.posted & ((1 << this.logEntries) - 1)) * SEGMENT;
     this.requests.write(at, bytesOf(segment));
     this.posted = (this.posted + 1) & 0xffff;
     this.setRecord(RECORD.HOST_QP, this.posted);
   }
 
+  /** All buffers of a new queue, in order. */
+  private postAll(entries: number): void {
+    const segments = zeroedView(entries * SEGMENT);
+    for (let index = 0; index < entries; index++) this.describe(segments, index * SEGMENT, index);
+    this.requests.write(0, bytesOf(segments));
+    this.posted = entries;
+    this.setRecord(RECORD.HOST_QP, entries);
+  }
+
+  private describe(segments: DataView, at: number, index: number): void {
+    segments.setUint32(at, this.messageBytes);
+    segments.setUint32(at + 0x4, this.receive!.mkey);
+    setAddress(segments, at + 0x8, index * this.messageBytes);
+  }
+
   private setRecord(at: number, counter: number): void {
-    const word = zeroedView(4);
-    word.setUint32(0, counter);
-    this.records.write(at, bytesOf(word));
+    this.word.setUint32(0, counter);
+    this.records.write(at, this.wordBytes);
   }
 
   private invalidate(entries: number): void {
