@@ -28,7 +28,7 @@ test('what is about DMA or a parent does not apply to devices that have neither'
 describe.each(SUBJECTS)('$variant.name', (subject) => {
   const worlds = keptWorlds(subject);
   const used = new Set<string>();
-  for (let number = 0; number < 300; number++) {
+  for (let number = 0; number < 1000; number++) {
     const seed = caseSeed(3, number);
     const { scenario } = runCase(worlds, { seed, twin: 'integrity', setting: PLAIN }, generating(seed));
     for (const { by, op } of scenario.steps) if (by !== 'H') used.add(op);

@@ -44,7 +44,7 @@ function engine(target: FuzzTarget, corpus: Uint8Array[], rounds: number): unkno
 describe('an engine that only changes bytes', () => {
   test('finds a planted defect, and is told what, where, and how to see it again', () => {
     const seeds = [...seedsOf(mlx5, 16)];
-    plant('MLX5-03');
+    plant('MLX5-05');
     const found = engine(fuzzOf(mlx5), seeds, 1000) as ConfinementViolation;
     expect(found).toBeInstanceOf(ConfinementViolation);
     const { property, message, bytes } = found;
