@@ -25,9 +25,9 @@ const exportIt: Operation = {
   run(tenant, { bar, page, pages, ranges, full }, world) {
     const { process, pci, fn } = tenant;
     const { size, at } = device_feature_dma_buf;
-    const limit = process.fileLimit;
+    const limit = process.files.limit;
     // A table without a free number.
-    if (full) process.fileLimit = 3;
+    if (full) process.files.limit = 3;
     const fd = tenant.device!.feature(
       FEATURE.DMA_BUF | FEATURE_FLAG.GET,
       size + ranges! * region_dma_range.size,
@@ -41,7 +41,7 @@ const exportIt: Operation = {
         }
       },
     );
-    process.fileLimit = limit;
+    process.files.limit = limit;
     if (fd < 0) return fd;
     pci.buffers.push({ fd, bar: bar!, detach: undefined, told: false, dead: false });
     const described = fn!.template.bars[bar!];
