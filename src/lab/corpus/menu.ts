@@ -1,5 +1,5 @@
 /** Operations by number. What is kept as bytes stays what it is when operations are added. */
-import { offers } from '../offers.ts';
+import { applies } from '../offers.ts';
 import { OPERATIONS } from '../operations/index.ts';
 import type { Operation } from '../operations/operation.ts';
 import type { DeviceProfile } from '../profiles/profile.ts';
@@ -80,7 +80,7 @@ export function operationAt(number: number, subject: Subject, setting: Setting, 
 }
 
 function menuOf({ variant }: Subject, profile: DeviceProfile): Menu {
-  const offered = ALL.map(({ needs }) => needs === undefined || offers({ variant, profile }, needs));
+  const offered = ALL.map((operation) => applies({ variant, profile }, operation));
   const of = (suits: (operation: Operation) => boolean): readonly Operation[] => {
     const here = (number: number): boolean => offered[number]! && suits(ALL[number]!);
     const from = (number: number): Operation => {
