@@ -1,6 +1,7 @@
 /** All planted defects. They ship in the test tree only. */
 import type { Defect } from './defect.ts';
 import { DIRTY_DEFECTS } from './dirty.ts';
+import { FAILING_DEFECTS } from './failing.ts';
 import { IOMMUFD_DEFECTS } from './iommufd.ts';
 import { IO_PAGES_DEFECTS } from './iommufd-pages.ts';
 import { IO_PAGETABLE_DEFECTS } from './iommufd-pagetable.ts';
@@ -37,6 +38,7 @@ export const DEFECTS: readonly Defect[] = [
   ...IO_PAGETABLE_DEFECTS,
   ...IO_PAGES_DEFECTS,
   ...IOMMUFD_DEFECTS,
+  ...FAILING_DEFECTS,
 ];
 
 export { LEFT_OUT };

@@ -21,7 +21,7 @@ export const MAPPING_NAMES: DomainTable = {
   sizeOffset: ODD_BYTES,
   vaddrOffset: ODD_BYTES,
   startOffset: ODD_BYTES,
-  fail: upTo(6),
+  fail: upTo(15),
   bad: FLAG,
   pageSize: upTo(12),
   bitmap: upTo(5),

@@ -1,5 +1,5 @@
 /** Arguments of what the user of a PCI function can do. */
-import { andBeyond, type DomainTable, FLAG, oneOf, upTo, WORD } from './domain.ts';
+import { andBeyond, BYTE, type DomainTable, FLAG, oneOf, upTo, WORD } from './domain.ts';
 
 const KIND = upTo(2);
 const BAR = upTo(6);
@@ -61,9 +61,9 @@ export const PCI_DOMAINS: DomainTable = {
   'info_odd.argsz': upTo(128),
   'info_odd.index': andBeyond(10, 0xffff_ffff),
   'info_odd.flags': WORD,
-  'failing.kind': KIND,
+  'failing.kind': upTo(3),
   'failing.point': upTo(12, 1),
-  'failing.target': upTo(4),
+  'failing.target': BYTE,
   'failing.salt': WORD,
   'table_write.width': oneOf(1, 2, 4, 8),
   'table_write.value': WORD,
