@@ -52,7 +52,8 @@ export class FsmLegality implements Check {
     if (now.result !== 0) return say(`the state cannot be read (${errnoName(now.result)})`);
     const { state } = now;
     if (typeof path === 'number') {
-      if (result !== path && !world.starved) say(`answers ${result < 0 ? errnoName(result) : result}, must be ${errnoName(path)}`);
+      if (result !== path && !world.starved)
+        say(`answers ${result < 0 ? errnoName(result) : result}, must be ${errnoName(path)}`);
       if (state !== from) say(`a refused request leaves ${STATE_NAMES[state]}`);
       return;
     }
