@@ -6,52 +6,7 @@ import type { DeviceProfile } from '../profiles/profile.ts';
 import type { Actor } from '../scenario.ts';
 import type { Setting } from '../setting.ts';
 import type { Subject } from '../subject.ts';
-
-/** Names in the order of their numbers: never changed, only added to at the end. */
-const NUMBERED: readonly string[] = [
-  'config_read',
-  'config_write',
-  'bar_read',
-  'bar_write',
-  'info',
-  'mmap',
-  'map',
-  'unmap',
-  'job',
-  'wait',
-  'arm',
-  'disarm',
-  'set_irqs_odd',
-  'events',
-  'reset',
-  'flr',
-  'close',
-  'open',
-  'open_again',
-  'leave_container',
-  'unset_container',
-  'set_state',
-  'get_state',
-  'data_size',
-  'precopy_info',
-  'read',
-  'close_file',
-  'fail',
-  'write',
-  'round_trip',
-  'log_start',
-  'log_stop',
-  'log_report',
-  'port_write',
-  'port_read',
-  'loop',
-  'arm_line',
-  'disarm_line',
-  'trigger_line',
-  'mask_line',
-  'load',
-  'odd_transfer',
-];
+import { NUMBERED } from './numbers.ts';
 
 /** What is not numbered yet comes behind. */
 const ALL: readonly Operation[] = [

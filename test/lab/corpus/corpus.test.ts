@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { decode } from '../../../src/lab/corpus/decode.ts';
 import { encode } from '../../../src/lab/corpus/encode.ts';
 import { MOST_STEPS } from '../../../src/lab/corpus/format.ts';
+import { NUMBERED } from '../../../src/lab/corpus/numbers.ts';
 import { seedsOf } from '../../../src/lab/corpus/seeds.ts';
 import { generating, replaying } from '../../../src/lab/generate.ts';
 import { offers } from '../../../src/lab/offers.ts';
@@ -151,6 +152,10 @@ describe('bytes that are kept', () => {
   test('mean tomorrow what they meant: version, operations and tags have fixed numbers', () => {
     expect(encode(scenario, mlx5).toString('hex')).toBe(bytes);
     expect(decode(Buffer.from(bytes, 'hex'), mlx5)).toEqual(scenario);
+  });
+
+  test('can name every operation, by a number of its own', () => {
+    expect([...NUMBERED].sort()).toEqual([...OPERATION_BY_NAME.keys()].sort());
   });
 
   test('are a few for each step', () => {
