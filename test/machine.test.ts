@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { recorded } from '../sim/machines/recorded.ts';
-import type { OpenFlags } from '../src/kernel/process.ts';
+import type { OpenFlags } from '../src/kernel/path-lookup.ts';
 import { Machine } from '../src/machine/machine.ts';
 import { ERRNO } from '../src/uapi/errno.ts';
 

@@ -1,5 +1,8 @@
-/** How a command ends: 0 held or identical, 1 violated or different, 2 wrong usage or input, 3 a fault of the emulator. */
-export const EXIT = { HELD: 0, VIOLATED: 1, USAGE: 2, FAULT: 3 } as const;
+/**
+ * How a command ends: 0 held or identical, 1 violated or different, 2 wrong usage or input, 3 a fault of the emulator; and
+ * as a shell says that SIGPIPE ended it, when nobody reads what it prints.
+ */
+export const EXIT = { HELD: 0, VIOLATED: 1, USAGE: 2, FAULT: 3, PIPE: 128 + 13 } as const;
 
 /** Wrong usage or unreadable input: one sentence on standard error, exit code 2. */
 export class UsageError extends Error {

@@ -2,6 +2,7 @@
 /** The `vfiolab` program. Each command loads only what it needs, so that it starts at once. */
 import { existsSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { endWithReader } from './closed-pipe.ts';
 import { EXIT, report, UsageError } from './errors.ts';
 import { VERSION } from './version.ts';
 
@@ -98,6 +99,8 @@ function checkCommandGiven(first: string | undefined, second: string | undefined
   if (first === 'help' && second !== undefined && !second.startsWith('-') && !Object.hasOwn(COMMANDS, second))
     throw new UsageError(`There is no command called ${second}; there is ${names}.`);
 }
+
+for (const stream of [process.stdout, process.stderr]) endWithReader(stream);
 
 const asked = process.argv[2] ?? '';
 try {

@@ -86,17 +86,17 @@ export function faultQueueAlloc(cmd: Ucmd): number {
   if (cmd.u32(at.flags) !== 0) return -ERRNO.EOPNOTSUPP;
   // iommufd_eventq_init: the object, its file (anon_inode_getfile), and a number for it.
   if (context.noRoom() || context.noMemory()) return -ERRNO.ENOMEM;
-  const fd = caller.reserveNumber();
+  const fd = caller.files.reserve();
   if (fd < 0) return fd;
   const queue = context.objects.add(new FaultQueue());
   cmd.view.setUint32(at.out_fault_id, queue.id, true);
   cmd.view.setUint32(at.out_fault_fd, fd, true);
   const error = cmd.respond();
   if (error === 0) {
-    caller.installAt(fd, new FaultFile(context, queue));
+    caller.files.installAt(fd, new FaultFile(context, queue));
     return 0;
   }
-  caller.giveBackNumber(fd);
+  caller.files.giveBack(fd);
   context.objects.remove(queue);
   return error;
 }

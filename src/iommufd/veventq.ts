@@ -119,17 +119,17 @@ export function veventqAlloc(cmd: Ucmd): number {
   if (viommu.queues.some((queue) => queue.type === type)) return -ERRNO.EEXIST;
   // iommufd_eventq_init: the object, its file (anon_inode_getfile), and a number for it.
   if (context.noRoom() || context.noMemory()) return -ERRNO.ENOMEM;
-  const fd = caller.reserveNumber();
+  const fd = caller.files.reserve();
   if (fd < 0) return fd;
   const queue = context.objects.add(new Veventq(viommu, type, depth));
   cmd.view.setUint32(at.out_veventq_id, queue.id, true);
   cmd.view.setUint32(at.out_veventq_fd, fd, true);
   const error = cmd.respond();
   if (error === 0) {
-    caller.installAt(fd, new VeventqFile(context, queue));
+    caller.files.installAt(fd, new VeventqFile(context, queue));
     return 0;
   }
-  caller.giveBackNumber(fd);
+  caller.files.giveBack(fd);
   context.objects.remove(queue);
   return error;
 }

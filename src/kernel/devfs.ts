@@ -1,6 +1,7 @@
 import { ERRNO } from '../uapi/errno.ts';
 import type { OpenFile } from './file.ts';
-import type { OpenFlags, Process } from './process.ts';
+import type { OpenFlags } from './path-lookup.ts';
+import type { Process } from './process.ts';
 
 /** Opens a device node: a fresh open file, or a negated errno. */
 export type Opener = (caller: Process, how: OpenFlags) => OpenFile | number;

@@ -80,4 +80,14 @@ export class FileReference {
     if (--this.users === 0) return this.file.release?.();
     return undefined;
   }
+  /** Drops one reference, as a call that ends when the release has. */
+  close(): Result {
+    const release = this.put();
+    return release === undefined ? 0 : afterwards(release);
+  }
+}
+
+function* afterwards(release: Task<void>): Task<number> {
+  yield* release;
+  return 0;
 }

@@ -3,37 +3,17 @@
  * memory, exactly as on Linux/x86-64; results are a count or a negated errno. Plain calls run to their end at once;
  * {@link Process.task} gives the call itself, for callers that interleave several.
  */
-import { HANG, type Scheduler, type Task } from '../../sim/scheduler.ts';
+import { HANG, type Scheduler } from '../../sim/scheduler.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { type AddressSpace, MMAP_LOCK, TASK_SIZE } from './address-space.ts';
 import { FaultInjection } from './fault-injection.ts';
-import { type Backing, FileReference, type OpenFile, POLL, type Result } from './file.ts';
+import { FdTable } from './fd-table.ts';
+import { FileReference, POLL, type Result } from './file.ts';
+import { holding, type MmapFlags } from './file-mapping.ts';
+import type { OpenFlags, PathLookup } from './path-lookup.ts';
 
 /** Capabilities a process may lack (include/uapi/linux/capability.h). */
 export type Capability = 'CAP_SYS_RAWIO' | 'CAP_IPC_LOCK' | 'CAP_SYS_RESOURCE' | 'CAP_SYS_ADMIN';
-
-/** Finds what a path names; the kernel's device and sysfs files stand behind it. A negated errno if it names nothing. */
-export interface PathLookup {
-  open(caller: Process, path: string, how: OpenFlags): OpenFile | number;
-  /** The target of a symbolic link, or a negated errno. */
-  readlink(path: string): string | number;
-  /** Names in a directory, sorted, or a negated errno. */
-  readdir(path: string): string[] | number;
-}
-
-/** open(2) flags the files here look at. */
-export interface OpenFlags {
-  readonly read: boolean;
-  readonly write: boolean;
-  readonly nonblock: boolean;
-}
-
-/** A mapping call: protection and sharing. */
-export interface MmapFlags {
-  readonly read: boolean;
-  readonly write: boolean;
-  readonly shared: boolean;
-}
 
 /** A user of the machine (struct user_struct): what is charged to all of its processes together. */
 export interface User {
@@ -45,7 +25,7 @@ const LOFF_MAX = 2 ** 63;
 /** INT_MAX without its offset in a page (include/linux/fs.h). */
 const MAX_RW_COUNT = 0x7fff_f000;
 
-/** One process. Descriptors count from 3, as if the standard streams were open. */
+/** One process. */
 export class Process {
   readonly name: string;
   /** Its address space; exec gives it another. */
@@ -55,8 +35,6 @@ export class Process {
   readonly capabilities: Set<Capability>;
   /** RLIMIT_MEMLOCK in bytes. */
   memlockLimit = 8 * 1024 * 1024;
-  /** RLIMIT_NOFILE: descriptors below this number. */
-  fileLimit = 1024;
   /** Calls that could never have returned: each was interrupted. A verdict for the lab. */
   hangs = 0;
   /** Calls that were waited for. */
@@ -65,9 +43,8 @@ export class Process {
   readonly user: User;
   /** Fault injection of the kernel that it runs on. */
   readonly faults: FaultInjection;
-  private readonly table: (FileReference | undefined)[] = [];
-  /** Numbers of the table that a call has taken and not used yet. */
-  private readonly reserved = new Set<number>();
+  /** Its descriptors. */
+  readonly files: FdTable;
   private readonly paths: PathLookup;
 
   constructor(
@@ -86,6 +63,7 @@ export class Process {
     this.capabilities = new Set(capabilities);
     this.user = user;
     this.faults = faults;
+    this.files = new FdTable(faults.file);
   }
 
   /** copy_from_user, for short-lived copies; undefined: EFAULT. The process itself uses {@link memory}. */
@@ -126,11 +104,8 @@ export class Process {
 
   /** Gives another process a descriptor for the same open file (SCM_RIGHTS); its number there. */
   send(fd: number, receiver: Process): number {
-    const reference = this.table[fd];
-    if (reference === undefined) return -ERRNO.EBADF;
-    const number = receiver.unusedNumber();
-    if (number >= 0) receiver.table[number] = reference.get();
-    return number;
+    const reference = this.files.slots[fd];
+    return reference === undefined ? -ERRNO.EBADF : receiver.files.share(reference);
   }
 
   /** Ends `call` now: runs the task to its end; a call that can never end is interrupted and answers EINTR. */
@@ -158,14 +133,14 @@ export class Process {
     // The name (getname) and the number come first: a full table must not open anything.
     const { allocation } = this.faults;
     if (allocation.fails()) return -ERRNO.ENOMEM;
-    const fd = this.unusedNumber();
+    const fd = this.files.unused();
     if (fd < 0) return fd;
     // alloc_empty_file
     if (allocation.fails()) return -ERRNO.ENOMEM;
     const file = this.paths.open(this, path, how);
     if (typeof file === 'number') return file;
     file.nonblock = how.nonblock;
-    this.table[fd] = new FileReference(file);
+    this.files.slots[fd] = new FileReference(file);
     return fd;
   }
 
@@ -182,20 +157,15 @@ export class Process {
   }
 
   closeCall(fd: number): Result {
-    const reference = this.table[fd];
+    const { slots } = this.files;
+    const reference = slots[fd];
     if (reference === undefined) return -ERRNO.EBADF;
-    this.table[fd] = undefined;
-    const release = reference.put();
-    return release === undefined ? 0 : afterwards(release);
+    slots[fd] = undefined;
+    return reference.close();
   }
 
   dup(fd: number): number {
-    const reference = this.table[fd];
-    if (reference === undefined) return -ERRNO.EBADF;
-    const number = this.unusedNumber();
-    if (number < 0) return number;
-    this.table[number] = reference.get();
-    return number;
+    return this.send(fd, this);
   }
 
   ioctl(fd: number, command: number, argument: number): number {
@@ -203,7 +173,7 @@ export class Process {
   }
 
   ioctlCall(fd: number, command: number, argument: number): Result {
-    const file = this.table[fd]?.file;
+    const file = this.files.slots[fd]?.file;
     if (file === undefined) return -ERRNO.EBADF;
     return file.ioctl === undefined ? -ERRNO.ENOTTY : file.ioctl(this, command, argument);
   }
@@ -225,7 +195,7 @@ export class Process {
   }
 
   readCall(fd: number, address: number, length: number, position: number | undefined): Result {
-    const file = this.table[fd]?.file;
+    const file = this.files.slots[fd]?.file;
     if (position !== undefined && (position < 0 || position >= LOFF_MAX)) return -ERRNO.EINVAL;
     if (file === undefined || file.readable === false) return -ERRNO.EBADF;
     if (file.read === undefined) return -ERRNO.EINVAL;
@@ -234,7 +204,7 @@ export class Process {
   }
 
   writeCall(fd: number, address: number, length: number, position: number | undefined): Result {
-    const file = this.table[fd]?.file;
+    const file = this.files.slots[fd]?.file;
     if (position !== undefined && (position < 0 || position >= LOFF_MAX)) return -ERRNO.EINVAL;
     if (file === undefined || file.writable === false) return -ERRNO.EBADF;
     if (file.write === undefined) return -ERRNO.EINVAL;
@@ -244,7 +214,7 @@ export class Process {
 
   /** Maps a file; the address, or a negated errno. */
   mmap(fd: number, offset: number, length: number, how: MmapFlags): number {
-    const reference = this.table[fd];
+    const reference = this.files.slots[fd];
     if (reference === undefined) return -ERRNO.EBADF;
     if (length === 0) return -ERRNO.EINVAL;
     if (length > TASK_SIZE) return -ERRNO.ENOMEM;
@@ -265,84 +235,37 @@ export class Process {
     const { allocation } = this.faults;
     // memfd_create: the name, the number, then the file.
     if (allocation.fails()) return -ERRNO.ENOMEM;
-    const fd = this.reserveNumber();
+    const fd = this.files.reserve();
     if (fd < 0) return fd;
-    if (!allocation.fails()) return this.installAt(fd, this.memory.file(length));
-    this.giveBackNumber(fd);
+    if (!allocation.fails()) return this.files.installAt(fd, this.memory.file(length));
+    this.files.giveBack(fd);
     return -ERRNO.ENOMEM;
   }
 
   /** Poll bits of `fd`; a file without a poll operation is always readable and writable. */
   poll(fd: number): number {
-    const file = this.table[fd]?.file;
+    const file = this.files.slots[fd]?.file;
     if (file === undefined) return -ERRNO.EBADF;
     return file.poll === undefined ? POLL.IN | POLL.OUT : file.poll();
   }
 
   /** fcntl F_SETFL with or without O_NONBLOCK. */
   setNonblock(fd: number, on: boolean): number {
-    const file = this.table[fd]?.file;
+    const file = this.files.slots[fd]?.file;
     if (file === undefined) return -ERRNO.EBADF;
     file.nonblock = on;
     return 0;
   }
 
-  /** Installs an open file at the lowest free number (get_unused_fd, fd_install); EMFILE when the table is full. */
-  install(file: OpenFile): number {
-    const number = this.unusedNumber();
-    if (number >= 0) this.table[number] = new FileReference(file);
-    return number;
-  }
-
-  /** get_unused_fd_flags: takes a number for a file that is yet to be made; EMFILE when the table is full. */
-  reserveNumber(): number {
-    const number = this.unusedNumber();
-    if (number >= 0) this.reserved.add(number);
-    return number;
-  }
-
-  /** put_unused_fd. */
-  giveBackNumber(number: number): void {
-    this.reserved.delete(number);
-  }
-
-  /** fd_install at a number that was reserved; the number. */
-  installAt(number: number, file: OpenFile): number {
-    this.reserved.delete(number);
-    this.table[number] = new FileReference(file);
-    return number;
-  }
-
   /** fdget: the reference behind a number, or undefined. */
   file(fd: number): FileReference | undefined {
-    return this.table[fd];
-  }
-
-  /** What stands behind each number. */
-  get files(): readonly (FileReference | undefined)[] {
-    return this.table;
-  }
-
-  /** How many numbers are taken for files that are yet to be made. */
-  get reservedNumbers(): number {
-    return this.reserved.size;
-  }
-
-  /** The open numbers, ascending. */
-  get descriptors(): number[] {
-    return [...this.table.keys()].filter((fd) => this.table[fd] !== undefined);
+    return this.files.slots[fd];
   }
 
   /** Process exit: mappings go first, then the descriptors (exit_mm before exit_files). */
   exit(): void {
     for (const mapping of [...this.memory.all]) this.memory.unmap(mapping.start);
-    for (const fd of this.descriptors) this.close(fd);
-  }
-
-  private unusedNumber(): number {
-    if (this.faults.file.fails()) return -ERRNO.EMFILE;
-    for (let fd = 3; fd < this.fileLimit; fd++) if (this.table[fd] === undefined && !this.reserved.has(fd)) return fd;
-    return -ERRNO.EMFILE;
+    for (const fd of this.files.open) this.close(fd);
   }
 }
 
@@ -350,28 +273,4 @@ export class Process {
 function transferable(address: number, length: number): number {
   if (address + length > TASK_SIZE) return length >= LOFF_MAX && address <= TASK_SIZE ? -ERRNO.EINVAL : -ERRNO.EFAULT;
   return Math.min(length, MAX_RW_COUNT);
-}
-
-function* afterwards(release: Task<void>): Task<number> {
-  yield* release;
-  return 0;
-}
-
-/** A mapping holds its file open until it goes (vma->vm_file). */
-function holding(process: Process, reference: FileReference, backing: Backing): Backing {
-  return {
-    ...(backing.ordinary && { ordinary: true }),
-    load: (offset, into) => backing.load(offset, into),
-    store: (offset, bytes) => backing.store(offset, bytes),
-    physical: (offset) => backing.physical(offset),
-    opened: () => {
-      reference.get();
-      backing.opened?.();
-    },
-    closed: () => {
-      backing.closed?.();
-      const release = reference.put();
-      if (release !== undefined) process.finish(afterwards(release));
-    },
-  };
 }

@@ -151,7 +151,7 @@ export class Tenant {
     this.buffer = process.memory.allocate(BUFFER_BYTES);
     for (let i = 0; i < VECTORS; i++) {
       const file = new EventFd();
-      this.events.push({ fd: process.install(file), file });
+      this.events.push({ fd: process.files.install(file), file });
     }
   }
 

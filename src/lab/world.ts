@@ -75,6 +75,8 @@ export class World {
   /** The step in which a command was made to fail last, and its opcode. */
   failedAt = NEVER;
   failedCommand = 0;
+  /** The step in which it was something else. */
+  private starvedAt = NEVER;
   /** The firmware was left with something that only it could have given back: what the parent holds says nothing any more. */
   excused = false;
   /** A stream is going in. */
@@ -176,6 +178,13 @@ export class World {
     this.machine.kernel.faults.arm('command', 1, { status, counts });
   }
 
+  /** An allocation, a copy or a descriptor was made to fail in this step. */
+  callFails(): void {
+    if (!this.failed) this.failedCommand = 0;
+    this.failedAt = this.step;
+    this.starvedAt = this.step;
+  }
+
   private commandFails(opcode: number): void {
     this.failedAt = this.step;
     this.failedCommand = opcode;
@@ -188,9 +197,14 @@ export class World {
     return this.failedAt !== NEVER;
   }
 
-  /** A failure was injected in this very step. */
+  /** One was injected in this very step. */
   get failed(): boolean {
     return this.failedAt === this.step;
+  }
+
+  /** Something other than a command was: a call may have ended before it looked at what it was asked for. */
+  get starved(): boolean {
+    return this.starvedAt === this.step;
   }
 
   /** Nothing has disturbed the device or its parent that would excuse what a driver answers now. */

@@ -74,13 +74,13 @@ function add(ledger: Ledger, owner: string, what: string, count: number): void {
 }
 
 function addProcess(counts: Counts, process: Process, files: FileLedger): void {
-  for (const reference of process.files) {
+  for (const reference of process.files.slots) {
     if (reference === undefined) continue;
     counts.files++;
     counts['files: references'] += reference.count;
     files.add(reference.file);
   }
-  counts['files: numbers without one'] += process.reservedNumbers;
+  counts['files: numbers without one'] += process.files.reservedCount;
   counts['user mappings'] += process.memory.all.length;
   // Who pays matters, and not only how much is paid.
   if (process.lockedPages !== 0) add(counts, process.name, 'locked pages', process.lockedPages);

@@ -143,7 +143,7 @@ export function vfio_pci_core_feature_dma_buf(
   if (core.vdev !== undefined && core.registry?.get?.(core.vdev) === false) return -ERRNO.ENODEV;
   const buffer = new DmaBuf(core, bar, ranges, !__vfio_pci_memory_enabled(core));
   dmaBufs.add(buffer);
-  const fd = caller.install(buffer);
+  const fd = caller.files.install(buffer);
   // Whoever puts the file undoes the rest.
   if (fd < 0) dmaBufRules.unwind(buffer);
   return fd;

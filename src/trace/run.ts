@@ -58,7 +58,7 @@ export class Run {
   constructor(machine: Machine) {
     this.door = machine.process('script');
     // Descriptors that nobody names show as numbers: the recording program held its script and its recording open.
-    for (let own = 0; own < 2; own++) this.door.install(new EventFd());
+    for (let own = 0; own < 2; own++) this.door.files.install(new EventFd());
     this.scratch = new Scratch(this.door.memory);
   }
 

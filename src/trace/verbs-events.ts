@@ -11,7 +11,7 @@ import type { Step } from './step.ts';
 function eventfd(run: Run, step: Step): Outcome {
   const file = new EventFd(BigInt(run.number(step, 1)));
   file.nonblock = true;
-  const fd = run.door.install(file);
+  const fd = run.door.files.install(file);
   run.opened(step.words[0]!, fd, { kind: 'eventfd' });
   return answerDescriptor(fd);
 }

@@ -162,7 +162,7 @@ export class VfioGroup {
     const device = this.find(name);
     if (typeof device === 'number') return device;
     // The number is reserved before the device is opened: a full table must not reset a device.
-    const fd = caller.reserveNumber();
+    const fd = caller.files.reserve();
     if (fd < 0) {
       this.core.put(device);
       return fd;
@@ -171,17 +171,20 @@ export class VfioGroup {
     // vfio_allocate_device_file
     const error = allocation.fails() ? -ERRNO.ENOMEM : yield* this.openDevice(device, caller);
     if (error !== 0) {
-      caller.giveBackNumber(fd);
+      caller.files.giveBack(fd);
       this.core.put(device);
       return error;
     }
     // anon_inode_getfile
     if (allocation.fails()) {
       yield* this.closeDevice(device);
-      caller.giveBackNumber(fd);
+      caller.files.giveBack(fd);
       return -ERRNO.ENOMEM;
     }
-    return caller.installAt(fd, new VfioDeviceFile(device, { granted: true, release: () => this.closeDevice(device) }));
+    return caller.files.installAt(
+      fd,
+      new VfioDeviceFile(device, { granted: true, release: () => this.closeDevice(device) }),
+    );
   }
 
   private *openWith(container: ContainerLike, device: VfioDevice, caller: Process): Task<number> {

@@ -52,7 +52,7 @@ export class Bell {
     const device = container.openDevice(container.addGroup(group), BDF);
     if (typeof device === 'number') throw new Error(`the bell does not open: ${device}`);
     device.write(PCI_REGION.CONFIG, PCI.COMMAND, 2, COMMAND.MEMORY | COMMAND.MASTER);
-    const fds = this.events.map((event) => process.install(event));
+    const fds = this.events.map((event) => process.files.install(event));
     const armed = device.setIrqs(PCI_IRQ.MSIX, 0, fds);
     if (armed < 0) throw new Error(`vectors: ${armed}`);
   }

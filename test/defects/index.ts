@@ -1,7 +1,10 @@
 /** All planted defects. They ship in the test tree only. */
 import type { Defect } from './defect.ts';
 import { DIRTY_DEFECTS } from './dirty.ts';
+import { FAILING_DEFECTS } from './failing.ts';
 import { IOMMUFD_DEFECTS } from './iommufd.ts';
+import { IO_PAGES_DEFECTS } from './iommufd-pages.ts';
+import { IO_PAGETABLE_DEFECTS } from './iommufd-pagetable.ts';
 import { LEFT_OUT } from './left-out.ts';
 import { MLX5_DEFECTS } from './mlx5.ts';
 import { MTTY_DEFECTS } from './mtty.ts';
@@ -32,7 +35,10 @@ export const DEFECTS: readonly Defect[] = [
   ...OWN_SESSION_DEFECTS,
   ...TYPE1_DEFECTS,
   ...DIRTY_DEFECTS,
+  ...IO_PAGETABLE_DEFECTS,
+  ...IO_PAGES_DEFECTS,
   ...IOMMUFD_DEFECTS,
+  ...FAILING_DEFECTS,
 ];
 
 export { LEFT_OUT };

@@ -12,3 +12,6 @@ export function patch<T extends object, N extends keyof T>(target: T, name: N, m
     target[name] = original;
   };
 }
+
+/** Methods that only their class calls. */
+export const inner = <T extends object>(prototype: object): T => prototype as unknown as T;

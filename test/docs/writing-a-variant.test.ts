@@ -27,7 +27,7 @@ describe('migration', () => {
     expect([target.register(TALLY.LIMIT), target.register(TALLY.COUNT)]).toEqual([10, 3]);
     const { process } = target.client;
     target.device.write(PCI_REGION.CONFIG, PCI.COMMAND, 2, COMMAND.MEMORY | COMMAND.MASTER);
-    const eventfd = process.install(new EventFd());
+    const eventfd = process.files.install(new EventFd());
     expect(target.device.setIrqs(PCI_IRQ.MSI, 0, [eventfd])).toBe(0);
     target.tick(7);
     expect(target.register(TALLY.COUNT)).toBe(0);
@@ -77,7 +77,7 @@ test('the window is not reachable for the user, by any door', () => {
   view.setUint32(at.argsz, size, true);
   view.setUint32(at.flags, 4, true);
   setNumber64(view, at.offset, regionOffset(WINDOW));
-  view.setInt32(at.fd, client.process.install(new EventFd()), true);
+  view.setInt32(at.fd, client.process.files.install(new EventFd()), true);
   expect(client.process.ioctl(device.fd, VFIO.DEVICE_IOEVENTFD, client.scratch.put(size))).toBe(-ERRNO.ENODEV);
 });
 

@@ -194,10 +194,10 @@ export class Intruder {
 
   /** Descriptors that calls made: kept for a while, then closed, so that the table never fills. */
   private adopt(): void {
-    for (const fd of this.process.descriptors)
+    for (const fd of this.process.files.open)
       if (!this.kinds.has(fd)) {
         const name = this.process.file(fd)!.file.name;
-        if (this.process.descriptors.length > 40) this.process.close(fd);
+        if (this.process.files.open.length > 40) this.process.close(fd);
         else this.kinds.set(fd, kindOf(name));
       }
   }

@@ -94,7 +94,7 @@ export class Vm {
     const armed = device.setIrqs(
       MSIX_INDEX,
       0,
-      this.events.map((event) => process.install(event)),
+      this.events.map((event) => process.files.install(event)),
     );
     if (armed < 0) throw new Error(`vectors: ${armed}`);
   }

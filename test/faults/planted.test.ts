@@ -2,8 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import { ObjectTable } from '../../src/iommufd/object-table.ts';
 import { Reserved } from '../../src/iommufd/reserved.ts';
+import { FdTable } from '../../src/kernel/fd-table.ts';
 import { IommuGroup } from '../../src/kernel/iommu-group.ts';
-import { Process } from '../../src/kernel/process.ts';
 import { VFIO } from '../../src/uapi/vfio.ts';
 import { VfioGroup } from '../../src/vfio/group.ts';
 import { Accounting } from '../../src/vfio/type1/accounting.ts';
@@ -58,7 +58,7 @@ type Undo = () => void;
 const PLANTED: readonly (readonly [what: string, given: FaultCase, plant: () => Undo])[] = [
   ['locked memory that is not given back', map, () => patch(Accounting.prototype, 'uncharge', () => () => {})],
   ['a mapping that stays in the list', map, () => patch(Pinning.prototype, 'remove', () => () => {})],
-  ['a number that nobody gives back', open, () => patch(Process.prototype, 'giveBackNumber', () => () => {})],
+  ['a number that nobody gives back', open, () => patch(FdTable.prototype, 'giveBack', () => () => {})],
   ['a device that is not closed again', open, () => patch(VfioGroup.prototype, 'closeDevice', () => function* () {})],
   ['DMA that stays claimed', bind, () => patch(IommuGroup.prototype, 'release', () => () => {})],
   ['an object that keeps its number', attach, () => patch(ObjectTable.prototype, 'remove', () => () => {})],

@@ -63,7 +63,7 @@ export class Desk implements Pick<Scene, 'machine'> {
 
   /** A new eventfd. */
   eventfd(): number {
-    return checked(this.process.install(new EventFd()));
+    return checked(this.process.files.install(new EventFd()));
   }
 
   pdev(bdf: string): PciDevice {

@@ -273,7 +273,7 @@ describe('FAULT_QUEUE_ALLOC', () => {
   test('refuses flags, and a table of descriptors that is full, leaving nothing behind', () => {
     const rig = new Rig();
     expect(rig.call('FAULT_QUEUE_ALLOC', { flags: 1 })).toBe(-ERRNO.EOPNOTSUPP);
-    rig.process.fileLimit = 4;
+    rig.process.files.limit = 4;
     expect(rig.call('FAULT_QUEUE_ALLOC')).toBe(-ERRNO.EMFILE);
     expect(rig.ioas()).toBe(1);
   });

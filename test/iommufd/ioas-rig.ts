@@ -166,7 +166,7 @@ export class Program {
   /** Another process to which the iommufd was handed over: it has it as descriptor 3. */
   heir(capabilities: readonly Capability[], user = this.process.user): Process {
     const process = this.rig.machine.kernel.process('heir', capabilities, user);
-    process.install(this.process.file(this.iommu.fd)!.file);
+    process.files.install(this.process.file(this.iommu.fd)!.file);
     return process;
   }
 

@@ -141,9 +141,9 @@ describe('VEVENTQ_ALLOC', () => {
   // covers: IF27
   test('leaves nothing behind when the table of descriptors is full', () => {
     const { rig, viommu, queue, fd, alloc } = rigged();
-    rig.process.fileLimit = fd + 1;
+    rig.process.files.limit = fd + 1;
     expect(alloc({ type: 2 })).toBe(-ERRNO.EMFILE);
-    rig.process.fileLimit = 1024;
+    rig.process.files.limit = 1024;
     expect(rig.process.close(fd)).toBe(0);
     expect([rig.destroy(queue), rig.destroy(viommu)]).toEqual([0, 0]);
   });

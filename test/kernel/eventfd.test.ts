@@ -8,7 +8,7 @@ const MOST = 0xffff_ffff_ffff_fffen;
 function setup(initial = 0n) {
   const { root } = new Rig();
   const file = new EventFd(initial);
-  const fd = root.install(file);
+  const fd = root.files.install(file);
   const address = root.memory.allocate(4096);
   const put = (value: bigint): number => {
     root.memory.write(address, new Uint8Array(BigUint64Array.of(value).buffer));
@@ -105,5 +105,5 @@ test('only an open eventfd is one', () => {
   expect(eventfdOf(root, fd)).toBe(file);
   expect(eventfdOf(root, 99)).toBe(E.EBADF);
   expect(eventfdOf(root, -1)).toBe(E.EBADF);
-  expect(eventfdOf(root, root.install({ name: 'no eventfd' }))).toBe(E.EINVAL);
+  expect(eventfdOf(root, root.files.install({ name: 'no eventfd' }))).toBe(E.EINVAL);
 });

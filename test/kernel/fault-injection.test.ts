@@ -11,7 +11,7 @@ import { Rig } from './rig.ts';
 describe('fault injection', () => {
   test('is off until something is armed, and counts what is passed all the same', () => {
     const { root, kernel } = new Rig();
-    const fd = root.install(new EventFd(1n));
+    const fd = root.files.install(new EventFd(1n));
     const page = root.memory.allocate(PAGE);
     const before = kernel.faults.passed('copy');
     expect(root.read(fd, page, 8)).toBe(8);
@@ -22,18 +22,18 @@ describe('fault injection', () => {
   test('makes the n-th point from now fail, once', () => {
     const { root, kernel } = new Rig();
     kernel.faults.arm('file', 2);
-    expect(root.install({ name: 'first' })).toBe(3);
+    expect(root.files.install({ name: 'first' })).toBe(3);
     expect(kernel.faults.armed('file')).toBe(true);
-    expect(root.install({ name: 'second' })).toBe(-ERRNO.EMFILE);
+    expect(root.files.install({ name: 'second' })).toBe(-ERRNO.EMFILE);
     expect(kernel.faults.armed('file')).toBe(false);
-    expect(root.install({ name: 'third' })).toBe(4);
+    expect(root.files.install({ name: 'third' })).toBe(4);
   });
 
   test('can be called off', () => {
     const { root, kernel } = new Rig();
     kernel.faults.arm('file', 1);
     kernel.faults.disarm();
-    expect(root.install({ name: 'file' })).toBe(3);
+    expect(root.files.install({ name: 'file' })).toBe(3);
   });
 
   test('does not count what a process does with its own memory', () => {
@@ -75,12 +75,12 @@ describe('fault injection', () => {
 describe('a descriptor that is reserved', () => {
   test('is nobody’s, and no other file gets its number', () => {
     const { root } = new Rig();
-    const number = root.reserveNumber();
+    const number = root.files.reserve();
     expect(root.file(number)).toBeUndefined();
-    expect(root.install({ name: 'other' })).toBe(number + 1);
-    expect(root.installAt(number, { name: 'own' })).toBe(number);
-    const again = root.reserveNumber();
-    root.giveBackNumber(again);
+    expect(root.files.install({ name: 'other' })).toBe(number + 1);
+    expect(root.files.installAt(number, { name: 'own' })).toBe(number);
+    const again = root.files.reserve();
+    root.files.giveBack(again);
     expect(root.dup(number)).toBe(again);
   });
 });

@@ -20,7 +20,7 @@ describe('descriptors', () => {
     expect(fds).toEqual([3, 4, 5]);
     expect(root.close(4)).toBe(0);
     expect(root.dup(3)).toBe(4);
-    expect(root.descriptors).toEqual([3, 4, 5]);
+    expect(root.files.open).toEqual([3, 4, 5]);
   });
 
   test('a file is released once, with the last of its numbers', () => {
@@ -43,11 +43,11 @@ describe('descriptors', () => {
 
   test('a full table opens nothing and leaves nothing open', () => {
     const { rig, files } = setup();
-    rig.root.fileLimit = 5;
+    rig.root.files.limit = 5;
     expect([1, 2, 3].map(() => rig.root.open('/dev/counted'))).toEqual([3, 4, E.EMFILE]);
     expect(files).toHaveLength(2);
     expect(rig.root.dup(3)).toBe(E.EMFILE);
-    expect(rig.root.install(new Counted())).toBe(E.EMFILE);
+    expect(rig.root.files.install(new Counted())).toBe(E.EMFILE);
     rig.root.close(3);
     rig.root.close(4);
     expect(files.map(({ released }) => released)).toEqual([1, 1]);
@@ -57,7 +57,7 @@ describe('descriptors', () => {
     const { root } = setup().rig;
     expect(root.open('/dev/nothing')).toBe(E.ENOENT);
     expect(root.open('/sys/nothing')).toBe(E.ENOENT);
-    expect(root.descriptors).toEqual([]);
+    expect(root.files.open).toEqual([]);
   });
 
   test('every call on a number that is not open answers EBADF', () => {
@@ -77,7 +77,7 @@ describe('descriptors', () => {
 
   test('operations a file does not have answer as the VFS does', () => {
     const { root } = setup().rig;
-    const fd = root.install({ name: 'bare' });
+    const fd = root.files.install({ name: 'bare' });
     expect([root.ioctl(fd, 0, 0), root.read(fd, 0, 1), root.write(fd, 0, 1), root.mmap(fd, 0, 1, SHARED)]).toEqual([
       E.ENOTTY,
       E.EINVAL,
@@ -89,7 +89,7 @@ describe('descriptors', () => {
 
   test('a file of one direction refuses the other, and negative positions are refused first', () => {
     const { root } = setup().rig;
-    const fd = root.install({ name: 'x', readable: false, writable: false, read: () => 0, write: () => 0 });
+    const fd = root.files.install({ name: 'x', readable: false, writable: false, read: () => 0, write: () => 0 });
     expect([root.read(fd, 0, 1), root.write(fd, 0, 1)]).toEqual([E.EBADF, E.EBADF]);
     expect([root.pread(fd, 0, 1, -1), root.pwrite(fd, 0, 1, 2 ** 63)]).toEqual([E.EINVAL, E.EINVAL]);
   });
@@ -113,7 +113,7 @@ describe('mappings', () => {
   test('a mapping of no length, and one the file refuses, hold nothing', () => {
     const { rig } = setup();
     const file = new Counted();
-    const fd = rig.root.install(Object.assign(file, { mmap: () => E.EACCES }));
+    const fd = rig.root.files.install(Object.assign(file, { mmap: () => E.EACCES }));
     expect(rig.root.mmap(fd, 0, 0, SHARED)).toBe(E.EINVAL);
     expect(rig.root.mmap(fd, 0, 4096, SHARED)).toBe(E.EACCES);
     rig.root.close(fd);
@@ -136,13 +136,13 @@ test('exit lets go of mappings and descriptors', () => {
   rig.root.open('/dev/counted');
   rig.root.exit();
   expect(files.map(({ released }) => released)).toEqual([1, 1]);
-  expect([rig.root.descriptors, rig.root.memory.all]).toEqual([[], []]);
+  expect([rig.root.files.open, rig.root.memory.all]).toEqual([[], []]);
 });
 
 test('a call that can never return is interrupted, and counted', () => {
   const { root } = setup().rig;
   const queue = new WaitQueue('never');
-  const fd = root.install({
+  const fd = root.files.install({
     name: 'stuck',
     *read() {
       return (yield queue) === 'interrupted' ? E.EINTR : 0;

@@ -120,7 +120,7 @@ export class Bench {
     const device = core.vdev as VfioDevice<VfioPciCoreDevice>;
     const file = new VfioDeviceFile(device, { granted: true, release: () => vfio_pci_core_close_device(core) });
     this.log.length = 0;
-    return new Opened(this, core, this.user.install(file));
+    return new Opened(this, core, this.user.files.install(file));
   }
 
   open(name: string | PciDevice, options: InitOptions = {}): Opened {
@@ -129,7 +129,7 @@ export class Bench {
 
   eventfd(): { fd: number; counter: EventFd } {
     const counter = new Counter();
-    return { fd: this.user.install(counter), counter };
+    return { fd: this.user.files.install(counter), counter };
   }
 
   /** Puts bytes into the user's page. */

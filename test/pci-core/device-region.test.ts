@@ -114,7 +114,7 @@ describe('SPARSE_MMAP', () => {
     };
     const variant = new VfioDevice(plain.core.pdev.name, ops, plain.core);
     const file = new VfioDeviceFile(variant, { granted: true, release: () => {} });
-    const device = new Opened(bench, plain.core, bench.user.install(file));
+    const device = new Opened(bench, plain.core, bench.user.files.install(file));
     const words = regionInfo(device, 2);
     expect(words.slice(0, 6)).toEqual([72, READ | WRITE | MMAP | REGION_INFO_FLAG.CAPS, 2, 32, 0x100_0000, 0]);
     expect(words.slice(8, 16)).toEqual([(1 << 16) | INFO_CAP.REGION_SPARSE_MMAP, 0, 1, 0, 0x1000, 0, 0x3000, 0]);

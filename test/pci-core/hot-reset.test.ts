@@ -25,7 +25,7 @@ const registry: VfioRegistry = {
 function twins(bench: Bench) {
   const first = bench.bind(bench.pdev('0000:02:00.0'), {}, registry);
   const device = bench.openBound(first);
-  const group = bench.user.install(new GroupFile(bench.pdev('0000:02:00.0').group!));
+  const group = bench.user.files.install(new GroupFile(bench.pdev('0000:02:00.0').group!));
   return { device, group };
 }
 
@@ -120,7 +120,7 @@ describe('PCI_HOT_RESET', () => {
     expect(device.ioctl(VFIO.DEVICE_PCI_HOT_RESET, [16, 0, 3, group, group, group])).toBe(E.EINVAL);
     expect(device.ioctl(VFIO.DEVICE_PCI_HOT_RESET, [16, 0, 1, 999])).toBe(E.EBADF);
     expect(device.ioctl(VFIO.DEVICE_PCI_HOT_RESET, [16, 0, 1, device.fd])).toBe(E.EINVAL);
-    const foreign = bench.user.install(new GroupFile(bench.pdev('0000:00:02.0').group!));
+    const foreign = bench.user.files.install(new GroupFile(bench.pdev('0000:00:02.0').group!));
     expect(device.ioctl(VFIO.DEVICE_PCI_HOT_RESET, [16, 0, 1, foreign])).toBe(E.EINVAL);
   });
 
@@ -165,7 +165,7 @@ describe('PCI_HOT_RESET', () => {
     const port = machine.root.find((slot) => slot.devfn === '08.0') as BridgeDescription;
     const bench = new Bench({ ...machine, root: [{ ...port, linkActive: 'stays-down' }] });
     const device = bench.openBound(bench.bind(bench.pdev('0000:01:00.0'), {}, registry));
-    const group = bench.user.install(new GroupFile(device.core.pdev.group!));
+    const group = bench.user.files.install(new GroupFile(device.core.pdev.group!));
     device.setConfig(4, 2, 6);
     device.write(region(0, 0x10), '78563412');
     expect(device.ioctl(VFIO.DEVICE_PCI_HOT_RESET, [16, 0, 1, group])).toBe(E.ENOTTY);
@@ -175,7 +175,7 @@ describe('PCI_HOT_RESET', () => {
   it('leaves the function working', () => {
     const bench = new Bench();
     const device = bench.openBound(bench.bind(bench.pdev('0000:01:00.0'), {}, registry));
-    const group = bench.user.install(new GroupFile(device.core.pdev.group!));
+    const group = bench.user.files.install(new GroupFile(device.core.pdev.group!));
     device.setConfig(4, 2, 6);
     expect(device.ioctl(VFIO.DEVICE_PCI_HOT_RESET, [16, 0, 1, group])).toBe(0);
     expect(device.config(4, 2)).toBe(6);

@@ -12,7 +12,7 @@ function hotReset(device: Opened): number {
     ...device.core.registry!,
     groupOfFile: (file) => (file.name === 'group' ? group : undefined),
   };
-  return device.ioctl(VFIO.DEVICE_PCI_HOT_RESET, [16, 0, 1, device.bench.user.install({ name: 'group' })]);
+  return device.ioctl(VFIO.DEVICE_PCI_HOT_RESET, [16, 0, 1, device.bench.user.files.install({ name: 'group' })]);
 }
 
 const SHARED = { read: true, write: true, shared: true };

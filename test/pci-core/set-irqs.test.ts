@@ -152,7 +152,7 @@ describe('MSI-X', () => {
     expect(device.setIrqs(EVENTFD_TRIGGER, MSIX, 0, 2, [bench.eventfd().fd, 999])).toBe(E.EBADF);
     expect(device.raw(0xa2, 2)).toBe(0x0007);
     expect(device.core.irqs.isNone).toBe(true);
-    const file = bench.user.install({ name: 'not an eventfd' });
+    const file = bench.user.files.install({ name: 'not an eventfd' });
     expect(device.setIrqs(EVENTFD_TRIGGER, MSIX, 0, 1, [file])).toBe(E.EINVAL);
   });
 

@@ -3,7 +3,8 @@ import { PhysicalMemory } from '../../sim/memory.ts';
 import { Scheduler, type Task } from '../../sim/scheduler.ts';
 import { AddressSpace } from '../../src/kernel/address-space.ts';
 import type { Backing, OpenFile } from '../../src/kernel/file.ts';
-import { type PathLookup, Process } from '../../src/kernel/process.ts';
+import type { PathLookup } from '../../src/kernel/path-lookup.ts';
+import { Process } from '../../src/kernel/process.ts';
 import type { Machine } from '../../src/trace/machine.ts';
 import { ERRNO } from '../../src/uapi/errno.ts';
 import { VFIO } from '../../src/uapi/vfio.ts';
@@ -112,7 +113,7 @@ function group(machine: FakeMachine): OpenFile {
   return {
     name: 'group',
     ioctl: (caller, command) => {
-      if (command === VFIO.GROUP_GET_DEVICE_FD) return caller.install(device(machine));
+      if (command === VFIO.GROUP_GET_DEVICE_FD) return caller.files.install(device(machine));
       return command === VFIO.GROUP_GET_STATUS ? -ERRNO.EINVAL : -ERRNO.ENOTTY;
     },
   };
@@ -146,7 +147,7 @@ function device(machine: FakeMachine): OpenFile {
         caller.memory.write(argument + offset, bytes) ? 0 : -ERRNO.EFAULT;
       if (command === VFIO.DEVICE_GET_INFO) return put(4, words(2, 9, 5));
       if (command === VFIO.DEVICE_GET_REGION_INFO) return put(28, words(1, 2));
-      if (command === VFIO.DEVICE_GET_IRQ_INFO) return put(12, words(caller.install({ name: 'new' })));
+      if (command === VFIO.DEVICE_GET_IRQ_INFO) return put(12, words(caller.files.install({ name: 'new' })));
       return command === VFIO.DEVICE_RESET ? 0 : -ERRNO.ENOTTY;
     },
   };

@@ -125,7 +125,7 @@ export class CdevUser {
 
   /** One whose reads do not wait. */
   eventfd(): number {
-    const fd = this.process.install(new EventFd());
+    const fd = this.process.files.install(new EventFd());
     this.process.setNonblock(fd, true);
     return fd;
   }

@@ -154,7 +154,7 @@ export class Tenant {
     this.process = new Process('tenant', this.memory, this.scheduler, noPaths, []);
     this.device = device;
     this.file = new VfioDeviceFile(device, { granted: true, release: () => {}, ...options });
-    this.fd = this.process.install(this.file);
+    this.fd = this.process.files.install(this.file);
     this.page = this.memory.allocate(4096);
   }
 

@@ -70,10 +70,10 @@ describe('GET_DEVICE_FD', () => {
       opens++;
       return -EIO;
     };
-    user.process.fileLimit = fd;
+    user.process.files.limit = fd;
     expect(user.deviceFd(group, 'a')).toBe(-EMFILE);
     expect([opens, device.references]).toEqual([0, 0]);
-    user.process.fileLimit = 1024;
+    user.process.files.limit = 1024;
     expect(user.deviceFd(group, 'a')).toBe(-EIO);
     expect([opens, device.references, device.openCount, device.group!.containerUsers]).toEqual([1, 0, 0, 1]);
   });

@@ -191,7 +191,7 @@ describe('a group fd', () => {
     const file = { name: 'iommufd' };
     machine.core.containerKinds.push((other) => (other === file ? iommufd : undefined));
     const group = user.open('/dev/vfio/1');
-    expect(user.setContainer(group, user.process.install(file))).toBe(0);
+    expect(user.setContainer(group, user.process.files.install(file))).toBe(0);
     const fd = user.deviceFd(group, 'a');
     expect(user.process.ioctl(group, VFIO.GROUP_UNSET_CONTAINER, 0)).toBe(0);
     expect(user.deviceFd(group, 'a')).toBe(-EINVAL);

@@ -109,7 +109,7 @@ describe('SET of MIG_DEVICE_STATE', () => {
   // covers: MG06
   it('loses the file, but not the state, when the descriptor table is full', () => {
     const tenant = tenantIn(1, RUNNING);
-    tenant.process.fileLimit = tenant.fd + 1;
+    tenant.process.files.limit = tenant.fd + 1;
     expect(tenant.setState(STOP_COPY)).toEqual({ ret: -EMFILE, echoed: STOP_COPY, fd: 0x1234 });
     expect(tenant.getState()).toBe(STOP_COPY);
     expect(tenant.driver.released).toBe(0); // the driver still holds its own reference
@@ -120,9 +120,9 @@ describe('SET of MIG_DEVICE_STATE', () => {
   it('loses the file and frees its number, but not the state, when the answer cannot be written', () => {
     const tenant = tenantIn(1, RUNNING);
     const locked = tenant.lockedPage(u32(16, SET_STATE, STOP_COPY, 0));
-    const before = tenant.process.descriptors;
+    const before = tenant.process.files.open;
     expect(tenant.process.ioctl(tenant.fd, VFIO.DEVICE_FEATURE, locked)).toBe(-EFAULT);
-    expect(tenant.process.descriptors).toEqual(before);
+    expect(tenant.process.files.open).toEqual(before);
     expect(tenant.getState()).toBe(STOP_COPY);
     expect(tenant.setState(STOP).ret).toBe(0);
     expect(tenant.driver.released).toBe(1);
@@ -141,7 +141,7 @@ describe('SET of MIG_DEVICE_STATE', () => {
     tenant.driver.strayFileOn = 'RUNNING>RUNNING_P2P';
     expect(tenant.setState(STOP)).toEqual({ ret: -EINVAL, echoed: STOP, fd: -1 });
     expect(tenant.getState()).toBe(RUNNING_P2P);
-    expect(tenant.process.descriptors).toEqual([tenant.fd]);
+    expect(tenant.process.files.open).toEqual([tenant.fd]);
   });
 
   it('two at once take the state mutex one after the other', () => {

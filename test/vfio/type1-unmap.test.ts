@@ -126,7 +126,7 @@ describe('an address update', () => {
     user.map(container, 0, 0x4000, memory);
     const heir = machine.user('heir', []);
     const theirs = heir.process.memory.allocate(0x4000);
-    const fd = heir.process.install(user.process.file(container)!.file);
+    const fd = heir.process.files.install(user.process.file(container)!.file);
     expect(user.unmap(container, 0, 0x4000, 4)).toBe(0x4000);
     heir.process.memlockLimit = 0x3000;
     expect(heir.map(fd, 0, 0x4000, theirs, 4)).toBe(-ENOMEM);

@@ -134,7 +134,7 @@ test('whatever users do, in any order: no illegal command, no effect on the othe
           if (typeof call === 'object') scheduler.spawn(one.kind, noting(one.kind, call) as never);
           for (let run = choose(12); run > 0; run--) scheduler.step();
         }
-        for (const fd of user.process.descriptors)
+        for (const fd of user.process.files.open)
           if (user.process.file(fd)!.file.name === 'anon_inode:mlx5vf_mig' && !files.includes(fd)) files.push(fd);
       }
       bench.settle();

@@ -44,7 +44,7 @@ describe('a stopped device', () => {
     const { dataFd } = to.device.setState(RESUMING);
     expect(write(to, dataFd, saved)).toBe(saved.length);
     expect(to.device.setState(STOP_COPY).result).toBe(0);
-    const again = readAll(to, to.process.descriptors.at(-1)!).bytes;
+    const again = readAll(to, to.process.files.open.at(-1)!).bytes;
     expect(Buffer.compare(again, saved)).toBe(0);
   });
 

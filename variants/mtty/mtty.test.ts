@@ -92,7 +92,7 @@ describe('interrupts', () => {
   const trigger = (index: number): number => device.setIrqs(index, 0, [], IRQ_SET.DATA_NONE | IRQ_SET.ACTION_TRIGGER);
 
   test('cannot be set before the device was asked what it has', () => {
-    const fd = process.install(new EventFd());
+    const fd = process.files.install(new EventFd());
     expect(device.setIrqs(PCI_IRQ.INTX, 0, [fd])).toBe(-ERRNO.EINVAL);
     device.info();
     expect(device.setIrqs(PCI_IRQ.INTX, 0, [fd])).toBe(0);
@@ -111,7 +111,7 @@ describe('a port interrupts', () => {
   beforeEach(() => {
     event = new EventFd();
     device.info();
-    expect(device.setIrqs(PCI_IRQ.MSI, 0, [process.install(event)])).toBe(0);
+    expect(device.setIrqs(PCI_IRQ.MSI, 0, [process.files.install(event)])).toBe(0);
     // One byte at a time, and due an interrupt.
     device.write(0, 2, 1, 0);
   });

@@ -1,7 +1,8 @@
 /** sysfs as a tree of nodes computed on look-up: it can be listed, read, linked, and written through hooks. */
 import { ERRNO } from '../../uapi/errno.ts';
 import type { OpenFile, Result } from '../file.ts';
-import type { OpenFlags, Process } from '../process.ts';
+import type { OpenFlags } from '../path-lookup.ts';
+import type { Process } from '../process.ts';
 
 /** A directory of the tree; children come into being when looked up. */
 export interface Directory {

@@ -1,6 +1,6 @@
 import { ERRNO } from '../../uapi/errno.ts';
 import type { OpenFile } from '../file.ts';
-import type { OpenFlags } from '../process.ts';
+import type { OpenFlags } from '../path-lookup.ts';
 import { type Directory, type Node, openNode } from './node.ts';
 
 /** Hops through symbolic links before a look-up gives up (MAXSYMLINKS). */

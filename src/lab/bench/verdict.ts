@@ -1,9 +1,11 @@
 /** Holds the answer of a call against what the reference model says, and names the promise that a difference breaks. */
 import { ERRNO, errnoName } from '../../uapi/errno.ts';
+import { FAILURES, Injection } from '../injection.ts';
 import { DMA_CONFINEMENT } from '../properties/dma-confinement.ts';
 import { FD_LIFETIME } from '../properties/fd-lifetime.ts';
 import { RESOURCE_BOUND } from '../properties/resource-bound.ts';
 import { STREAM_ROBUSTNESS } from '../properties/stream-robustness.ts';
+import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 
 /** Limits that were reached, or not; numbers that wrap; objects that are in use, or not. */
@@ -36,7 +38,11 @@ export function holdObject(world: World, call: string, result: number, expected:
 
 const say = (value: number): string => (value < 0 ? errnoName(value) : `0x${value.toString(16)}`);
 
-/** A call of which one allocation may fail (argument `fail`, counted from 1; 0: none). */
+/** `fail` is the number of a point of failure; from this bit on it says of what. */
+export const POINT_BITS = 3;
+const POINTS = 2 ** POINT_BITS - 1;
+
+/** A call in which something may fail (argument `fail`; 0: nothing). */
 export interface Attempt {
   readonly name: string;
   readonly property?: string;
@@ -46,12 +52,15 @@ export interface Attempt {
 }
 
 /** Makes the call and holds it against the reference; its answer. */
-export function attempt(world: World, fail: number, { name, property, call, expect }: Attempt): number {
-  const { allocation } = world.machine.kernel.faults;
-  if (fail > 0) allocation.arm(fail);
-  const result = call();
-  const injected = fail > 0 && !allocation.armed;
-  if (fail > 0) allocation.disarm();
-  if (!injected || result >= 0) hold(world, name, result, expect(), property);
+export function attempt(world: World, tenant: Tenant, fail: number, { name, property, call, expect }: Attempt): number {
+  if (fail <= 0) {
+    const result = call();
+    hold(world, name, result, expect(), property);
+    return result;
+  }
+  const injection = new Injection(world, tenant, FAILURES[fail >> POINT_BITS] ?? 'allocation', fail & POINTS);
+  const result = injection.into(call);
+  injection.judge(result);
+  if (!injection.hit || result >= 0) hold(world, name, result, expect(), property);
   return result;
 }

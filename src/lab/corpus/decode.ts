@@ -5,7 +5,8 @@ import type { Setting } from '../setting.ts';
 import type { Subject } from '../subject.ts';
 import { readArgument } from './argument.ts';
 import { ByteReader } from './bytes.ts';
-import { within } from './domains.ts';
+import { fromCode } from './domain.ts';
+import { domainOf } from './domains.ts';
 import { ACTORS, LEFT_UNDER_WAY, MOST_STEPS, ORDERED, ORDERS, SEEDED, TURNS_SHIFT } from './format.ts';
 import { operationAt } from './menu.ts';
 
@@ -50,8 +51,10 @@ function readStep(reader: ByteReader, how: number, subject: Subject, setting: Se
   const profile = subject.profile(setting);
   const args: Record<string, number> = {};
   const read = (op: string, names: readonly string[]): void => {
-    for (const name of names)
-      args[name] = within(op, name, readArgument(reader), { by, variant: subject.variant, profile, args });
+    for (const name of names) {
+      const domain = domainOf(op, name, { by, variant: subject.variant, profile, args });
+      args[name] = fromCode(readArgument(reader), domain);
+    }
   };
   if (by === 'H') {
     read('look', ['what']);

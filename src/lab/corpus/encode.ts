@@ -4,7 +4,8 @@ import { orderOf, type Scenario, type Step, TWINS, turnsOf } from '../scenario.t
 import type { Subject } from '../subject.ts';
 import { writeArgument } from './argument.ts';
 import { ByteWriter } from './bytes.ts';
-import { within } from './domains.ts';
+import { fromCode, toCode } from './domain.ts';
+import { domainOf } from './domains.ts';
 import { ACTORS, CORPUS_VERSION, LEFT_UNDER_WAY, MOST_STEPS, ORDERED, ORDERS, SEEDED, TURNS_SHIFT } from './format.ts';
 import { numberOf } from './menu.ts';
 
@@ -38,7 +39,9 @@ function writeStep(writer: ByteWriter, step: Step, scheduled: number, { setting 
   const profile = subject.profile(setting);
   const written: Record<string, number> = {};
   for (const name of names) {
-    written[name] = within(op, name, args[name] ?? 0, { by, variant: subject.variant, profile, args: written });
-    writeArgument(writer, written[name]);
+    const domain = domainOf(op, name, { by, variant: subject.variant, profile, args: written });
+    const code = toCode(args[name] ?? 0, domain);
+    written[name] = fromCode(code, domain);
+    writeArgument(writer, code);
   }
 }

@@ -1,57 +1,12 @@
 /** Operations by number. What is kept as bytes stays what it is when operations are added. */
-import { offers } from '../offers.ts';
+import { applies } from '../offers.ts';
 import { OPERATIONS } from '../operations/index.ts';
 import type { Operation } from '../operations/operation.ts';
 import type { DeviceProfile } from '../profiles/profile.ts';
 import type { Actor } from '../scenario.ts';
 import type { Setting } from '../setting.ts';
 import type { Subject } from '../subject.ts';
-
-/** Names in the order of their numbers: never changed, only added to at the end. */
-const NUMBERED: readonly string[] = [
-  'config_read',
-  'config_write',
-  'bar_read',
-  'bar_write',
-  'info',
-  'mmap',
-  'map',
-  'unmap',
-  'job',
-  'wait',
-  'arm',
-  'disarm',
-  'set_irqs_odd',
-  'events',
-  'reset',
-  'flr',
-  'close',
-  'open',
-  'open_again',
-  'leave_container',
-  'unset_container',
-  'set_state',
-  'get_state',
-  'data_size',
-  'precopy_info',
-  'read',
-  'close_file',
-  'fail',
-  'write',
-  'round_trip',
-  'log_start',
-  'log_stop',
-  'log_report',
-  'port_write',
-  'port_read',
-  'loop',
-  'arm_line',
-  'disarm_line',
-  'trigger_line',
-  'mask_line',
-  'load',
-  'odd_transfer',
-];
+import { NUMBERED } from './numbers.ts';
 
 /** What is not numbered yet comes behind. */
 const ALL: readonly Operation[] = [
@@ -61,7 +16,7 @@ const ALL: readonly Operation[] = [
 const NUMBERS: ReadonlyMap<string, number> = new Map(ALL.map(({ name }, number) => [name, number]));
 
 /** Hardware trouble is A's: a twin without A has none. */
-const ONLY_OF_A: ReadonlySet<string> = new Set(['fail']);
+const ONLY_OF_A: ReadonlySet<string> = new Set(['fail', 'failing']);
 
 type Menu = Readonly<Record<Actor, readonly Operation[]>>;
 const menus = new WeakMap<DeviceProfile, Menu>();
@@ -80,7 +35,7 @@ export function operationAt(number: number, subject: Subject, setting: Setting, 
 }
 
 function menuOf({ variant }: Subject, profile: DeviceProfile): Menu {
-  const offered = ALL.map(({ needs }) => needs === undefined || offers({ variant, profile }, needs));
+  const offered = ALL.map((operation) => applies({ variant, profile }, operation));
   const of = (suits: (operation: Operation) => boolean): readonly Operation[] => {
     const here = (number: number): boolean => offered[number]! && suits(ALL[number]!);
     const from = (number: number): Operation => {

@@ -8,12 +8,14 @@ import type { Random } from '../random.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import { anyPage, u64 } from './bench-values.ts';
-import { type Operation, whileOpen } from './operation.ts';
+import { atMost, type Operation, whileOpen } from './operation.ts';
 
 const READ = 0;
 const WRITE = 1;
 const COPY = 2;
 const LENGTHS = [1, 3, 4, 16, 64, 100, 255, 4095, 4096, 4097, 5000, 8192, 9001, 12289] as const;
+/** Of one request. */
+const MOST_BYTES = 0x1_0000;
 
 const dma: Operation = {
   name: 'bench_dma',
@@ -39,7 +41,7 @@ const dma: Operation = {
     const device = bench.devices[args['device']! % bench.devices.length]!;
     // What a first stage of the user's makes of an address is the user's own affair.
     if (device.fd === undefined || bench.iommufd?.reference.shown(device.name)?.parent !== undefined) return -9;
-    const length = args['length']!;
+    const length = atMost(MOST_BYTES, args['length']);
     const bytes = zeroedBytes(length);
     if (args['kind'] === WRITE) {
       const salt = world.content(tenant, args['salt']!);
@@ -175,7 +177,7 @@ const copy: Operation = {
     if (bench.type1 !== undefined && args['page']! >= 2 ** 40) return -22;
     const iova = u64(args['page']!, args['offset']!);
     const write = args['write'] !== 0;
-    const bytes = zeroedBytes(args['length']!);
+    const bytes = zeroedBytes(atMost(MOST_BYTES, args['length']));
     const salt = world.content(tenant, args['salt']!);
     if (write) for (let i = 0; i < bytes.length; i++) bytes[i] = salt + i * 5 + (i >>> 8);
     const caller = args['kernel'] ? undefined : bench.process;

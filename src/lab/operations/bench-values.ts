@@ -3,6 +3,7 @@ import { MSI_WINDOW } from '../../../sim/iommu/iommu.ts';
 import { PAGE_SIZE } from '../../../sim/memory.ts';
 import type { Bench } from '../bench/bench.ts';
 import { BIG_PAGES, READ_ONLY_PAGES, ROW_PAGES, ROW_STARTS } from '../bench/memory.ts';
+import { POINT_BITS } from '../bench/verdict.ts';
 import type { Random } from '../random.ts';
 import type { World } from '../world.ts';
 
@@ -36,8 +37,12 @@ export const anySize = (random: Random): number => random.pick(SIZES);
 const ODD_SIZES = [0, 64, 65, 512, 513, 1024, 2 ** 20, 2 ** 32, 2 ** 51, ALL_PAGES - 1] as const;
 export const oddSize = (random: Random): number => random.pick(ODD_SIZES);
 
-/** Which allocation of a call fails; mostly none. */
-export const anyFailure = (random: Random): number => (random.chance(94) ? 0 : 1 + random.below(6));
+/** What fails in a call, and the how manieth; mostly nothing, then mostly an allocation. */
+export function anyFailure(random: Random): number {
+  if (random.chance(94)) return 0;
+  const kind = random.chance(80) ? 0 : 1;
+  return (kind << POINT_BITS) + 1 + random.below(kind === 0 ? 6 : 3);
+}
 
 /** Where memory comes from: see {@link addressOf}. */
 export const REGION = { ROW: 0, READ_ONLY: 1, BIG: 2, NOTHING: 3, TOP: 4 } as const;

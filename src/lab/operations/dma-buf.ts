@@ -2,10 +2,12 @@
 import { dmaBufOf } from '../../kernel/dma-buf.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import { device_feature_dma_buf, FEATURE, FEATURE_FLAG, region_dma_range } from '../../uapi/vfio.ts';
-import { type Operation, whileOpen } from './operation.ts';
+import { atMost, type Operation, whileOpen } from './operation.ts';
 
 const PAGE = 4096;
 const MOST = 3;
+/** Ranges of one export. */
+const MOST_RANGES = 8;
 
 const exportIt: Operation = {
   name: 'buf_export',
@@ -22,30 +24,31 @@ const exportIt: Operation = {
           ranges: 1 + random.below(2),
           full: random.chance(15) ? 1 : 0,
         },
-  run(tenant, { bar, page, pages, ranges, full }, world) {
+  run(tenant, { bar, page, pages, ranges: wanted, full }, world) {
+    const ranges = atMost(MOST_RANGES, wanted);
     const { process, pci, fn } = tenant;
     const { size, at } = device_feature_dma_buf;
-    const limit = process.fileLimit;
+    const limit = process.files.limit;
     // A table without a free number.
-    if (full) process.fileLimit = 3;
+    if (full) process.files.limit = 3;
     const fd = tenant.device!.feature(
       FEATURE.DMA_BUF | FEATURE_FLAG.GET,
-      size + ranges! * region_dma_range.size,
+      size + ranges * region_dma_range.size,
       (view, base) => {
         view.setUint32(base + at.region_index, bar!, true);
-        view.setUint32(base + at.nr_ranges, ranges!, true);
-        for (let i = 0; i < ranges!; i++) {
+        view.setUint32(base + at.nr_ranges, ranges, true);
+        for (let i = 0; i < ranges; i++) {
           const range = base + size + i * region_dma_range.size;
           view.setBigUint64(range + region_dma_range.at.offset, BigInt((page! + i * pages!) * PAGE), true);
           view.setBigUint64(range + region_dma_range.at.length, BigInt(pages! * PAGE), true);
         }
       },
     );
-    process.fileLimit = limit;
+    process.files.limit = limit;
     if (fd < 0) return fd;
     pci.buffers.push({ fd, bar: bar!, detach: undefined, told: false, dead: false });
     const described = fn!.template.bars[bar!];
-    const inside = described !== undefined && (page! + ranges! * pages!) * PAGE <= described.size;
+    const inside = described !== undefined && (page! + ranges * pages!) * PAGE <= described.size;
     if (!inside || described.claimed || described.kind === 'io') world.checks.dma.exported(bar!, page!, pages!);
     return 0;
   },

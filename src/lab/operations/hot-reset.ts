@@ -3,10 +3,11 @@
 import { ERRNO } from '../../uapi/errno.ts';
 import { pci_dependent_device, pci_hot_reset, pci_hot_reset_info, VFIO } from '../../uapi/vfio.ts';
 import { busResets, busScope } from '../reference/resets.ts';
-import { after, type Operation, whileOpen } from './operation.ts';
+import { after, atMost, type Operation, whileOpen } from './operation.ts';
 
 /** Room for devices, and less than the struct itself. */
 const ROOMS = [-1, 0, 1, 2, 3, 16];
+const MOST_ROOM = 64;
 
 const info: Operation = {
   name: 'hot_reset_info',
@@ -14,9 +15,10 @@ const info: Operation = {
   args: ['room'],
   weights: whileOpen(3),
   generate: (random) => ({ room: random.pick(ROOMS) }),
-  run(tenant, { room }, world) {
+  run(tenant, { room: wanted }, world) {
+    const room = atMost(MOST_ROOM, wanted);
     const { at, size } = pci_hot_reset_info;
-    const argsz = size + pci_dependent_device.size * room!;
+    const argsz = size + pci_dependent_device.size * room;
     // A kernel that is told of less than the struct may look at all of it, and changes nothing.
     const length = Math.max(size, argsz);
     const { scratch, process, fn } = tenant;
@@ -32,8 +34,8 @@ const info: Operation = {
       world.checks.residue.counted(count, scope.length);
       world.observe(tenant, scratch.bytes.slice(0, length));
     }
-    const enough = room! >= scope.length;
-    const expected = room! < 0 ? -ERRNO.EINVAL : !busResets(fn!, topology) ? -ERRNO.ENODEV : enough ? 0 : -ERRNO.ENOSPC;
+    const enough = room >= scope.length;
+    const expected = room < 0 ? -ERRNO.EINVAL : !busResets(fn!, topology) ? -ERRNO.ENODEV : enough ? 0 : -ERRNO.ENOSPC;
     if (result !== expected && result !== -ERRNO.EPERM) world.checks.liveness.hotResetInfo(result, expected);
     return result;
   },

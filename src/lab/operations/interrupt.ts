@@ -4,7 +4,7 @@ import { type IrqRequest, MOST_VECTORS } from '../pci/irq-model.ts';
 import { judge } from '../pci/set-irqs.ts';
 import { type Tenant, VECTORS } from '../tenant.ts';
 import { disarms, namesNone } from './line.ts';
-import { type Operation, whileOpen } from './operation.ts';
+import { atMost, type Operation, whileOpen } from './operation.ts';
 
 const arm: Operation = {
   name: 'arm',
@@ -16,12 +16,13 @@ const arm: Operation = {
     const start = random.below(vectors);
     return { start, count: 1 + random.below(vectors - start), event: random.below(VECTORS) };
   },
-  run(tenant, { start, count, event }, world) {
-    const fds = Array.from({ length: count! }, (_, i) => tenant.events[(event! + i) % VECTORS]!.fd);
+  run(tenant, { start: from, count: wanted, event }, world) {
+    const [start, count] = [atMost(MOST_VECTORS, from), atMost(MOST_VECTORS, wanted)];
+    const fds = Array.from({ length: count }, (_, i) => tenant.events[(event! + i) % VECTORS]!.fd);
     // A pending message is delivered inside the call, when its vector is unmasked.
-    for (let i = 0; i < count!; i++) tenant.armed[start! + i] = (event! + i) % VECTORS;
-    const result = tenant.device!.setIrqs(world.profile.vectors!.index, start!, fds);
-    if (result !== 0) for (let i = 0; i < count!; i++) tenant.armed[start! + i] = -1;
+    for (let i = 0; i < count; i++) tenant.armed[start + i] = (event! + i) % VECTORS;
+    const result = tenant.device!.setIrqs(world.profile.vectors!.index, start, fds);
+    if (result !== 0) for (let i = 0; i < count; i++) tenant.armed[start + i] = -1;
     return result;
   },
 };

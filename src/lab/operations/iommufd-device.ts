@@ -77,7 +77,7 @@ const attach: Operation = {
     if (fd === undefined || side.compat) return -9;
     const known = side.reference.devices[index]!;
     const before = known.hwpt;
-    const result = attempt(world, fail!, {
+    const result = attempt(world, tenant, fail!, {
       name: 'ATTACH',
       call: () => side.client.attach(fd, pt!),
       expect: () => side.reference.attach(known, pt!),
@@ -123,7 +123,7 @@ const attachPinner: Operation = {
     const { side } = sideOf(tenant);
     if (side.compat || side.reference.access === 0) return -9;
     if (detach) side.reference.leaveAccess();
-    const result = attempt(world, detach ? 0 : fail!, {
+    const result = attempt(world, tenant, detach ? 0 : fail!, {
       name: 'ATTACH of an emulated device',
       property: FSM_LEGALITY.name,
       call: () => Math.min(0, detach ? side.client.detach(side.pinnerFd) : side.client.attach(side.pinnerFd, ioas!)),

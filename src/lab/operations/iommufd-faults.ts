@@ -8,12 +8,14 @@ import { hold, holdObject } from '../bench/verdict.ts';
 import { STREAM_ROBUSTNESS } from '../properties/stream-robustness.ts';
 import * as U from '../reference/u64.ts';
 import { anyLength, sideOf } from './iommufd-arguments.ts';
-import { type Operation, whileOpen } from './operation.ts';
+import { atMost, type Operation, whileOpen } from './operation.ts';
 
 const RECORD = 40;
 const RESPONSE = 8;
 /** The device that asks for pages is the first. */
 const ABLE = 0;
+/** Of one group of requests. */
+const MOST_RECORDS = 32;
 
 const allocFaults: Operation = {
   name: 'fault_alloc',
@@ -75,17 +77,18 @@ const request: Operation = {
     sideOf(tenant).side.reference.devices[ABLE]!.hwpt?.fault
       ? { records: 1 + random.below(3), page: random.below(16) }
       : undefined,
-  run(tenant, { records, page }, world) {
+  run(tenant, { records: wanted, page }, world) {
+    const records = atMost(MOST_RECORDS, wanted);
     const { bench, side } = sideOf(tenant);
     const device = bench.devices[ABLE]!;
     if (device.fd === undefined || records === 0) return -9;
     const known = side.reference.devices[ABLE]!;
     const queue = side.queues.faults.get(known.hwpt?.fault ?? 0);
-    const group: WaitingGroup = { device: device.name, records: records!, answered: undefined };
+    const group: WaitingGroup = { device: device.name, records, answered: undefined };
     const { dma } = (device.fn.model as Probe).ports;
     let taken = true;
-    for (let i = 0; i < records!; i++) {
-      const last = i === records! - 1;
+    for (let i = 0; i < records; i++) {
+      const last = i === records - 1;
       const asked = { pasid: undefined, group: 1, address: BigInt(page! + i) * 4096n, read: true, write: last, last };
       taken = dma.pageRequest(asked, (response) => {
         group.answered = response;
@@ -95,7 +98,7 @@ const request: Operation = {
     // Nobody listens: an answer comes at once. A queue whose descriptor is closed listens, and nobody reads.
     const nobody = !known.hwpt?.fault;
     if (taken && nobody && group.answered !== 'invalid') world.checks.streams.unanswered('a page request');
-    return taken ? records! : -5;
+    return taken ? records : -5;
   },
 };
 

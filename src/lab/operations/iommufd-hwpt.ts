@@ -33,7 +33,7 @@ const alloc: Operation = {
   run(tenant, { device, pt, flags, fault, fail }, world) {
     const { side } = sideOf(tenant);
     const fields = { dev_id: device!, pt_id: pt!, flags: flags!, fault_id: fault! };
-    const result = attempt(world, fail!, {
+    const result = attempt(world, tenant, fail!, {
       name: 'HWPT_ALLOC',
       property: FD_LIFETIME.name,
       call: () => side.client.call('HWPT_ALLOC', fields) || side.client.field('HWPT_ALLOC', 'out_hwpt_id'),

@@ -68,7 +68,7 @@ const map: Operation = {
     const iova = u64(args['iova']!, args['iovaOffset']!);
     const length = u64(args['pages']!, args['sizeOffset']!);
     const fields = { ioas_id: args['ioas']!, flags, user_va: address, iova, length };
-    const result = attempt(world, args['fail']!, {
+    const result = attempt(world, tenant, args['fail']!, {
       name: 'IOAS_MAP',
       call: () => side.client.call('IOAS_MAP', fields) || side.client.field('IOAS_MAP', 'iova'),
       expect: () => expectMap(side, args['ioas']!, flags, address, iova, length),
@@ -134,7 +134,7 @@ const mapFile: Operation = {
     const length = u64(args['pages']!, args['sizeOffset']!);
     const iova = u64(args['iova']!);
     const fields = { ioas_id: args['ioas']!, flags, fd, start, iova, length };
-    const result = attempt(world, args['fail']!, {
+    const result = attempt(world, tenant, args['fail']!, {
       name: 'IOAS_MAP_FILE',
       call: () => side.client.call('IOAS_MAP_FILE', fields) || side.client.field('IOAS_MAP_FILE', 'iova'),
       expect: () => expectFile(side, args['ioas']!, flags, fd, start, iova, length),
@@ -204,7 +204,7 @@ const copy: Operation = {
       length,
       flags,
     };
-    const result = attempt(world, args['fail']!, {
+    const result = attempt(world, tenant, args['fail']!, {
       name: 'IOAS_COPY',
       call: () => side.client.call('IOAS_COPY', fields) || side.client.field('IOAS_COPY', 'dst_iova'),
       expect: () => expectCopy(side, args['to']!, args['from']!, flags, source, iova, length),

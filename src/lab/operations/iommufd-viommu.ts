@@ -8,9 +8,11 @@ import { hold, holdObject } from '../bench/verdict.ts';
 import { STREAM_ROBUSTNESS } from '../properties/stream-robustness.ts';
 import * as U from '../reference/u64.ts';
 import { anyLength, sideOf } from './iommufd-arguments.ts';
-import { type Operation, whileOpen } from './operation.ts';
+import { atMost, type Operation, whileOpen } from './operation.ts';
 
 const HEADER = 8;
+/** Of one event. */
+const MOST_BYTES = 64;
 
 const viommu: Operation = {
   name: 'viommu_alloc',
@@ -118,14 +120,15 @@ const event: Operation = {
       ? undefined
       : { queue: random.pick([...events.keys()]), length: random.pick([4, 8, 16, 32]) };
   },
-  run(tenant, { queue, length }) {
+  run(tenant, { queue, length: wanted }) {
+    const length = atMost(MOST_BYTES, wanted);
     const { side } = sideOf(tenant);
     const known = side.queues.events.get(queue!);
     if (known === undefined) return -9;
     const { waiting, depth, viommu, type } = known;
     if (waiting.at(-1) === -1) waiting.pop();
-    waiting.push(waiting.length < depth ? length! : -1);
-    return reporter(side, viommu).report(type, zeroedBytes(length!).fill(0x77));
+    waiting.push(waiting.length < depth ? length : -1);
+    return reporter(side, viommu).report(type, zeroedBytes(length).fill(0x77));
   },
 };
 

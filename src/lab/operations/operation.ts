@@ -33,6 +33,9 @@ export interface Operation {
 /** The same weight wherever the device is open. */
 export const whileOpen = (weight: number): Weights => [0, weight, weight, weight, weight, weight, weight, weight];
 
+/** How often an operation repeats something, or how much it moves: a scenario may come from anywhere, and say anything. */
+export const atMost = (limit: number, number: number | undefined): number => Math.min(number ?? 0, limit);
+
 /** Runs `then` on the result of a call, now or when the call ends. */
 export function after(call: Result, then: (result: number) => number): Result {
   if (typeof call === 'number') return then(call);

@@ -1,5 +1,5 @@
 /** Registers of serial ports, and bytes that come back from a looped line. */
-import { type Operation, whileOpen } from './operation.ts';
+import { atMost, type Operation, whileOpen } from './operation.ts';
 
 const DATA = 0;
 const FIFO_CONTROL = 2;
@@ -62,8 +62,9 @@ const loop: Operation = {
     const device = tenant.device!;
     const first = world.content(tenant, value!);
     let result = fresh ? device.write(port!, FIFO_CONTROL, 1, FRESH_FIFO) : 0;
-    for (let i = 0; i < count! && result >= 0; i++) result = device.write(port!, DATA, 1, (first + i) & 0xff);
-    for (let i = 0; i < back! && result >= 0; i++) {
+    for (let i = 0; i < atMost(MOST, count) && result >= 0; i++)
+      result = device.write(port!, DATA, 1, (first + i) & 0xff);
+    for (let i = 0; i < atMost(MOST, back) && result >= 0; i++) {
       result = device.readRegion(port!, DATA, 1);
       if (result > 0) world.observe(tenant, device.bytes(1));
     }

@@ -64,7 +64,7 @@ const dirty: Operation = {
     let expected = -1;
     let result: number;
     try {
-      result = attempt(world, args['fail']!, {
+      result = attempt(world, tenant, args['fail']!, {
         name: 'DIRTY_PAGES',
         property: DIRTY_TRACKING_SOUNDNESS.name,
         call: () => side.dirtyPages(argsz, flags, iova, size, bitmap),

@@ -72,7 +72,7 @@ const map: Operation = {
     const iova = u64(args['iova']!, args['iovaOffset']!);
     const size = u64(args['pages']!, args['sizeOffset']!);
     const process = args['helper'] ? bench.helper : bench.process;
-    const result = attempt(world, args['fail']!, {
+    const result = attempt(world, tenant, args['fail']!, {
       name: 'MAP_DMA',
       call: () => side.map(process, args['argsz']!, args['flags']!, vaddr, iova, size),
       expect: () => side.reference.map(process, args['argsz']!, args['flags']!, vaddr, iova, size),

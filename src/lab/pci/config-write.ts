@@ -68,5 +68,5 @@ export function writeRegister(tenant: Tenant, world: World, offset: number, widt
 
 /** The low bytes of a value, lowest first. */
 export function littleEndian(value: number, width: number): Uint8Array {
-  return Uint8Array.from({ length: width }, (_, i) => (i < 4 ? value >>> (8 * i) : 0));
+  return Uint8Array.from({ length: Math.min(width, 8) }, (_, i) => (i < 4 ? value >>> (8 * i) : 0));
 }

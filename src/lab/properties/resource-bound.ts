@@ -1,4 +1,5 @@
 /** Resource bound: a tenant holds no more of the host than its limits say, and nothing once it has left. */
+import { type Ledger, ledgerDifference } from '../../machine/ledger.ts';
 import type { Machine } from '../../machine/machine.ts';
 import { offers } from '../offers.ts';
 import type { Tenant } from '../tenant.ts';
@@ -10,13 +11,19 @@ export const RESOURCE_BOUND: Property = {
   promise:
     'A tenant holds no more of the host than its limits say; a call that fails keeps nothing; nothing is left when everybody has left.',
   observes:
-    'The number of mappings, kernel memory and objects of devices and parents: against limits after each call, and against the start when all tenants have left.',
-  allows: ['mailboxes, which stay with the command queue', 'what an injected failure of the firmware leaves with it'],
+    'The number of mappings, kernel memory and objects of devices and parents: against limits after each call, and against the start when all tenants have left; the ledger of the machine before and after a call in which a failure was injected.',
+  allows: [
+    'mailboxes, which stay with the command queue',
+    'what an injected failure of the firmware leaves with it',
+    'what the kernel does not undo: vectors and eventfds of a SET_IRQS, and a state that was reached',
+  ],
 };
 
 const NAME = RESOURCE_BOUND.name;
 /** Bytes: more than any call copies in one piece. */
 const LARGEST_COPY = 0x40_0000;
+/** No entry of a ledger. */
+const NONE = /^$/;
 
 /** Name of a resource, and how many more there are. */
 type Left = readonly [name: string, more: number];
@@ -48,6 +55,12 @@ export class ResourceBound implements Check {
   mapped({ shadow }: Tenant): void {
     const { limit } = this.world;
     if (shadow.size > limit) this.world.violate(NAME, `${shadow.size} mappings where ${limit} are allowed`);
+  }
+
+  /** A call answered an error, because something was made to fail in it. */
+  failed(what: string, before: Ledger, after: Ledger, allowed: RegExp = NONE): void {
+    const left = ledgerDifference(before, after).filter((entry) => !allowed.test(entry));
+    if (left.length > 0) this.world.violate(NAME, `a call with a failing ${what} leaves ${left.join(', ')}`);
   }
 
   /** What is held now and was not at the start, by name. */

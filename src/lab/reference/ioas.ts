@@ -1,6 +1,7 @@
 /** An address space of an iommufd as it must be (io_pagetable.c of Linux 7.3): plain lists, looked through each time. */
 import type { Process } from '../../kernel/process.ts';
 import type { ReferencePages } from './io-pages.ts';
+import { allocateIova, outside, type Range } from './iova-allocation.ts';
 import * as U from './u64.ts';
 
 export interface ReferenceArea {
@@ -39,9 +40,6 @@ export interface ShownBy {
   /** IOVAs of pages that were written, while it tracks. */
   readonly dirty: Set<bigint>;
 }
-
-type Range = readonly [first: bigint, last: bigint];
-const HUGE = 0x20_0000n;
 
 export class ReferenceIoas {
   id = 0;
@@ -260,48 +258,12 @@ export class ReferenceIoas {
   private place(first: Piece, length: bigint, iova: bigint | undefined): bigint | number {
     const { alignment } = this;
     if (length === 0n || length % alignment !== 0n) return -U.EINVAL;
-    if (iova === undefined) return this.choose(first.pages.origin + BigInt(first.offset), length);
+    if (iova === undefined) return allocateIova(this, first.pages.origin + BigInt(first.offset), length);
     if (iova % alignment !== 0n) return -U.EINVAL;
     if (U.wraps(iova, length)) return -U.EOVERFLOW;
     const last = iova + length - 1n;
     if (this.reserved.some((range) => U.overlap(range[0], range[1], iova, last))) return -U.EINVAL;
     return this.areas.some((area) => U.overlap(area.start, area.last, iova, last)) ? -U.EEXIST : iova;
-  }
-
-  /** Every place that could be the first is tried; the lowest that is free wins. */
-  private choose(address: bigint, length: bigint): bigint | number {
-    if (length >= U.TOP / 2n) return -U.EOVERFLOW;
-    let size = 1n;
-    while (size < length) size *= 2n;
-    let alignment = address === 0n ? size : min(size, address & -address);
-    alignment = min(alignment, HUGE);
-    if (alignment < this.alignment) return -U.EINVAL;
-    const taken: Range[] = [...this.areas.map(({ start, last }): Range => [start, last]), ...this.reserved];
-    const windows = this.windows();
-    let best: bigint | undefined;
-    for (const from of [...windows.map(([first]) => first), ...taken.map(([, last]) => last + 1n)]) {
-      const at = (((from + alignment - 1n) / alignment) * alignment) | (address % U.PAGE);
-      // One byte alone is not looked for in a hole of one byte.
-      const last = at + (length === 1n ? 1n : length - 1n);
-      const inside = windows.some(([first, end]) => first <= at && last <= end);
-      if (!inside || taken.some((range) => U.overlap(range[0], range[1], at, last))) continue;
-      if (best === undefined || at < best) best = at;
-    }
-    return best ?? -U.ENOSPC;
-  }
-
-  private windows(): Range[] {
-    const [first, last] = [U.PAGE, U.TOP - U.PAGE];
-    if (this.allowed.length === 0) return [[first, last]];
-    const list: [bigint, bigint][] = [];
-    for (const range of [...this.allowed].sort((a, b) => (a[0] < b[0] ? -1 : 1))) {
-      const window: [bigint, bigint] = [range[0] < first ? first : range[0], range[1] > last ? last : range[1]];
-      const before = list.at(-1);
-      if (window[0] > window[1]) continue;
-      if (before !== undefined && before[1] + 1n === window[0]) before[1] = window[1];
-      else list.push(window);
-    }
-    return list;
   }
 
   private pin(area: ReferenceArea): number {
@@ -339,12 +301,6 @@ export class ReferenceIoas {
 export function span({ offset, start, last }: ReferenceArea): [first: number, last: number] {
   return [Math.floor(offset / 4096), Math.floor((offset + Number(last - start)) / 4096)];
 }
-
-const outside = (first: bigint, last: bigint): Range[] => [
-  ...(first > 0n ? [[0n, first - 1n] as const] : []),
-  ...(last < U.TOP ? [[last + 1n, U.TOP] as const] : []),
-];
-const min = (a: bigint, b: bigint): bigint => (a < b ? a : b);
 
 /** Who pays in a mode, for whoever maps. */
 export const payerOf = (process: Process, mode: 'user' | 'mm'): 'user' | 'mm' | 'none' =>

@@ -76,7 +76,7 @@ function writeState(caller: Process, argument: number, state: number, fd: number
  * its state. The kernel installs after the copy; nothing can run in between here, so installing first looks the same.
  */
 function* returnDataFile(caller: Process, file: OpenFile, argument: number, state: number): Task<number> {
-  const fd = caller.install(file);
+  const fd = caller.files.install(file);
   if (fd < 0) {
     yield* dropFile(file);
     return fd;
