@@ -1,0 +1,90 @@
+/** One step, carried out: by a tenant through the door, or by the host. */
+import type { Task } from '../../sim/scheduler.ts';
+import { OPERATION_BY_NAME } from './operations/index.ts';
+import type { Step } from './scenario.ts';
+import type { Tenant } from './tenant.ts';
+import type { World } from './world.ts';
+
+/** What it answered: a count, a descriptor, or a negated errno. */
+export function perform(world: World, step: Step, index: number): number {
+  const recorder = world.seen[step.by];
+  recorder.begin(index);
+  world.actor = step.by;
+  const tenant = step.by === 'B' ? world.b : world.a;
+  if (step.by === 'H') {
+    const what = step.args.what ?? 0;
+    if (what >= LOOKS) world.outage(what === LOOKS);
+    else recorder.data(world.profile.host(world, what));
+    return 0;
+  }
+  if (tenant.device === undefined && step.op !== 'open' && !CLOSED_TOO.has(step.op)) return -9;
+  // A shortened scenario may have lost the close before.
+  if (tenant.device !== undefined && step.op === 'open') return -16;
+  const operation = OPERATION_BY_NAME.get(step.op)!;
+  const spawned = step.spawn === true && tenant.pending === 0 && tenant.device !== undefined;
+  if (tenant.pending > 0 && (NEEDS_REST.has(step.op) || (step.op === 'close' && tenant.pendingOnDevice)))
+    world.settle();
+  if (spawned) world.raced = true;
+  // What PRECOPY_INFO reported holds until something else happens.
+  if (step.op !== 'read') for (const file of tenant.files) file.reported = undefined;
+  resync(tenant);
+  const call = operation.run(tenant, step.args, world, spawned);
+  if (spawned && typeof call !== 'number') {
+    tenant.pending++;
+    tenant.pendingOnDevice = !ON_FILES.has(step.op);
+    world.machine.kernel.scheduler.spawn(`${step.op} of ${step.by}`, underWay(world, tenant, call));
+    return 0;
+  }
+  const result = world.finish(tenant, call);
+  recorder.number(result);
+  for (const check of world.checks.all) check.after?.(tenant, result);
+  return result;
+}
+
+/** Numbers below this are looks of the host; then comes the parent taking its devices out of service, and back. */
+const LOOKS = 4;
+
+/** Steps that make sense without an open device. */
+const CLOSED_TOO = new Set([
+  'map',
+  'unmap',
+  'events',
+  'read',
+  'write',
+  'close_file',
+  'wait',
+  'leave_container',
+  'error',
+  'buf_close',
+  'open_without_token',
+  'failing',
+  'take_back',
+]);
+/** Steps that are calls on a data file, and not on the device: it can be closed beside them. */
+const ON_FILES = new Set(['read', 'write']);
+/** Steps whose argument memory or outcome needs earlier calls to have ended. */
+const NEEDS_REST = new Set([
+  'round_trip',
+  'load',
+  'open',
+  'open_again',
+  'leave_container',
+  'take_back',
+  'dup',
+  'hot_reset',
+]);
+
+function* underWay(world: World, tenant: Tenant, call: Task<number>): Task<number> {
+  const result = yield* call;
+  tenant.pending--;
+  world.seen[tenant.name].number(result);
+  return result;
+}
+
+/** After calls that ran beside each other the state is whatever the device says; from there the model goes on. */
+function resync(tenant: Tenant): void {
+  if (tenant.flags === 0 || tenant.state !== undefined || tenant.pending > 0 || tenant.device === undefined) return;
+  const answer = tenant.device.getState();
+  tenant.state = answer.result === 0 ? answer.state : undefined;
+  for (const file of tenant.files) file.certain = false;
+}
