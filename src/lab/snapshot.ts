@@ -9,14 +9,20 @@
 type Bytes = Uint8Array;
 type Fields = Record<string, unknown>;
 
+/** Up to this many bytes are few. */
+const FEW = 256;
+
 /** One kept thing each; the copies stand beside it. */
 export class Snapshot {
   private readonly bytes: { readonly live: Bytes; readonly kept: Bytes }[] = [];
+  /** Few bytes, as words: a loop is faster than a call into the runtime. */
+  private readonly words: { readonly live: Int32Array; readonly kept: Int32Array }[] = [];
   private readonly arrays: { readonly live: unknown[]; readonly kept: readonly unknown[] }[] = [];
   /** Apart from the others: the runtime stores them in another way, and mixing costs. */
   private readonly numbers: { readonly live: number[]; readonly kept: readonly number[] }[] = [];
   /** Lists that are empty at rest: waiting threads, pending work. */
   private readonly empty: unknown[][] = [];
+  private readonly emptyTables: (Map<unknown, unknown> | Set<unknown>)[] = [];
   private readonly maps: { readonly live: Map<unknown, unknown>; readonly kept: readonly [unknown, unknown][] }[] = [];
   private readonly sets: { readonly live: Set<unknown>; readonly kept: readonly unknown[] }[] = [];
   private readonly shapes = new Map<string, Shape>();
@@ -49,6 +55,9 @@ export class Snapshot {
   /** Everything is as it was when this was made; what has come into being since is forgotten. */
   restore(): void {
     for (const { live, kept } of this.bytes) live.set(kept);
+    for (const { live, kept } of this.words)
+      for (let i = 0; i < kept.length; i++) if (live[i] !== kept[i]) live[i] = kept[i]!;
+    for (const live of this.emptyTables) if (live.size > 0) live.clear();
     for (const live of this.empty) cut(live, 0);
     for (const { live, kept } of this.numbers) {
       cut(live, kept.length);
@@ -71,10 +80,15 @@ export class Snapshot {
   private keep(value: object): void {
     if (Array.isArray(value)) this.keepList(value);
     else {
-      if (value instanceof Map) this.maps.push({ live: value, kept: [...value] });
-      else if (value instanceof Set) this.sets.push({ live: value, kept: [...value] });
+      if (value instanceof Map || value instanceof Set) this.keepTable(value);
       this.keepFields(value as Fields);
     }
+  }
+
+  private keepTable(live: Map<unknown, unknown> | Set<unknown>): void {
+    if (live.size === 0) this.emptyTables.push(live);
+    else if (live instanceof Map) this.maps.push({ live, kept: [...live] });
+    else this.sets.push({ live, kept: [...live] });
   }
 
   private keepList(live: unknown[]): void {
@@ -85,8 +99,13 @@ export class Snapshot {
   }
 
   private keepBytes({ buffer, byteOffset, byteLength }: ArrayBufferView): void {
-    const live = new Uint8Array(buffer, byteOffset, byteLength);
-    this.bytes.push({ live, kept: live.slice() });
+    if (byteLength <= FEW && byteOffset % 4 === 0 && byteLength % 4 === 0) {
+      const live = new Int32Array(buffer, byteOffset, byteLength / 4);
+      this.words.push({ live, kept: live.slice() });
+    } else {
+      const live = new Uint8Array(buffer, byteOffset, byteLength);
+      this.bytes.push({ live, kept: live.slice() });
+    }
   }
 
   private keepFields(live: Fields): void {
@@ -195,7 +214,6 @@ function cut(live: unknown[], length: number): void {
 
 function sameMap(live: Map<unknown, unknown>, kept: readonly [unknown, unknown][]): boolean {
   if (live.size !== kept.length) return false;
-  if (kept.length === 0) return true;
   let at = 0;
   for (const key of live.keys()) {
     const was = kept[at++]!;
@@ -222,7 +240,6 @@ function refill(live: Map<unknown, unknown>, kept: readonly [unknown, unknown][]
 
 function sameSet(live: Set<unknown>, kept: readonly unknown[]): boolean {
   if (live.size !== kept.length) return false;
-  if (kept.length === 0) return true;
   let at = 0;
   for (const value of live) if (value !== kept[at++]) return false;
   return true;
