@@ -104,7 +104,7 @@ function shareOf({ cases, steps, arcs, seconds, coverage, part }: PartReport): S
 
 /** Writes a counterexample; its path. */
 function keep(folder: string, { scenario, violation, machine }: PartFailure): string {
-  const result = { scenario, violations: [violation], calls: 0, errors: 0, arcs: [] };
+  const result = { scenario, violations: [violation], calls: 0, errors: 0, discarded: 0, arcs: [] };
   return saying(folder, () => store(folder, result, machine));
 }
 

@@ -1,5 +1,6 @@
 /** One step, carried out: by a tenant through the door, or by the host. */
 import type { Task } from '../../sim/scheduler.ts';
+import { ERRNO } from '../uapi/errno.ts';
 import { OPERATION_BY_NAME } from './operations/index.ts';
 import type { Step } from './scenario.ts';
 import type { Tenant } from './tenant.ts';
@@ -17,9 +18,10 @@ export function perform(world: World, step: Step, index: number): number {
     else recorder.data(world.profile.host(world, what));
     return 0;
   }
-  if (tenant.device === undefined && step.op !== 'open' && !CLOSED_TOO.has(step.op)) return -9;
+  if (tenant.device === undefined && step.op !== 'open' && !CLOSED_TOO.has(step.op))
+    return discarded(world, ERRNO.EBADF);
   // A shortened scenario may have lost the close before.
-  if (tenant.device !== undefined && step.op === 'open') return -16;
+  if (tenant.device !== undefined && step.op === 'open') return discarded(world, ERRNO.EBUSY);
   const operation = OPERATION_BY_NAME.get(step.op)!;
   const spawned = step.spawn === true && tenant.pending === 0 && tenant.device !== undefined;
   if (tenant.pending > 0 && (NEEDS_REST.has(step.op) || (step.op === 'close' && tenant.pendingOnDevice)))
@@ -39,6 +41,12 @@ export function perform(world: World, step: Step, index: number): number {
   recorder.number(result);
   for (const check of world.checks.all) check.after?.(tenant, result);
   return result;
+}
+
+/** A step that makes no sense where a varied or shortened scenario has come to; nothing is called. */
+function discarded(world: World, errno: number): number {
+  world.discarded++;
+  return -errno;
 }
 
 /** Numbers below this are looks of the host; then comes the parent taking its devices out of service, and back. */

@@ -36,6 +36,8 @@ export interface CaseResult {
   /** Calls made by tenant A and B in the base run, and how many answered an error. */
   readonly calls: number;
   readonly errors: number;
+  /** Steps of the base run that made no sense where it had come to: nothing was called. */
+  readonly discarded: number;
   readonly arcs: readonly number[];
 }
 
@@ -62,8 +64,9 @@ function runPair(worlds: Worlds, frame: CaseFrame, choices: Choices, coverage: C
   const { seen } = base.world;
   const arcs = [...base.world.arcs];
   const violations = [...base.world.violations];
-  if (violations.length > 0) return { scenario, violations, calls, errors, arcs };
-  return { ...runTwin(worlds, scenario, seen), calls, errors, arcs };
+  const { discarded } = base.world;
+  if (violations.length > 0) return { scenario, violations, calls, errors, discarded, arcs };
+  return { ...runTwin(worlds, scenario, seen), calls, errors, discarded, arcs };
 }
 
 /** The base run alone, on a machine that nobody watches: what the steps of a case cost by themselves. */
@@ -140,7 +143,7 @@ export function hung(subject: Subject, { frame, steps, schedule }: Recorded, err
     const refused = neverAnswered(tenant.flags, tenant.state, last.args.state!);
     if (refused !== undefined) violations.unshift({ property: FSM_LEGALITY.name, message: refused, at });
   }
-  return { scenario, violations, calls: steps.length, errors: 0, arcs: [] };
+  return { scenario, violations, calls: steps.length, errors: 0, discarded: 0, arcs: [] };
 }
 
 /** Whether a scenario looks the same on machines of both kinds, to everybody, in each run of a pair. */

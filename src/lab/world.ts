@@ -65,6 +65,8 @@ export class World {
   raced = false;
   /** The step under way. */
   step = -1;
+  /** Steps that were not carried out. */
+  discarded = 0;
   /** System calls that the steps so far have made; a step that makes none counts as one. */
   spent = 0;
   private readonly variation: Variation;

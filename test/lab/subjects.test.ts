@@ -1,6 +1,7 @@
 /** What can be checked, and what of it applies to whom. */
 import { describe, expect, test } from 'vitest';
 import { generating } from '../../src/lab/generate.ts';
+import { varying } from '../../src/lab/guidance/corpus.ts';
 import { applies, whyNot } from '../../src/lab/offers.ts';
 import { OPERATION_BY_NAME } from '../../src/lab/operations/index.ts';
 import { PROPERTIES } from '../../src/lab/properties/index.ts';
@@ -28,11 +29,21 @@ test('what is about DMA or a parent does not apply to devices that have neither'
 describe.each(SUBJECTS)('$variant.name', (subject) => {
   const worlds = keptWorlds(subject);
   const used = new Set<string>();
+  let steps = 0;
+  let discarded = 0;
   for (let number = 0; number < 1000; number++) {
     const seed = caseSeed(3, number);
-    const { scenario } = runCase(worlds, { seed, twin: 'integrity', setting: PLAIN }, generating(seed));
+    const frame = { seed, twin: 'integrity', setting: PLAIN } as const;
+    const { scenario } = runCase(worlds, frame, generating(seed));
+    const again = runCase(worlds, frame, varying(seed, scenario));
+    steps += again.scenario.steps.length;
+    discarded += again.discarded;
     for (const { by, op } of scenario.steps) if (by !== 'H') used.add(op);
   }
+
+  test('is worked by steps that nearly all make sense where a case has come to, also when it varies another', () => {
+    expect(discarded).toBeLessThan(0.02 * steps);
+  });
 
   test('is worked by all operations that it offers room for, and by no others', () => {
     const fitting = [...OPERATION_BY_NAME.values()].filter((operation) =>
