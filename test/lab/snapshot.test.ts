@@ -14,7 +14,7 @@ import { keptWorlds, newWorlds, type Run } from '../../src/lab/worlds.ts';
 class Part {
   bytes = Uint8Array.of(1, 2, 3);
   list: unknown[] = ['a', 'b'];
-  byName: Record<string, number> = { one: 1 };
+  byName: Record<string, number> = Object.assign(Object.create(null), { one: 1 });
   map = new Map<string, number>([['x', 1]]);
   set = new Set([1, 2]);
   inner: { value: number } | undefined = { value: 7 };
