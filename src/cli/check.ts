@@ -149,6 +149,7 @@ function jsonOf(
     cases: counts.cases,
     casesPerSecond: Math.round(counts.cases / seconds),
     steps: counts.steps,
+    calls: counts.calls,
     errorShare: round(counts.steps ? counts.errors / counts.steps : 0),
     arcs: { covered: counts.arcs, legal: counts.legalArcs },
     properties: PROPERTIES.map(({ name, needs }) => {
@@ -191,7 +192,7 @@ function printResult(
   }
   const rate = Math.round((counts.cases / counts.milliseconds) * 1000);
   process.stdout.write(
-    `${name}: ${counts.cases} cases in ${(counts.milliseconds / 1000).toFixed(1)} s (${rate}/s), ${counts.steps} calls, ${share(counts)} errors, arcs ${counts.arcs} of ${counts.legalArcs}, seed ${seed}\n`,
+    `${name}: ${counts.cases} cases in ${(counts.milliseconds / 1000).toFixed(1)} s (${rate}/s), ${counts.steps} steps, ${counts.calls} calls, ${share(counts)} errors, arcs ${counts.arcs} of ${counts.legalArcs}, seed ${seed}\n`,
   );
   if (result.fault) {
     const { error, caseNumber } = result.fault;
@@ -200,7 +201,7 @@ function printResult(
   }
 }
 
-/** The share of calls that were answered with an error. */
+/** The share of steps that were answered with an error. */
 function share({ errors, steps }: CaseCounts): string {
   return `${steps ? Math.round((100 * errors) / steps) : 0} %`;
 }

@@ -97,14 +97,14 @@ function join(files: readonly PartFile[], out: string | undefined): Merged {
 const brokenOf = ({ stored = [] }: PartReport): StoredLine[] =>
   stored.filter(({ verdict }) => verdict === 'violated' || verdict === 'fault');
 
-function shareOf({ cases, steps, arcs, seconds, coverage, part }: PartReport): Share {
-  const counts = { cases, steps, errors: part.errors, arcs: arcs.covered, legalArcs: arcs.legal };
+function shareOf({ cases, steps, calls, arcs, seconds, coverage, part }: PartReport): Share {
+  const counts = { cases, steps, calls, errors: part.errors, arcs: arcs.covered, legalArcs: arcs.legal };
   return { counts: { ...counts, milliseconds: seconds * 1000 }, coverage, reached: part.reached };
 }
 
 /** Writes a counterexample; its path. */
 function keep(folder: string, { scenario, violation, machine }: PartFailure): string {
-  const result = { scenario, violations: [violation], calls: 0, errors: 0, discarded: 0, arcs: [] };
+  const result = { scenario, violations: [violation], steps: 0, calls: 0, errors: 0, discarded: 0, arcs: [] };
   return saying(folder, () => store(folder, result, machine));
 }
 
@@ -133,6 +133,7 @@ function jsonOf({ variant, seed, parts, share, properties, failures, faults, sto
     cases: counts.cases,
     casesPerSecond: seconds > 0 ? Math.round(counts.cases / seconds) : 0,
     steps: counts.steps,
+    calls: counts.calls,
     errorShare: round(counts.steps ? counts.errors / counts.steps : 0),
     arcs: { covered: counts.arcs, legal: counts.legalArcs },
     properties,
@@ -152,7 +153,7 @@ function jsonOf({ variant, seed, parts, share, properties, failures, faults, sto
 const round = (value: number): number => Math.round(value * 1000) / 1000;
 
 function print({ variant, seed, parts, share, properties, failures, faults, stored }: Merged): void {
-  const { cases, steps, arcs, legalArcs, milliseconds } = share.counts;
+  const { cases, steps, calls, arcs, legalArcs, milliseconds } = share.counts;
   for (const { name, verdict, cases, reason } of properties) {
     if (verdict === 'does not apply') {
       process.stdout.write(`-        ${name.padEnd(26)} does not apply: ${reason}\n`);
@@ -162,7 +163,7 @@ function print({ variant, seed, parts, share, properties, failures, faults, stor
     process.stdout.write(`${colour(verdict.padEnd(8))} ${name.padEnd(26)} ${String(cases).padStart(8)} cases\n`);
   }
   process.stdout.write(
-    `${variant}: ${cases} cases in ${parts} parts, ${(milliseconds / 1000).toFixed(1)} s of all together, ${steps} calls, arcs ${arcs} of ${legalArcs}, seed ${seed}\n`,
+    `${variant}: ${cases} cases in ${parts} parts, ${(milliseconds / 1000).toFixed(1)} s of all together, ${steps} steps, ${calls} calls, arcs ${arcs} of ${legalArcs}, seed ${seed}\n`,
   );
   for (const { file, verdict, property, message } of stored)
     process.stdout.write(`${colours.red('stored')} counterexample ${file}, ${verdict}: ${property}: ${message}\n`);

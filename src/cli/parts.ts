@@ -28,6 +28,7 @@ export interface PartReport {
   readonly seconds: number;
   readonly cases: number;
   readonly steps: number;
+  readonly calls: number;
   readonly arcs: { readonly covered: number; readonly legal: number };
   readonly properties: readonly PropertyLine[];
   readonly coverage: CoverageReport;
@@ -76,7 +77,7 @@ function firstFault(report: Partial<PartReport>, part: Partial<PartSection>): st
   const checks: Readonly<Record<string, boolean>> = {
     'the variant is missing': isText(report.variant),
     'the seed is missing': isCount(report.seed),
-    'a count is missing': isList([report.cases, report.steps, part.errors, report.arcs?.legal], isCount),
+    'a count is missing': isList([report.cases, report.steps, report.calls, part.errors, report.arcs?.legal], isCount),
     'the time is missing': Number.isFinite(report.seconds),
     'the properties are missing': isList(report.properties, (line) => isText((line as PropertyLine | null)?.name)),
     'its number is none': isCount(part.number) && isCount(part.of) && part.number! >= 1 && part.number! <= part.of!,

@@ -84,9 +84,10 @@ function runThread(task: Task, progress: (counts: CampaignCounts) => void): Prom
 
 /** Enough for a line of progress: arcs of several threads are counted as those of the one that took most. */
 function added(all: readonly CampaignCounts[]): CampaignCounts {
-  return all.reduce((sum, { cases, steps, errors, arcs, legalArcs, milliseconds }) => ({
+  return all.reduce((sum, { cases, steps, calls, errors, arcs, legalArcs, milliseconds }) => ({
     cases: sum.cases + cases,
     steps: sum.steps + steps,
+    calls: sum.calls + calls,
     errors: sum.errors + errors,
     arcs: Math.max(sum.arcs, arcs),
     legalArcs,

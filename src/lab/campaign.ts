@@ -28,10 +28,12 @@ export interface CampaignOptions {
   limit?(): number;
 }
 
-/** What a set of cases did: the calls of the tenants, how many answered an error, and the arcs taken. */
+/** What a set of cases did: the steps of the tenants, how many answered an error, and the arcs taken. */
 export interface CaseCounts {
   readonly cases: number;
   readonly steps: number;
+  /** System calls of the tenants in the base runs. */
+  readonly calls: number;
   readonly errors: number;
   readonly arcs: number;
 }
@@ -197,18 +199,20 @@ function audit(subject: Subject, worlds: Worlds, scenario: Scenario): void {
 class Tally {
   private cases = 0;
   private steps = 0;
+  private calls = 0;
   private errors = 0;
   readonly arcs = new Set<number>();
 
-  add({ calls, errors, arcs }: CaseResult): void {
+  add({ steps, calls, errors, arcs }: CaseResult): void {
     this.cases++;
-    this.steps += calls;
+    this.steps += steps;
+    this.calls += calls;
     this.errors += errors;
     for (const arc of arcs) this.arcs.add(arc);
   }
 
   get counts(): CaseCounts {
-    const { cases, steps, errors, arcs } = this;
-    return { cases, steps, errors, arcs: arcs.size };
+    const { cases, steps, calls, errors, arcs } = this;
+    return { cases, steps, calls, errors, arcs: arcs.size };
   }
 }

@@ -33,7 +33,8 @@ import { newWorlds, type Run, type Worlds } from './worlds.ts';
 export interface CaseResult {
   readonly scenario: Scenario;
   readonly violations: readonly Violation[];
-  /** Calls made by tenant A and B in the base run, and how many answered an error. */
+  /** Steps of tenant A and B in the base run, the system calls they made, and how many steps answered an error. */
+  readonly steps: number;
   readonly calls: number;
   readonly errors: number;
   /** Steps of the base run that made no sense where it had come to: nothing was called. */
@@ -58,15 +59,15 @@ export function runCase(worlds: Worlds, frame: CaseFrame, choices: Choices, cove
 function runPair(worlds: Worlds, frame: CaseFrame, choices: Choices, coverage: Coverage | undefined): CaseResult {
   const { seed, twin, setting } = frame;
   const base = execute(worlds, 'base', frame, choices, coverage);
-  const { steps, schedule, calls, errors } = base;
-  const scenario: Scenario = { variant: worlds.subject.variant.name, seed, twin, setting, steps, schedule };
+  const { schedule, errors } = base;
+  const counts = { steps: base.made, calls: base.calls, errors, discarded: base.world.discarded };
+  const scenario: Scenario = { variant: worlds.subject.variant.name, seed, twin, setting, steps: base.steps, schedule };
   // The world of the twin may be the same one, brought back.
   const { seen } = base.world;
   const arcs = [...base.world.arcs];
   const violations = [...base.world.violations];
-  const { discarded } = base.world;
-  if (violations.length > 0) return { scenario, violations, calls, errors, discarded, arcs };
-  return { ...runTwin(worlds, scenario, seen), calls, errors, discarded, arcs };
+  if (violations.length > 0) return { scenario, violations, ...counts, arcs };
+  return { ...runTwin(worlds, scenario, seen), ...counts, arcs };
 }
 
 /** The base run alone, on a machine that nobody watches: what the steps of a case cost by themselves. */
@@ -143,7 +144,7 @@ export function hung(subject: Subject, { frame, steps, schedule }: Recorded, err
     const refused = neverAnswered(tenant.flags, tenant.state, last.args.state!);
     if (refused !== undefined) violations.unshift({ property: FSM_LEGALITY.name, message: refused, at });
   }
-  return { scenario, violations, calls: steps.length, errors: 0, discarded: 0, arcs: [] };
+  return { scenario, violations, steps: steps.length, calls: steps.length, errors: 0, discarded: 0, arcs: [] };
 }
 
 /** Whether a scenario looks the same on machines of both kinds, to everybody, in each run of a pair. */
@@ -175,6 +176,9 @@ interface Execution {
   readonly world: World;
   readonly steps: readonly Step[];
   readonly schedule: readonly number[];
+  /** Steps that were not the host's. */
+  readonly made: number;
+  /** System calls that these made. */
   readonly calls: number;
   readonly errors: number;
 }
@@ -190,6 +194,7 @@ function execute(
   const skip = run === 'integrity' ? 'A' : undefined;
   const steps: Step[] = [];
   const schedule: number[] = [];
+  let made = 0;
   let calls = 0;
   let errors = 0;
   for (let index = 0; !world.crashed; index++) {
@@ -200,21 +205,24 @@ function execute(
     schedule.push(turns);
     if (step.by === skip) continue;
     world.step = index;
-    if (step.by !== 'H') calls++;
     const before = world.calls;
     try {
       if (advance(world, step, index, turns, coverage) < 0) errors++;
     } catch (error) {
       world.crash(error);
     }
-    world.spent += Math.max(1, world.calls - before);
+    const spent = Math.max(1, world.calls - before);
+    world.spent += spent;
+    if (step.by === 'H') continue;
+    made++;
+    calls += spent;
   }
   try {
     if (!world.crashed) finish(world, run, twin);
   } catch (error) {
     world.crash(error);
   }
-  return { world, steps, schedule, calls, errors };
+  return { world, steps, schedule, made, calls, errors };
 }
 
 /** One step, and what runs beside it; what it answered. */

@@ -15,6 +15,7 @@ export function joined(shares: readonly Share[]): Share {
     counts: {
       cases: sum((share) => share.counts.cases),
       steps: sum((share) => share.counts.steps),
+      calls: sum((share) => share.counts.calls),
       errors: sum((share) => share.counts.errors),
       arcs: arcs.length,
       legalArcs: counts[0]!.legalArcs,

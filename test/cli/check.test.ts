@@ -37,6 +37,7 @@ describe('a campaign that finds nothing', () => {
       cases: 50,
       casesPerSecond: expect.any(Number),
       steps: expect.any(Number),
+      calls: expect.any(Number),
       errorShare: expect.any(Number),
       arcs: { covered: expect.any(Number), legal: 15 },
       coverage: {
