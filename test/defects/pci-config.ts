@@ -51,8 +51,8 @@ function registersOf(id: number, change: (row: PermissionRow) => PermissionRow):
   );
 }
 
-/** A core device on which an earlier open failed. */
-type Stale = VfioPciCoreDevice & { stale?: boolean };
+/** More vectors than there can be: an earlier open of the device failed. */
+const STALE = 0x77;
 
 export const PCI_CONFIG_DEFECTS: readonly Defect[] = [
   {
@@ -109,7 +109,8 @@ export const PCI_CONFIG_DEFECTS: readonly Defect[] = [
         (original) =>
           function* (core) {
             const result = yield* resultOf(original!(core));
-            if (result < 0) (core as Stale).stale = true;
+            // Kept in a field that machines are brought back with.
+            if (result < 0) core.msiQmax = STALE;
             return result;
           },
       );
@@ -118,7 +119,7 @@ export const PCI_CONFIG_DEFECTS: readonly Defect[] = [
         'write',
         (original) =>
           function (this: MsiHandler, core, position, count, offset, value) {
-            if ((core as Stale).stale) core.pdev.writeConfig(position, count, value);
+            if (core.msiQmax === STALE) core.pdev.writeConfig(position, count, value);
             return original.call(this, core, position, count, offset, value);
           },
       );

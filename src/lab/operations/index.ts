@@ -2,6 +2,7 @@
 import { ACCESS } from './access.ts';
 import { BENCH_DMA } from './bench-dma.ts';
 import { BENCH_PROCESS } from './bench-process.ts';
+import { BESIDE } from './beside.ts';
 import { CONFIG } from './config.ts';
 import { DMA } from './dma.ts';
 import { DMA_BUF_OPERATIONS } from './dma-buf.ts';
@@ -64,6 +65,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...OWNERSHIP,
   ...INFO_ODD,
   ...FAILING,
+  ...BESIDE,
   ...MESSAGE_TABLE,
   ...TYPE1_MAP,
   ...TYPE1_DIRTY,

@@ -64,6 +64,7 @@ const open: Operation = {
   generate: () => ({}),
   run(tenant, _args, world) {
     const result = world.openDevice(tenant);
+    world.checks.descriptors.reopened(tenant, result);
     if (result < 0) return result;
     world.checks.residue.opened(tenant);
     if (world.profile.pci !== undefined) noteCommand(tenant);

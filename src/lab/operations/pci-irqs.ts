@@ -39,7 +39,7 @@ const arm: Operation = {
     const index = anyIndex(random, tenant);
     const start = index === PCI_IRQ.INTX ? 0 : random.below(random.chance(70) ? 2 : MOST_VECTORS - 2);
     const count = index === PCI_IRQ.INTX ? 1 : 1 + random.below(2);
-    return { index, start, count, event: random.chance(5) ? BAD_FD : random.chance(6) ? -1 : random.below(TRIGGERS) };
+    return { index, start, count, event: random.chance(5) ? BAD_FD : random.chance(12) ? -1 : random.below(TRIGGERS) };
   },
   run(tenant, { index, start, count, event }, world, spawned) {
     if (count! > MOST_VECTORS || start! + count! > MOST_VECTORS) return -ERRNO.EINVAL;

@@ -117,6 +117,11 @@ export class IrqModel {
     if (!this.disabled) this.masked = false;
   }
 
+  /** A line that is set up without an eventfd: its interrupt came and was masked, and nobody was told. */
+  cameUntold(up: boolean): void {
+    if (up && this.type === PCI_IRQ.INTX && this.intx < 0) this.masked = true;
+  }
+
   /** Whether something is armed with the eventfd. */
   uses(event: number): boolean {
     if (event === this.err || event === this.req || event === this.wake) return true;

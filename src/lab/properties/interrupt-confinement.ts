@@ -2,9 +2,9 @@
 import { Buffer } from 'node:buffer';
 import type { InterruptEvent } from '../../../sim/fabric.ts';
 import type { PciFunction } from '../../../sim/pci/function.ts';
-import { PCI, STATUS } from '../../../sim/pci/registers.ts';
 import { IRQ_SET, PCI_IRQ } from '../../uapi/vfio.ts';
 import type { IrqRequest } from '../pci/irq-model.ts';
+import { isUp } from '../pci/is-up.ts';
 import { vectorOf } from '../pci/vector-of.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
@@ -124,8 +124,7 @@ export class InterruptConfinement implements Check {
     this.cause = this.message = undefined;
     if (profile.pci === undefined || !watched || tenant.pending > 0 || tenant.device === undefined) return;
     const { irqs, lowPower } = tenant.pci;
-    // It came and was masked, and nobody was told.
-    if (irqs.type === PCI_IRQ.INTX && irqs.intx < 0 && isUp(tenant.fn!)) irqs.masked = true;
+    irqs.cameUntold(isUp(tenant.fn!));
     if (irqs.type !== PCI_IRQ.INTX || irqs.intx < 0 || irqs.masked || irqs.disabled || irqs.deferred) return;
     const { fn } = tenant;
     if (isUp(fn!) && fn!.powerState === 0 && !lowPower)
@@ -192,9 +191,4 @@ export class InterruptConfinement implements Check {
     }
     if (calm) say('though nothing that is armed with it has happened');
   }
-}
-
-/** The function has its interrupt pending. */
-export function isUp({ config }: PciFunction): boolean {
-  return (config.read(PCI.STATUS, 2) & STATUS.INTERRUPT) !== 0;
 }
