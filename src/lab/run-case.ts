@@ -6,6 +6,7 @@ import { HangError } from '../../sim/hang.ts';
 import { FIFO, type Scheduler, type Task } from '../../sim/scheduler.ts';
 import { type Choices, replaying } from './generate.ts';
 import { type Coverage, placeOf } from './guidance/coverage.ts';
+import { NeverUsable, opened, unusable } from './never-usable.ts';
 import { OPERATION_BY_NAME } from './operations/index.ts';
 import { closeDevice } from './operations/lifecycle.ts';
 import { FSM_LEGALITY, neverAnswered } from './properties/fsm-legality.ts';
@@ -49,7 +50,13 @@ export interface CaseFrame {
 /** Runs a pair. `choices` supplies the steps of the base run; the twin repeats them. */
 export function runCase(worlds: Worlds, frame: CaseFrame, choices: Choices, coverage?: Coverage): CaseResult {
   const { seed, twin, setting } = frame;
-  const base = execute(worlds, 'base', frame, choices, coverage);
+  let base: Execution;
+  try {
+    base = execute(worlds, 'base', frame, choices, coverage);
+  } catch (error) {
+    if (error instanceof NeverUsable) return unusable(worlds.subject, frame, error);
+    throw error;
+  }
   const { steps, schedule, calls, errors } = base;
   const scenario: Scenario = { variant: worlds.subject.variant.name, seed, twin, setting, steps, schedule };
   // The world of the twin may be the same one, brought back.
@@ -170,7 +177,7 @@ function execute(
   choices: Choices,
   coverage?: Coverage,
 ): Execution {
-  const world = worlds.world(run, setting);
+  const world = opened(worlds, run, setting);
   const skip = run === 'integrity' ? 'A' : undefined;
   const steps: Step[] = [];
   const schedule: number[] = [];

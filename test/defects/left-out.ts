@@ -7,4 +7,9 @@ export const LEFT_OUT: readonly LeftOut[] = [
     reason:
       'There are no matrices of queues here: a device is assigned whole, so that there are no cross products to check anew.',
   },
+  {
+    id: 'CORE-11',
+    reason:
+      'The types of a mediated parent are a table, not objects that are made one by one: nothing of a parent can be half built.',
+  },
 ];

@@ -34,6 +34,7 @@ import { PCI_IRQS } from './pci-irqs.ts';
 import { PCI_REGIONS } from './pci-regions.ts';
 import { ROUND_TRIP } from './round-trip.ts';
 import { SERIAL } from './serial.ts';
+import { SHORT_OF_MEMORY } from './short-of-memory.ts';
 import { STREAM } from './stream.ts';
 import { TOKENS } from './tokens.ts';
 import { TYPE1_DIRTY } from './type1-dirty.ts';
@@ -66,6 +67,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...INFO_ODD,
   ...FAILING,
   ...BESIDE,
+  ...SHORT_OF_MEMORY,
   ...MESSAGE_TABLE,
   ...TYPE1_MAP,
   ...TYPE1_DIRTY,

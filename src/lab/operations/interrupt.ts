@@ -84,7 +84,7 @@ const oddIrqs: Operation = {
 /** SET_IRQS took eventfds away, or signalled by hand: the model follows. */
 function forgetVectors({ armed }: Tenant, start: number, count: number, flags: number): void {
   if (flags & IRQ_SET.DATA_NONE && count === 0) armed.fill(-1);
-  else if (flags & IRQ_SET.DATA_EVENTFD) for (let i = start; i < start + count; i++) armed[i] = -1;
+  else if (flags & IRQ_SET.DATA_EVENTFD) armed.fill(-1, start, start + count);
 }
 
 const events: Operation = {
