@@ -6,27 +6,30 @@ import type { Result } from '../../kernel/file.ts';
 import { IRQ_SET, PCI_IRQ } from '../../uapi/vfio.ts';
 import { littleEndian, writeConfig } from '../pci/config-write.ts';
 import { setIrqs } from '../pci/set-irqs.ts';
+import type { Random } from '../random.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
-import { type Operation, whileOpen } from './operation.ts';
+import { type Args, type Operation, whileOpen } from './operation.ts';
+import { raise } from './pci-events.ts';
+import { anyIndex } from './pci-irqs.ts';
 
 const { ACTION_TRIGGER, ACTION_MASK, ACTION_UNMASK, DATA_NONE, DATA_EVENTFD } = IRQ_SET;
 const ON = COMMAND.IO | COMMAND.MEMORY | COMMAND.MASTER;
 
-type Call = (tenant: Tenant, world: World, event: number, spawned: boolean) => Result;
+type Call = (tenant: Tenant, world: World, args: Args, spawned: boolean) => Result;
 
 const irqs =
-  (flags: number, count: number, index?: number): Call =>
-  (tenant, world, event, spawned) => {
+  (flags: number, count: number, fixed?: number): Call =>
+  (tenant, world, { event, index }, spawned) => {
     const { type } = tenant.pci.irqs;
-    const at = index ?? (type === PCI_IRQ.NUM ? PCI_IRQ.INTX : type);
-    const data = flags & DATA_EVENTFD ? [event % 2] : [];
+    const at = fixed ?? (type === PCI_IRQ.NUM ? index! : type);
+    const data = flags & DATA_EVENTFD ? [event! % 2] : [];
     return setIrqs(tenant, world, { index: at, flags, start: 0, count, data }, spawned);
   };
 
 const command =
   (value: number): Call =>
-  (tenant, world, _event, spawned) =>
+  (tenant, world, _args, spawned) =>
     writeConfig(tenant, world, PCI.COMMAND, littleEndian(value, 2), spawned);
 
 /** What meets: setting up and taking down the active index, and the masks that configuration space and calls share. */
@@ -41,29 +44,35 @@ const CALLS: readonly Call[] = [
   irqs(DATA_NONE | ACTION_UNMASK, 1, PCI_IRQ.INTX),
 ];
 
+const likely = (random: Random): number => random.below(random.chance(80) ? 4 : CALLS.length);
+
 const beside: Operation = {
   name: 'beside',
   needs: 'pci',
-  args: ['first', 'second', 'event'],
-  weights: whileOpen(6),
-  generate: (random, { pending }) =>
-    pending > 0
+  args: ['first', 'second', 'event', 'index', 'raise'],
+  weights: whileOpen(9),
+  generate: (random, tenant) =>
+    tenant.pending > 0
       ? undefined
       : {
-          first: random.below(CALLS.length),
-          second: random.below(random.chance(70) ? 4 : CALLS.length),
+          first: likely(random),
+          second: likely(random),
           event: random.below(2),
+          index: anyIndex(random, tenant),
+          raise: random.chance(70) ? 1 : 0,
         },
-  run(tenant, { first, second, event }, world) {
-    const one = CALLS[first! % CALLS.length]!(tenant, world, event!, true);
+  run(tenant, args, world) {
+    const one = CALLS[args['first']! % CALLS.length]!(tenant, world, args, true);
     if (typeof one !== 'number') {
       tenant.pending++;
       world.machine.kernel.scheduler.spawn('beside', underWay(tenant, one));
       // Up to where it first waits.
       world.machine.kernel.scheduler.step();
     }
-    const two = world.finish(tenant, CALLS[second! % CALLS.length]!(tenant, world, event!, false));
+    const two = world.finish(tenant, CALLS[args['second']! % CALLS.length]!(tenant, world, args, false));
     world.settle();
+    // What they have made of the interrupt shows when one comes.
+    if (args['raise'] === 1 && tenant.device !== undefined) raise.run(tenant, { vector: 0 }, world, false);
     return two;
   },
 };

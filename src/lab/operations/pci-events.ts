@@ -10,7 +10,7 @@ import { type Operation, whileOpen } from './operation.ts';
 const MODES: Readonly<Record<string, number>> = { msix: PCI_IRQ.MSIX, msi: PCI_IRQ.MSI };
 
 /** The device interrupts, by whatever its registers say: the level of its line, or the message of a vector. */
-const raise: Operation = {
+export const raise: Operation = {
   name: 'raise',
   needs: 'pci',
   args: ['vector'],

@@ -14,7 +14,7 @@ export const WAKING = 2;
 export const LISTENED = 3;
 
 /** An index that is active, or could be made so. */
-function anyIndex(random: Random, { pci, fn }: Tenant): number {
+export function anyIndex(random: Random, { pci, fn }: Tenant): number {
   const { type } = pci.irqs;
   if (type !== PCI_IRQ.NUM && random.chance(85)) return type;
   const { capabilities } = fn!.template;

@@ -26,7 +26,7 @@ export function writeConfig(tenant: Tenant, world: World, offset: number, bytes:
   const resets = fn === undefined ? 0 : world.resetsOf(fn);
   const end = offset + bytes.length;
   const asleep = fn?.powerState === D3HOT && !tenant.pci.lowPower;
-  world.checks.config.writing(tenant);
+  world.checks.config.writing(tenant, offset);
   // What is unmasked may interrupt before the call returns.
   if (offset <= DISABLE_AT && end > DISABLE_AT && (bytes[DISABLE_AT - offset]! & DISABLE) === 0) {
     // Waking up for the call unmasks what falling asleep has masked: it may come twice.

@@ -84,7 +84,7 @@ export class IrqModel {
 
   /** A request that failed: a block of vectors may be gone in part (vfio_pci_intrs.c: vfio_msi_set_block). */
   failed({ index, flags, start, count }: IrqRequest): void {
-    if (this.type !== index || index === PCI_IRQ.INTX || (flags & DATA_EVENTFD) === 0) return;
+    if (this.type !== index || index === PCI_IRQ.INTX || index > PCI_IRQ.MSIX || (flags & DATA_EVENTFD) === 0) return;
     if ((flags & ACTION_TYPE_MASK) === ACTION_TRIGGER && start < MOST_VECTORS && count <= MOST_VECTORS)
       this.unsure = true;
   }

@@ -142,7 +142,11 @@ export class InterruptConfinement implements Check {
     const own = this.cause === tenant && (this.caused === undefined || this.caused.includes(index));
     const message = this.message;
     tenant.pci.signals.push(index);
-    if (own) return;
+    if (own) {
+      // A call of which nobody knows what it signals wakes the device like any other.
+      if (tenant.pci.irqs.wake === index) woken(tenant);
+      return;
+    }
     this.message = undefined;
     const say = (text: string): void =>
       this.world.violate(NAME, `eventfd ${index} of tenant ${tenant.name} is signalled ${text}`);
@@ -175,10 +179,7 @@ export class InterruptConfinement implements Check {
     if (told?.tenant === tenant && irqs[told.event] === index) return;
     if (irqs.wake === index) {
       // Whoever woke the device: its user is told once, and low power is over.
-      irqs.wake = -1;
-      tenant.pci.lowPower = false;
-      tenant.pci.woken = true;
-      return;
+      return woken(tenant);
     }
     if (
       irqs.type === PCI_IRQ.INTX &&
@@ -191,4 +192,10 @@ export class InterruptConfinement implements Check {
     }
     if (calm) say('though nothing that is armed with it has happened');
   }
+}
+
+function woken({ pci }: Tenant): void {
+  pci.irqs.wake = -1;
+  pci.lowPower = false;
+  pci.woken = true;
 }
