@@ -61,8 +61,10 @@ export class IrqModel {
   /** Back to what was before a request that failed. */
   back(before: IrqModel): void {
     const { messages } = this;
+    // What interrupted meanwhile is masked all the same.
+    const masked = before.masked || this.masked;
     for (const [vector, event] of before.messages.entries()) messages[vector] = event;
-    Object.assign(this, before, { messages });
+    Object.assign(this, before, { messages, masked });
   }
 
   /** Within what the model has room for, and not beside another index. */
