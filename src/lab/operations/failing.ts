@@ -6,7 +6,8 @@ import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import { DMA_BUF_OPERATIONS } from './dma-buf.ts';
 import { IOEVENTFD_OPERATIONS } from './ioeventfd.ts';
-import type { Operation } from './operation.ts';
+import { closeDevice, reopen } from './lifecycle.ts';
+import { type Operation, whileOpen } from './operation.ts';
 import { PCI_IRQS } from './pci-irqs.ts';
 
 /** What fails: an allocation, a copy to or from the user, the making of a file. */
@@ -59,4 +60,28 @@ function perform(tenant: Tenant, world: World, target: number, salt: number): nu
   return args === undefined ? -ERRNO.EINVAL : world.finish(tenant, operation.run(tenant, args, world, false));
 }
 
-export const FAILING: readonly Operation[] = [failing];
+/** The device is closed, an open fails in the middle, and the next one is to find nothing of it. */
+const failingOpen: Operation = {
+  name: 'failing_open',
+  needs: 'pci',
+  args: ['kind', 'point'],
+  weights: whileOpen(2),
+  generate: (random, { pending }) =>
+    pending > 0
+      ? undefined
+      : {
+          kind: random.chance(80) ? 0 : random.below(KINDS.length),
+          point: 1 + random.below(random.chance(60) ? 6 : 2 * MOST),
+        },
+  run(tenant, { kind, point }, world) {
+    closeDevice(tenant, world);
+    const { faults } = world.machine.kernel;
+    faults.arm(KINDS[kind! % KINDS.length]!, Math.max(1, point!));
+    const result = open(tenant);
+    faults.disarm();
+    afterOpen(tenant, world, result);
+    return result >= 0 ? result : reopen(tenant, world);
+  },
+};
+
+export const FAILING: readonly Operation[] = [failing, failingOpen];

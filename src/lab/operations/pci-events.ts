@@ -17,7 +17,7 @@ export const raise: Operation = {
   weights: whileOpen(9),
   generate: (random, { pci }) => {
     const armed = pci.irqs.messages.findIndex((event) => event >= 0);
-    return { vector: armed >= 0 && random.chance(60) ? armed : random.below(MOST_VECTORS) };
+    return { vector: armed >= 0 && random.chance(50) ? armed : random.below(random.chance(60) ? 2 : MOST_VECTORS) };
   },
   run(tenant, { vector }, world) {
     const { fn } = tenant;

@@ -37,9 +37,13 @@ const arm: Operation = {
   spawnable: true,
   generate(random, tenant) {
     const index = anyIndex(random, tenant);
+    // One of the vectors that are armed is taken back alone.
+    const armed = tenant.pci.irqs.messages.findLastIndex((event) => event >= 0);
+    if (armed >= 0 && index === tenant.pci.irqs.type && random.chance(12))
+      return { index, start: armed, count: 1, event: -1 };
     const start = index === PCI_IRQ.INTX ? 0 : random.below(random.chance(70) ? 2 : MOST_VECTORS - 2);
     const count = index === PCI_IRQ.INTX ? 1 : 1 + random.below(2);
-    return { index, start, count, event: random.chance(5) ? BAD_FD : random.chance(12) ? -1 : random.below(TRIGGERS) };
+    return { index, start, count, event: random.chance(5) ? BAD_FD : random.chance(8) ? -1 : random.below(TRIGGERS) };
   },
   run(tenant, { index, start, count, event }, world, spawned) {
     if (count! > MOST_VECTORS || start! + count! > MOST_VECTORS) return -ERRNO.EINVAL;
