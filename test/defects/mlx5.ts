@@ -157,8 +157,8 @@ export const MLX5_DEFECTS: readonly Defect[] = [
   {
     id: 'PDS-02',
     title: 'a migration file can be used after a reset freed its session',
-    reference: 'pds: reset with open files',
-    properties: ['fd lifetime'],
+    reference: '457f73082547',
+    properties: ['fd lifetime', 'reset and liveness'],
     plant: () =>
       patch(
         SaveSession.prototype,

@@ -101,7 +101,7 @@ export const PCI_CONFIG_DEFECTS: readonly Defect[] = [
     title: 'permissions of MSI that were freed by an open that failed are used by the next one',
     subject,
     reference: 'vfio/pci: clear msi_perm after it was freed',
-    properties: CONFINEMENT,
+    properties: [...CONFINEMENT, 'interrupt confinement'],
     plant: () => {
       const open = patch(
         vfioPciOps,
@@ -133,7 +133,7 @@ export const PCI_CONFIG_DEFECTS: readonly Defect[] = [
     id: 'PCI-24',
     title: 'a page is trapped for a table that is shorter, and the index not checked',
     subject,
-    reference: 'XSA-128, MSI-X table of QEMU-traditional',
+    reference: 'XSA-164, 569eac99e8dd',
     properties: ['interrupt confinement'],
     plant: () => {
       const covers = patch(

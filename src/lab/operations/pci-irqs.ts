@@ -5,7 +5,7 @@ import { MOST_VECTORS } from '../pci/irq-model.ts';
 import { BAD_FD, setIrqs } from '../pci/set-irqs.ts';
 import type { Random } from '../random.ts';
 import type { Tenant } from '../tenant.ts';
-import { type Operation, whileOpen } from './operation.ts';
+import { after, type Operation, whileOpen } from './operation.ts';
 
 const { ACTION_MASK, ACTION_TRIGGER, ACTION_UNMASK, DATA_NONE, DATA_BOOL, DATA_EVENTFD } = IRQ_SET;
 /** Eventfds for interrupts; of the others one tells of waking up, and to the last one the kernel listens. */
@@ -116,13 +116,17 @@ const unmaskBy: Operation = {
     pci.irqs.type !== PCI_IRQ.INTX && random.chance(90) ? undefined : { event: random.chance(75) ? LISTENED : -1 },
   run(tenant, { event }, world) {
     const data = [event! === LISTENED ? LISTENED : -1];
+    const { masked } = tenant.pci.irqs;
     // A count from before works once.
     if (data[0] === LISTENED && tenant.events[LISTENED]!.file.count > 0n) {
       tenant.pci.irqs.unmask();
       tenant.pci.irqs.deferred = true;
     }
     const request = { index: PCI_IRQ.INTX, flags: DATA_EVENTFD | ACTION_UNMASK, start: 0, count: 1, data };
-    return setIrqs(tenant, world, request);
+    return after(setIrqs(tenant, world, request), (result) => {
+      if (result < 0) tenant.pci.irqs.masked ||= masked;
+      return result;
+    });
   },
 };
 

@@ -61,8 +61,13 @@ export function setIrqs(tenant: Tenant, world: World, request: IrqRequest, spawn
     interrupts.cause = undefined;
     judge(irqs, request, before, result);
     irqs.cameUntold(isUp(tenant.fn!));
-    // Asleep the function does not take messages: what it has when it wakes is not known.
-    if (tenant.fn!.powerState !== 0 && index !== PCI_IRQ.INTX && irqs.type === index) irqs.unsure = true;
+    if (tenant.fn!.powerState !== 0 && (index === PCI_IRQ.MSI || index === PCI_IRQ.MSIX)) sleeping(tenant, index);
     return result;
   });
+}
+
+/** Asleep the function does not take messages: what it has when it wakes is not known. */
+function sleeping({ pci }: Tenant, index: number): void {
+  if (pci.irqs.type === index) pci.irqs.unsure = true;
+  pci.muted = true;
 }

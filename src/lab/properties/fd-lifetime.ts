@@ -37,12 +37,12 @@ export class FdLifetime implements Check {
   }
 
   /** The tenant opens its device, which nobody has. */
-  reopened({ bdf, shadow }: Tenant, result: number): void {
+  reopened({ bdf, shadow, pending }: Tenant, result: number): void {
     // What was mapped meanwhile may lie where the device cannot reach.
     const reachable = shadow.items.every(
       ({ start, length, flags }) => flags === 3 && start % PAGE_SIZE === 0 && start + length <= MSI_WINDOW.start,
     );
-    if (result < 0 && reachable && this.world.profile.pci !== undefined)
+    if (result < 0 && pending === 0 && reachable && this.world.profile.pci !== undefined)
       this.world.violate(NAME, `${bdf}, which nobody has open, cannot be opened: ${errnoName(result)}`);
   }
 

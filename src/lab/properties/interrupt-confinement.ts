@@ -123,11 +123,11 @@ export class InterruptConfinement implements Check {
     const { profile, watched } = this.world;
     this.cause = this.message = undefined;
     if (profile.pci === undefined || !watched || tenant.pending > 0 || tenant.device === undefined) return;
-    const { irqs, lowPower } = tenant.pci;
+    const { irqs, lowPower, muted } = tenant.pci;
     irqs.cameUntold(isUp(tenant.fn!));
     if (irqs.type !== PCI_IRQ.INTX || irqs.intx < 0 || irqs.masked || irqs.disabled || irqs.deferred) return;
     const { fn } = tenant;
-    if (isUp(fn!) && fn!.powerState === 0 && !lowPower)
+    if (isUp(fn!) && fn!.powerState === 0 && !lowPower && !muted)
       this.world.violate(NAME, 'a line that is up and unmasked does not interrupt');
   }
 
