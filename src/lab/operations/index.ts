@@ -23,6 +23,7 @@ import { IOMMUFD_VIOMMU } from './iommufd-viommu.ts';
 import { LIFECYCLE } from './lifecycle.ts';
 import { LINE } from './line.ts';
 import { LOAD } from './load.ts';
+import { LOG_ROUND } from './log-round.ts';
 import { LOGGING } from './logging.ts';
 import { LOW_POWER } from './low-power.ts';
 import { MESSAGE_TABLE } from './message-table.ts';
@@ -68,6 +69,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...FAILING,
   ...BESIDE,
   ...SHORT_OF_MEMORY,
+  ...LOG_ROUND,
   ...MESSAGE_TABLE,
   ...TYPE1_MAP,
   ...TYPE1_DIRTY,
