@@ -74,7 +74,8 @@ export class ConfigSpaceConfinement implements Check {
 
   /** A configuration write of the tenant is about to be made, … */
   writing(tenant: Tenant, offset: number): void {
-    this.calm = tenant.pending === 0;
+    // A sleeping function that somebody else reset gets back what it had when the write wakes it.
+    this.calm = tenant.pending === 0 && !(tenant.pci.lost && tenant.pci.lowPower);
     const shadow = offset < HEADER ? coreOf(this.world.machine, tenant.bdf)?.shadow : undefined;
     this.shown = shadow !== undefined;
     if (shadow !== undefined) this.header.set(shadow.vconfig.subarray(0, HEADER));
