@@ -97,6 +97,23 @@ export const PCI_CONFIG_DEFECTS: readonly Defect[] = [
     plant: () => patch(EXT_CAPABILITIES, 0xa5, () => ({ name: 'beyond', length: 0, handler: raw })),
   },
   {
+    id: 'CORE-11',
+    title: 'an open that runs out of memory half-way is told as done',
+    subject,
+    reference: 'CVE-2023-52570, c777b11d34e0',
+    properties: [...CONFINEMENT, 'reset and liveness', 'fd lifetime', 'residual data'],
+    plant: () =>
+      patch(
+        vfioPciOps,
+        'open_device',
+        (open) =>
+          function* (core) {
+            const result = yield* resultOf(open!(core));
+            return result === -ERRNO.ENOMEM ? 0 : result;
+          },
+      ),
+  },
+  {
     id: 'PCI-22',
     title: 'permissions of MSI that were freed by an open that failed are used by the next one',
     subject,
