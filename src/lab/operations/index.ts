@@ -41,6 +41,7 @@ import { TOKENS } from './tokens.ts';
 import { TYPE1_DIRTY } from './type1-dirty.ts';
 import { TYPE1_GROUPS } from './type1-groups.ts';
 import { TYPE1_MAP } from './type1-map.ts';
+import { TYPE1_REJOIN } from './type1-rejoin.ts';
 
 export const OPERATIONS: readonly Operation[] = [
   ...ACCESS,
@@ -74,6 +75,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...TYPE1_MAP,
   ...TYPE1_DIRTY,
   ...TYPE1_GROUPS,
+  ...TYPE1_REJOIN,
   ...IOMMUFD_MAP,
   ...IOMMUFD_UNMAP,
   ...IOMMUFD_SPACE,
