@@ -40,6 +40,7 @@ const dma: Operation = {
     // What a first stage of the user's makes of an address is the user's own affair.
     if (device.fd === undefined || bench.iommufd?.reference.shown(device.name)?.parent !== undefined) return -9;
     const length = args['length']!;
+    if (length === 0) return 0;
     const bytes = zeroedBytes(length);
     if (args['kind'] === WRITE) {
       const salt = world.content(tenant, args['salt']!);

@@ -224,7 +224,7 @@ export class IommufdReference {
   wrote(name: string, iova: bigint, length: number): void {
     const hwpt = this.shown(name);
     const paging = hwpt?.parent ?? hwpt;
-    if (paging === undefined || !paging.tracking) return;
+    if (paging === undefined || !paging.tracking || length === 0) return;
     for (let page = iova - (iova % U.PAGE); page < iova + BigInt(length); page += U.PAGE) paging.dirty.add(page);
   }
 
