@@ -80,6 +80,9 @@ const NEEDS_REST = new Set([
   'take_back',
   'dup',
   'hot_reset',
+  'failing_open',
+  'beside',
+  'short_of_memory',
 ]);
 
 function* underWay(world: World, tenant: Tenant, call: Task<number>): Task<number> {

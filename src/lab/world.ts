@@ -6,10 +6,11 @@ import { DeviceClient } from '../client/device.ts';
 import { ALL_CAPABILITIES } from '../kernel/kernel.ts';
 import type { Process } from '../kernel/process.ts';
 import { Machine } from '../machine/machine.ts';
-import { ERRNO } from '../uapi/errno.ts';
+import { ERRNO, errnoName } from '../uapi/errno.ts';
 import { MIG_STATE } from '../uapi/vfio.ts';
 import type { DeclaredVariant } from '../variant/variant.ts';
 import { Bench } from './bench/bench.ts';
+import { NeverUsable } from './never-usable.ts';
 import type { DeviceProfile, Inside } from './profiles/profile.ts';
 import { Checks } from './properties/index.ts';
 import { Recorder } from './recorder.ts';
@@ -119,7 +120,7 @@ export class World {
     events.on('reset', ({ target }) => this.resets.set(target, this.resetsOf(target) + 1));
     for (const tenant of this.tenants) {
       const opened = tenant.openDevice();
-      if (opened < 0) throw new Error(`tenant ${tenant.name} cannot open its device: ${opened}`);
+      if (opened < 0) throw new NeverUsable(`tenant ${tenant.name} cannot open its device: ${errnoName(opened)}`);
       this.checks.residue.opened(tenant);
       tenant.flags = Math.max(0, tenant.device!.migrationFlags());
       tenant.asNew = inside.digest(tenant).slice();

@@ -13,6 +13,7 @@ import { PCI_DEFECTS } from './pci-core.ts';
 import { PCI_IRQ_DEFECTS } from './pci-irqs.ts';
 import { PCI_OWNERSHIP_DEFECTS } from './pci-ownership.ts';
 import { PCI_RESET_DEFECTS } from './pci-reset.ts';
+import { SAMPLE_DEFECTS } from './sample.ts';
 import { SAVED_STATE_DEFECTS } from './saved-state.ts';
 import { SESSION_DEFECTS } from './sessions.ts';
 import { OWN_SESSION_DEFECTS } from './sessions-own.ts';
@@ -28,6 +29,7 @@ export const DEFECTS: readonly Defect[] = [
   ...PCI_RESET_DEFECTS,
   ...PCI_OWNERSHIP_DEFECTS,
   ...MLX5_DEFECTS,
+  ...SAMPLE_DEFECTS,
   ...MTTY_DEFECTS,
   ...STREAM_DEFECTS,
   ...SAVED_STATE_DEFECTS,

@@ -43,7 +43,7 @@ export const IO_PAGETABLE_DEFECTS: readonly Defect[] = [
     subject,
     title: 'the upper half of a mapping that was cut is missing in the second index',
     reference: 'CVE-2023-52801, e7250ab7ca49',
-    properties: [...dma, 'fd lifetime'],
+    properties: [...dma, 'fd lifetime', 'dirty-tracking soundness'],
     plant: () =>
       patch(
         inner<TableInner>(IoPagetable.prototype),

@@ -1,10 +1,15 @@
 /** Defects of the mlx5 driver, and shapes of other variant drivers' defects carried over to it. */
 import { Firmware } from '../../sim/devices/mlx5/firmware.ts';
 import { LoadSession } from '../../sim/devices/mlx5/load-session.ts';
+import { deref } from '../../sim/oops.ts';
+import type { VfioPciCoreDevice } from '../../src/pci-core/core-device.ts';
+import { ERRNO } from '../../src/uapi/errno.ts';
 import { MIG_STATE } from '../../src/uapi/vfio.ts';
 import { MLX5_ARCS } from '../../variants/mlx5/arcs.ts';
+import { PAGE } from '../../variants/mlx5/core/object-commands.ts';
 import { DataBuffer } from '../../variants/mlx5/data-buffer.ts';
 import { Mlx5VfDevice } from '../../variants/mlx5/device.ts';
+import { dataOf, MLX5_ERROR_HANDLERS } from '../../variants/mlx5/driver.ts';
 import { PrecopyInfoCall } from '../../variants/mlx5/save/precopy-info.ts';
 import { SaveSession } from '../../variants/mlx5/save/session.ts';
 import { VhcaCommands } from '../../variants/mlx5/vhca-commands.ts';
@@ -12,6 +17,18 @@ import type { Defect } from './defect.ts';
 import { patch } from './patch.ts';
 
 export const MLX5_DEFECTS: readonly Defect[] = [
+  {
+    id: 'XE-02',
+    title: 'a reset asks for what only a device that migrates has',
+    reference: 'CVE-2026-31601, 1b81ed612e12',
+    properties: ['reset and liveness'],
+    plant: () =>
+      patch(MLX5_ERROR_HANDLERS, 'resetDone', (done) => (pdev) => {
+        if ((pdev.driverData as VfioPciCoreDevice | undefined)?.vdev !== undefined)
+          deref(dataOf(pdev).migratable, 'the migration context');
+        return done(pdev);
+      }),
+  },
   {
     id: 'MLX5-01',
     title: 'a reader sleeps for ever when saving is disabled',
@@ -67,13 +84,15 @@ export const MLX5_DEFECTS: readonly Defect[] = [
     plant: () =>
       patch(
         DataBuffer.prototype,
-        'free',
-        (free) =>
-          function* (this: DataBuffer) {
-            const { runs } = this as unknown as { runs: unknown[] };
-            runs.splice(1);
-            if (runs.length > 0 && this.chunk === 2) runs.pop();
-            yield* free.call(this);
+        'addPages',
+        () =>
+          function (this: DataBuffer, count) {
+            const { device } = this as unknown as { device: Mlx5VfDevice };
+            if (count === 0) return 0;
+            if (device.noMemory() || device.noMemory()) return -ERRNO.ENOMEM;
+            const result = this.append(device.card.allocatePages(count * PAGE));
+            if (result === 0) this.pages += count;
+            return result;
           },
       ),
   },
@@ -138,8 +157,8 @@ export const MLX5_DEFECTS: readonly Defect[] = [
   {
     id: 'PDS-02',
     title: 'a migration file can be used after a reset freed its session',
-    reference: 'pds: reset with open files',
-    properties: ['fd lifetime'],
+    reference: '457f73082547',
+    properties: ['fd lifetime', 'reset and liveness'],
     plant: () =>
       patch(
         SaveSession.prototype,

@@ -51,8 +51,8 @@ function registersOf(id: number, change: (row: PermissionRow) => PermissionRow):
   );
 }
 
-/** A core device on which an earlier open failed. */
-type Stale = VfioPciCoreDevice & { stale?: boolean };
+/** More vectors than there can be: an earlier open of the device failed. */
+const STALE = 0x77;
 
 export const PCI_CONFIG_DEFECTS: readonly Defect[] = [
   {
@@ -97,11 +97,28 @@ export const PCI_CONFIG_DEFECTS: readonly Defect[] = [
     plant: () => patch(EXT_CAPABILITIES, 0xa5, () => ({ name: 'beyond', length: 0, handler: raw })),
   },
   {
+    id: 'CORE-11',
+    title: 'an open that runs out of memory half-way is told as done',
+    subject,
+    reference: 'CVE-2023-52570, c777b11d34e0',
+    properties: [...CONFINEMENT, 'reset and liveness', 'fd lifetime', 'residual data'],
+    plant: () =>
+      patch(
+        vfioPciOps,
+        'open_device',
+        (open) =>
+          function* (core) {
+            const result = yield* resultOf(open!(core));
+            return result === -ERRNO.ENOMEM ? 0 : result;
+          },
+      ),
+  },
+  {
     id: 'PCI-22',
     title: 'permissions of MSI that were freed by an open that failed are used by the next one',
     subject,
     reference: 'vfio/pci: clear msi_perm after it was freed',
-    properties: CONFINEMENT,
+    properties: [...CONFINEMENT, 'interrupt confinement'],
     plant: () => {
       const open = patch(
         vfioPciOps,
@@ -109,7 +126,8 @@ export const PCI_CONFIG_DEFECTS: readonly Defect[] = [
         (original) =>
           function* (core) {
             const result = yield* resultOf(original!(core));
-            if (result < 0) (core as Stale).stale = true;
+            // Kept in a field that machines are brought back with.
+            if (result < 0) core.msiQmax = STALE;
             return result;
           },
       );
@@ -118,7 +136,7 @@ export const PCI_CONFIG_DEFECTS: readonly Defect[] = [
         'write',
         (original) =>
           function (this: MsiHandler, core, position, count, offset, value) {
-            if ((core as Stale).stale) core.pdev.writeConfig(position, count, value);
+            if (core.msiQmax === STALE) core.pdev.writeConfig(position, count, value);
             return original.call(this, core, position, count, offset, value);
           },
       );
@@ -132,7 +150,7 @@ export const PCI_CONFIG_DEFECTS: readonly Defect[] = [
     id: 'PCI-24',
     title: 'a page is trapped for a table that is shorter, and the index not checked',
     subject,
-    reference: 'XSA-128, MSI-X table of QEMU-traditional',
+    reference: 'XSA-164, 569eac99e8dd',
     properties: ['interrupt confinement'],
     plant: () => {
       const covers = patch(

@@ -2,6 +2,7 @@
 import { InterruptController } from '../../sim/interrupts.ts';
 import { Domain } from '../../sim/iommu/domain.ts';
 import { CAP } from '../../sim/pci/registers.ts';
+import { ConfigLayout } from '../../src/pci-core/config/layout.ts';
 import { CAPABILITIES, forgetLayouts } from '../../src/pci-core/index.ts';
 import { irqSetRules } from '../../src/pci-core/interrupts/irq-set.ts';
 import type { Defect } from './defect.ts';
@@ -17,8 +18,25 @@ export const PCI_DEFECTS: readonly Defect[] = [
   },
   {
     id: 'PCI-23',
-    title: 'a field the user may not write is passed through with its neighbours',
+    title: 'a write over several fields is filtered by the first of them',
+    subject: 'vfio-pci',
     reference: 'XSA-128, CVE-2015-4103',
+    properties: ['config-space confinement', 'residual data', 'interrupt confinement'],
+    plant: () =>
+      patch(
+        ConfigLayout.prototype,
+        'writable',
+        (writable) =>
+          function (this: ConfigLayout, position, count) {
+            const first = writable.call(this, position, 1);
+            return count === 4 ? Math.imul(first, 0x0101_0101) >>> 0 : count === 2 ? first * 0x0101 : first;
+          },
+      ),
+  },
+  {
+    id: 'PCI-OWN-26',
+    title: 'a field the user may not write is passed through with its neighbours',
+    reference: 'shape of a capability with raw writes',
     properties: ['config-space confinement'],
     plant: () => {
       const vendor = CAPABILITIES[CAP.VNDR]!.handler;

@@ -1,5 +1,6 @@
 /** Defects of interrupts under vfio-pci-core. */
 
+import { deref } from '../../sim/oops.ts';
 import { HeaderHandler } from '../../src/pci-core/config/header.ts';
 import { VfioPciCoreDevice } from '../../src/pci-core/core-device.ts';
 import { pci_intx } from '../../src/pci-core/host-device.ts';
@@ -21,6 +22,9 @@ const CONFINEMENT = ['interrupt confinement'];
 const subject = 'vfio-pci';
 /** Time that passes between a look and what is done about it. */
 const WINDOW = 1000;
+
+const hostOf = ({ irqs }: VfioPciCoreDevice): HostVectors | undefined =>
+  (irqs.messages as unknown as { host: HostVectors | undefined }).host;
 
 const both = (...undo: Undo[]): Undo => {
   return () => {
@@ -101,18 +105,19 @@ export const PCI_IRQ_DEFECTS: readonly Defect[] = [
     title: 'vectors are set in what was allocated when the call began',
     subject,
     reference: 'CVE-2026-46036, 670e8864b1a2',
-    properties: CONFINEMENT,
+    properties: [...CONFINEMENT, 'reset and liveness'],
     plant: () =>
       patch(PCI_IOCTLS, VFIO.DEVICE_SET_IRQS, (handler) => (core, caller, argument) => {
         const set = readIrqSet(caller, argument, (index) => core.irqs.count(index));
-        const stale = (core.irqs.messages as unknown as { host: HostVectors | undefined }).host;
+        const stale = hostOf(core);
         if (typeof set === 'number' || stale === undefined || set.index !== core.irqs.type)
           return handler!(core, caller, argument);
         if ((set.flags & IRQ_SET.DATA_EVENTFD) === 0) return handler!(core, caller, argument);
         return (function* () {
           yield WINDOW;
-          if (core.irqs.type === set.index) return handler!(core, caller, argument) as number;
-          return 0;
+          // What was looked up before has been freed.
+          deref(hostOf(core) === stale ? stale : undefined, 'the vectors that were freed');
+          return handler!(core, caller, argument) as number;
         })();
       }),
   },

@@ -10,6 +10,15 @@ import { patch } from './patch.ts';
 
 const subject = 'vfio-pci';
 
+/** The name alone, whatever token is behind it. */
+const matchName = ({ pdev }: VfioPciCoreDevice, name: string): number => (name.split(' ')[0] === pdev.name ? 1 : 0);
+
+/** Functions with one BAR, and their VFs. */
+function ofSecondTable({ pdev }: VfioPciCoreDevice): boolean {
+  const { bars } = (pdev.function.physical ?? pdev.function).template;
+  return bars.filter((bar) => bar !== undefined).length === 1;
+}
+
 export const PCI_OWNERSHIP_DEFECTS: readonly Defect[] = [
   {
     id: 'CORE-05',
@@ -21,11 +30,34 @@ export const PCI_OWNERSHIP_DEFECTS: readonly Defect[] = [
   },
   {
     id: 'CORE-06',
-    title: 'a second table of operations lacks the look at the token',
+    title: 'a second table of operations, for functions with one BAR, lacks the look at the token',
     subject,
-    reference: 'hisi_acc: match_token_uuid in one of two tables',
+    reference: 'hisi_acc: match_token_uuid in one of two tables, fixes 86624ba3b522',
     properties: ['parent-interaction scope', 'noninterference'],
-    plant: () => patch(vfioPciOps, 'match', () => (core, name) => (name.split(' ')[0] === core.pdev.name ? 1 : 0)),
+    plant() {
+      const byToken = patch(
+        vfioPciOps,
+        'match_token_uuid',
+        (match) => (core, token) => (ofSecondTable(core) ? 0 : match!(core, token)),
+      );
+      const byName = patch(
+        vfioPciOps,
+        'match',
+        (match) => (core, name) => (ofSecondTable(core) ? matchName(core, name) : match!(core, name)),
+      );
+      return () => {
+        byName();
+        byToken();
+      };
+    },
+  },
+  {
+    id: 'PCI-OWN-31',
+    title: 'a VF is taken from its group without its token',
+    subject,
+    reference: 'shape of CORE-05, on the way of groups',
+    properties: ['parent-interaction scope', 'noninterference'],
+    plant: () => patch(vfioPciOps, 'match', () => matchName),
   },
   {
     id: 'CORE-08',

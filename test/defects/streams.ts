@@ -129,7 +129,7 @@ export const STREAM_DEFECTS: readonly Defect[] = [
     id: 'STREAM-OWN-02',
     title: 'the limit of a record is that of a file position',
     reference: 'shape of MAX_LOAD_SIZE left out',
-    properties: ['stream robustness', 'resource bound'],
+    properties: ['stream robustness', 'resource bound', 'parent-interaction scope'],
     plant: () => patch(MLX5_SAFEGUARDS.RECORD_SIZE_LIMIT, 'holds', () => () => true),
   },
   {

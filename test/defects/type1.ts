@@ -163,6 +163,27 @@ export const TYPE1_DEFECTS: readonly Defect[] = [
       ),
   },
   {
+    id: 'AP-01',
+    subject,
+    title: 'a device that joins is held against the last of what is there, and not against all of it',
+    reference: 'CVE-2024-26620, 850fb7fa8c68: a filter that looks at what is new only',
+    properties: ['DMA confinement'],
+    plant: () =>
+      patch(
+        Domains.prototype,
+        'reservedConflict',
+        (conflict) =>
+          function (this: Domains, regions) {
+            const { state } = this as unknown as { state: { mappings: Mappings } };
+            const last = state.mappings.all.at(-1);
+            const met = regions.filter(
+              ({ start, end }) => last !== undefined && last.start <= end && last.start + last.length > start,
+            );
+            return conflict.call(this, met);
+          },
+      ),
+  },
+  {
     id: 'T1-OWN-01',
     subject,
     title: 'a request that cuts a mapping takes all of it',

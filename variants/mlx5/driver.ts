@@ -87,17 +87,20 @@ export function mlx5VfioPciDriver(deps: VariantDependencies, parent: PciDriver):
       yield* vfio_pci_core_unregister_device(data.core);
       data.migratable?.forget();
     },
-    resetDone,
+    resetDone: (pdev) => MLX5_ERROR_HANDLERS.resetDone(pdev),
     errorDetected: vfio_pci_core_aer_err_detected,
   };
 }
 
-/** The work a reset leaves; none for a device that is still being bound. */
-function resetDone(pdev: PciDevice): Task<void> | undefined {
-  return (pdev.driverData as VfioPciCoreDevice | undefined)?.vdev === undefined
-    ? undefined
-    : dataOf(pdev).migratable?.vf.resetDone();
-}
+/** mlx5vf_err_handlers. */
+export const MLX5_ERROR_HANDLERS = {
+  /** The work a reset leaves; none for a device that is still being bound, or that does not migrate. */
+  resetDone(pdev: PciDevice): Task<void> | undefined {
+    return (pdev.driverData as VfioPciCoreDevice | undefined)?.vdev === undefined
+      ? undefined
+      : dataOf(pdev).migratable?.vf.resetDone();
+  },
+};
 
 /** What the driver keeps for a device bound to it. */
 export function dataOf(pdev: PciDevice): Mlx5VfioPci {

@@ -98,6 +98,9 @@ export const DEVICE_DOMAINS: DomainTable = {
   'log_report.range': WORD,
   'log_report.logPage': upTo(63),
   'log_guest.rearm': FLAG,
+  'log_round.bank': upTo(2),
+  'log_round.page': upTo(3),
+  'log_round.queue': FLAG,
   // One port more than there are: that region is empty.
   'port_write.port': (place) => ({ most: portsOf(place) }),
   'port_write.register': upTo(7),

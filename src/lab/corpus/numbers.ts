@@ -132,4 +132,9 @@ export const NUMBERED: readonly string[] = [
   'bench_limit',
   'bench_exec',
   'bench_revoke',
+  'beside',
+  'failing_open',
+  'log_round',
+  'short_of_memory',
+  'type1_rejoin',
 ];

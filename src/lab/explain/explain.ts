@@ -34,15 +34,21 @@ export function explain(subject: Subject, asked: Scenario, property?: string): E
   // A difference that uncleared memory alone makes is a case of that, and so another pair of runs.
   const { violations, scenario } = runs.result;
   const violation = violations.find((one) => one.property === property) ?? violations[0];
+  const about = {
+    scenario,
+    setting: describeSetting(subject.factors, scenario.setting),
+    rule: ruleOf(violation?.property ?? property ?? ''),
+    violation,
+  };
+  // The machine never came up: there is nothing to watch.
+  if (violation !== undefined && !runs.by.has('base'))
+    return { ...about, lanes: ['host'], events: marked([], violation, { observer: 'H' }), divergence: undefined };
   const teller = tellerOf(runs, violation);
   const { events } = (teller ?? runs.base).chronicle;
   const silent = violation !== undefined && teller === undefined;
   const divergence = silent ? divergenceOf(subject, scenario, runs) : undefined;
   return {
-    scenario,
-    setting: describeSetting(subject.factors, scenario.setting),
-    rule: ruleOf(violation?.property ?? property ?? ''),
-    violation,
+    ...about,
     lanes: lanesOf(subject, runs),
     events: silent ? marked(events, violation, divergence) : events,
     divergence,
@@ -64,7 +70,7 @@ function tellerOf({ by }: WatchedRuns, violation: Violation | undefined): Watche
 function marked(
   events: readonly ChronicleEvent[],
   { property, message, at }: Violation,
-  divergence: Divergence | undefined,
+  divergence: Pick<Divergence, 'observer'> | undefined,
 ): ChronicleEvent[] {
   const last = at < 0 ? events.length - 1 : events.findLastIndex(({ step }) => step >= 0 && step <= at);
   const { observer = 'A' } = divergence ?? {};

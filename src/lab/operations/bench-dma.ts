@@ -42,19 +42,23 @@ const dma: Operation = {
     // What a first stage of the user's makes of an address is the user's own affair.
     if (device.fd === undefined || bench.iommufd?.reference.shown(device.name)?.parent !== undefined) return -9;
     const length = atMost(MOST_BYTES, args['length']);
+    if (length === 0) return 0;
     const bytes = zeroedBytes(length);
     if (args['kind'] === WRITE) {
       const salt = world.content(tenant, args['salt']!);
       for (let i = 0; i < length; i++) bytes[i] = salt + i * 7 + (i >>> 8);
     } else {
-      const ok = readChecked(world, bench, device, u64(args['source']!, args['sourceOffset']!), bytes);
+      const ok = readChecked(world, bench, device, byteAt(args['source']!, args['sourceOffset']!), bytes);
       world.observe(tenant, ok ? bytes : -14);
       if (!ok) return -14;
     }
     if (args['kind'] === READ) return length;
-    return writeChecked(world, bench, device, u64(args['target']!, args['targetOffset']!), bytes) ? length : -14;
+    return writeChecked(world, bench, device, byteAt(args['target']!, args['targetOffset']!), bytes) ? length : -14;
   },
 };
+
+/** Requests take numbers, in which an offset is exact only below. */
+const byteAt = (page: number, at: number): bigint => u64(page, page < 2 ** 40 ? at : 0);
 
 /** Pages that are mapped, mostly towards the end of a mapping: requests go over it. */
 function somewhere(random: Random, { bench }: Tenant, world: World): number {

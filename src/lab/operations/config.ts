@@ -12,14 +12,18 @@ import { type Operation, whileOpen } from './operation.ts';
 const LENGTHS = [1, 2, 3, 4, 8] as const;
 const VALUES = [0, 1, 0xff, 0x7fff, 0x8000, 0xffff, 0x0001_0000, 0x8000_0000, 0xffff_ffff];
 /** Registers of the header, and both edges of the space. */
-const SPOTS = [0, 4, 6, 8, 0x0c, 0x10, 0x14, 0x18, 0x24, 0x2c, 0x30, 0x34, 0x3c, 0x40, 0xfc, 0x100];
+const SPOTS = [0, 4, 6, 8, 0x0c, 0x10, 0x14, 0x18, 0x24, 0x2c, 0x30, 0x34, 0x3c, 0x3c, 0x40, 0xfc, 0x100];
 
 /** A place near a register: of the header, or of a capability. */
 function place(random: Random, fn: NonNullable<Tenant['fn']>): number {
   const { capabilities, size } = fn.template;
-  if (capabilities.length === 0 || random.chance(30)) return random.pick([...SPOTS, size - 4]) + random.below(4);
+  // Half of the time where a register begins: what is aligned goes as one access.
+  const aligned = random.chance(50);
+  if (capabilities.length === 0 || random.chance(30))
+    return random.pick([...SPOTS, size - 4]) + (aligned ? 0 : random.below(4));
   const { at, size: length } = random.pick(capabilities);
-  return at + random.below(Math.min(length + 4, 0x40));
+  const inside = random.below(Math.min(length + 4, 0x40));
+  return at + (aligned ? inside & ~3 : inside);
 }
 
 const read: Operation = {

@@ -9,9 +9,10 @@ import type { World } from '../world.ts';
 import { DMA } from './dma.ts';
 import { DMA_BUF_OPERATIONS } from './dma-buf.ts';
 import { IOEVENTFD_OPERATIONS } from './ioeventfd.ts';
+import { closeDevice, reopen } from './lifecycle.ts';
 import { LOGGING } from './logging.ts';
 import { MIGRATION_OPERATIONS } from './migration.ts';
-import type { Operation } from './operation.ts';
+import { type Operation, whileOpen } from './operation.ts';
 import { PCI_IRQS } from './pci-irqs.ts';
 
 /** Percent of them that are not made where a driver has more to show than its calls: two ledgers are taken for each. */
@@ -93,4 +94,22 @@ function perform(tenant: Tenant, world: World, injection: Injection, target: num
   return result;
 }
 
-export const FAILING: readonly Operation[] = [failing];
+/** The device is closed, an open fails in the middle, and the next one is to find nothing of it. */
+const failingOpen: Operation = {
+  name: 'failing_open',
+  needs: 'pci',
+  args: ['kind', 'point'],
+  weights: whileOpen(2),
+  generate: (random, { pending }) =>
+    pending > 0
+      ? undefined
+      : { kind: random.chance(80) ? 0 : random.below(3), point: 1 + random.below(random.chance(60) ? 6 : 2 * MOST) },
+  run(tenant, { kind, point }, world) {
+    closeDevice(tenant, world);
+    const injection = new Injection(world, tenant, FAILURES[kind! % 3]!, Math.max(1, point!));
+    const result = open(tenant, world, injection);
+    return result >= 0 ? result : reopen(tenant, world);
+  },
+};
+
+export const FAILING: readonly Operation[] = [failing, failingOpen];

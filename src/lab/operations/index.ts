@@ -2,6 +2,7 @@
 import { ACCESS } from './access.ts';
 import { BENCH_DMA } from './bench-dma.ts';
 import { BENCH_PROCESS } from './bench-process.ts';
+import { BESIDE } from './beside.ts';
 import { CONFIG } from './config.ts';
 import { DMA } from './dma.ts';
 import { DMA_BUF_OPERATIONS } from './dma-buf.ts';
@@ -22,6 +23,7 @@ import { IOMMUFD_VIOMMU } from './iommufd-viommu.ts';
 import { LIFECYCLE } from './lifecycle.ts';
 import { LINE } from './line.ts';
 import { LOAD } from './load.ts';
+import { LOG_ROUND } from './log-round.ts';
 import { LOGGING } from './logging.ts';
 import { LOW_POWER } from './low-power.ts';
 import { MESSAGE_TABLE } from './message-table.ts';
@@ -33,11 +35,13 @@ import { PCI_IRQS } from './pci-irqs.ts';
 import { PCI_REGIONS } from './pci-regions.ts';
 import { ROUND_TRIP } from './round-trip.ts';
 import { SERIAL } from './serial.ts';
+import { SHORT_OF_MEMORY } from './short-of-memory.ts';
 import { STREAM } from './stream.ts';
 import { TOKENS } from './tokens.ts';
 import { TYPE1_DIRTY } from './type1-dirty.ts';
 import { TYPE1_GROUPS } from './type1-groups.ts';
 import { TYPE1_MAP } from './type1-map.ts';
+import { TYPE1_REJOIN } from './type1-rejoin.ts';
 
 export const OPERATIONS: readonly Operation[] = [
   ...ACCESS,
@@ -64,10 +68,14 @@ export const OPERATIONS: readonly Operation[] = [
   ...OWNERSHIP,
   ...INFO_ODD,
   ...FAILING,
+  ...BESIDE,
+  ...SHORT_OF_MEMORY,
+  ...LOG_ROUND,
   ...MESSAGE_TABLE,
   ...TYPE1_MAP,
   ...TYPE1_DIRTY,
   ...TYPE1_GROUPS,
+  ...TYPE1_REJOIN,
   ...IOMMUFD_MAP,
   ...IOMMUFD_UNMAP,
   ...IOMMUFD_SPACE,

@@ -62,14 +62,18 @@ const open: Operation = {
   args: [],
   weights: [30, 0, 0, 0, 0, 0, 0, 0],
   generate: () => ({}),
-  run(tenant, _args, world) {
-    const result = world.openDevice(tenant);
-    if (result < 0) return result;
-    world.checks.residue.opened(tenant);
-    if (world.profile.pci !== undefined) noteCommand(tenant);
-    return result;
-  },
+  run: (tenant, _args, world) => reopen(tenant, world),
 };
+
+/** Opens a device that nobody has: it is as it was the first time. */
+export function reopen(tenant: Tenant, world: World): number {
+  const result = world.openDevice(tenant);
+  world.checks.descriptors.reopened(tenant, result);
+  if (result < 0) return result;
+  world.checks.residue.opened(tenant);
+  if (world.profile.pci !== undefined) noteCommand(tenant);
+  return result;
+}
 
 /** A second descriptor comes and goes; the first must not notice. */
 const openAgain: Operation = {

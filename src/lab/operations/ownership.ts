@@ -33,7 +33,7 @@ const takeBack: Operation = {
   name: 'take_back',
   needs: 'pci',
   args: [],
-  weights: [3, 1, 1, 1, 1, 1, 1, 1],
+  weights: [3, 2, 2, 2, 2, 2, 2, 2],
   // A PF's VFs would have to go first, and they are in use.
   generate: (_random, { fn, pending }) => (fn!.virtuals.length > 0 || pending > 0 ? undefined : {}),
   run(tenant, _args, world) {

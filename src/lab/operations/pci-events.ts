@@ -10,14 +10,14 @@ import { type Operation, whileOpen } from './operation.ts';
 const MODES: Readonly<Record<string, number>> = { msix: PCI_IRQ.MSIX, msi: PCI_IRQ.MSI };
 
 /** The device interrupts, by whatever its registers say: the level of its line, or the message of a vector. */
-const raise: Operation = {
+export const raise: Operation = {
   name: 'raise',
   needs: 'pci',
   args: ['vector'],
   weights: whileOpen(9),
   generate: (random, { pci }) => {
     const armed = pci.irqs.messages.findIndex((event) => event >= 0);
-    return { vector: armed >= 0 && random.chance(60) ? armed : random.below(MOST_VECTORS) };
+    return { vector: armed >= 0 && random.chance(50) ? armed : random.below(random.chance(60) ? 2 : MOST_VECTORS) };
   },
   run(tenant, { vector }, world) {
     const { fn } = tenant;

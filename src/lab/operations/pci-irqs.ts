@@ -5,7 +5,7 @@ import { MOST_VECTORS } from '../pci/irq-model.ts';
 import { BAD_FD, setIrqs } from '../pci/set-irqs.ts';
 import type { Random } from '../random.ts';
 import type { Tenant } from '../tenant.ts';
-import { type Operation, whileOpen } from './operation.ts';
+import { after, type Operation, whileOpen } from './operation.ts';
 
 const { ACTION_MASK, ACTION_TRIGGER, ACTION_UNMASK, DATA_NONE, DATA_BOOL, DATA_EVENTFD } = IRQ_SET;
 /** Eventfds for interrupts; of the others one tells of waking up, and to the last one the kernel listens. */
@@ -14,7 +14,7 @@ export const WAKING = 2;
 export const LISTENED = 3;
 
 /** An index that is active, or could be made so. */
-function anyIndex(random: Random, { pci, fn }: Tenant): number {
+export function anyIndex(random: Random, { pci, fn }: Tenant): number {
   const { type } = pci.irqs;
   if (type !== PCI_IRQ.NUM && random.chance(85)) return type;
   const { capabilities } = fn!.template;
@@ -37,9 +37,13 @@ const arm: Operation = {
   spawnable: true,
   generate(random, tenant) {
     const index = anyIndex(random, tenant);
+    // One of the vectors that are armed is taken back alone.
+    const armed = tenant.pci.irqs.messages.findLastIndex((event) => event >= 0);
+    if (armed >= 0 && index === tenant.pci.irqs.type && random.chance(12))
+      return { index, start: armed, count: 1, event: -1 };
     const start = index === PCI_IRQ.INTX ? 0 : random.below(random.chance(70) ? 2 : MOST_VECTORS - 2);
     const count = index === PCI_IRQ.INTX ? 1 : 1 + random.below(2);
-    return { index, start, count, event: random.chance(5) ? BAD_FD : random.chance(6) ? -1 : random.below(TRIGGERS) };
+    return { index, start, count, event: random.chance(5) ? BAD_FD : random.chance(8) ? -1 : random.below(TRIGGERS) };
   },
   run(tenant, { index, start, count, event }, world, spawned) {
     if (count! > MOST_VECTORS || start! + count! > MOST_VECTORS) return -ERRNO.EINVAL;
@@ -112,13 +116,17 @@ const unmaskBy: Operation = {
     pci.irqs.type !== PCI_IRQ.INTX && random.chance(90) ? undefined : { event: random.chance(75) ? LISTENED : -1 },
   run(tenant, { event }, world) {
     const data = [event! === LISTENED ? LISTENED : -1];
+    const { masked } = tenant.pci.irqs;
     // A count from before works once.
     if (data[0] === LISTENED && tenant.events[LISTENED]!.file.count > 0n) {
       tenant.pci.irqs.unmask();
       tenant.pci.irqs.deferred = true;
     }
     const request = { index: PCI_IRQ.INTX, flags: DATA_EVENTFD | ACTION_UNMASK, start: 0, count: 1, data };
-    return setIrqs(tenant, world, request);
+    return after(setIrqs(tenant, world, request), (result) => {
+      if (result < 0) tenant.pci.irqs.masked ||= masked;
+      return result;
+    });
   },
 };
 

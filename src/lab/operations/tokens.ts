@@ -20,9 +20,9 @@ function shown(tenant: Tenant, kind: number): { readonly uuid: Uint8Array | unde
 
 /** The function’s users must show a token: a VF of a user's PF, or such a PF whose VFs are open. */
 function guarded(tenant: Tenant, { a, b }: World): boolean {
-  const other = tenant === a ? b : a;
   if (tenant.token === undefined) return false;
-  return tenant.fn!.physical !== undefined || other.device !== undefined;
+  // Whether somebody has a VF is told to the PF's user: of B that is not asked, because B must not see what A does.
+  return tenant.fn!.physical !== undefined || (tenant === a && b.device !== undefined);
 }
 
 /** Opening without the secret, or with another, must fail; so must showing one where there is none. */

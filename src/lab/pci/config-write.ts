@@ -2,11 +2,13 @@
 import type { PciFunction } from '../../../sim/pci/function.ts';
 import { CAP, COMMAND, PCI, PM } from '../../../sim/pci/registers.ts';
 import { regionOffset } from '../../client/device.ts';
+import { viewOf } from '../../kernel/bytes.ts';
 import type { Result } from '../../kernel/file.ts';
 import { PCI_REGION } from '../../uapi/vfio.ts';
 import { after } from '../operations/operation.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
+import { isUp } from './is-up.ts';
 import { noteCommand } from './memory-on.ts';
 
 const D3HOT = 3;
@@ -24,9 +26,13 @@ export function writeConfig(tenant: Tenant, world: World, offset: number, bytes:
   const resets = fn === undefined ? 0 : world.resetsOf(fn);
   const end = offset + bytes.length;
   const asleep = fn?.powerState === D3HOT && !tenant.pci.lowPower;
-  world.checks.config.writing(tenant);
+  world.checks.config.writing(tenant, offset);
   // What is unmasked may interrupt before the call returns.
-  if (offset <= DISABLE_AT && end > DISABLE_AT && (bytes[DISABLE_AT - offset]! & DISABLE) === 0) irqs.disable(false);
+  if (offset <= DISABLE_AT && end > DISABLE_AT && (bytes[DISABLE_AT - offset]! & DISABLE) === 0) {
+    // Waking up for the call unmasks what falling asleep has masked: it may come twice.
+    if (tenant.pci.lowPower) irqs.deferred = true;
+    irqs.disable(false);
+  }
   const position = regionOffset(PCI_REGION.CONFIG) + offset;
   const call = process.writeCall(device!.fd, scratch.load(bytes), bytes.length, position);
   return after(call, (result) => {
@@ -40,7 +46,10 @@ export function writeConfig(tenant: Tenant, world: World, offset: number, bytes:
     if (reset && asleep && !waking(fn, offset)) tenant.pci.lost = true;
     if (reset) world.afterReset(tenant);
     if (!spawned) world.checks.config.written(tenant);
-    if (fn !== undefined && world.profile.pci !== undefined && tenant.device !== undefined) follow(tenant, offset, end);
+    if (fn === undefined || world.profile.pci === undefined || tenant.device === undefined || result < 0) return result;
+    if (spawned) foretell(tenant, offset, bytes);
+    else follow(tenant, offset, end);
+    irqs.cameUntold(isUp(fn));
     return result;
   });
 }
@@ -48,6 +57,14 @@ export function writeConfig(tenant: Tenant, world: World, offset: number, bytes:
 /** The kernel takes a function that is woken through its power register to where it was. */
 function waking(fn: PciFunction, offset: number): boolean {
   return offset === fn.capability(CAP.PM) + PM.CTRL;
+}
+
+/** What a COMMAND that was written means, where asking would get in the way of other calls. */
+function foretell({ pci, fn }: Tenant, offset: number, bytes: Uint8Array): void {
+  const command = viewOf(bytes).getUint16(0, true);
+  if (offset !== PCI.COMMAND) return;
+  pci.memory = fn!.physical !== undefined || (command & COMMAND.MEMORY) !== 0;
+  pci.irqs.disable((command & COMMAND.INTX_DISABLE) !== 0);
 }
 
 /** COMMAND and MSI as the user now reads them. */

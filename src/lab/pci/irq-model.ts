@@ -61,8 +61,10 @@ export class IrqModel {
   /** Back to what was before a request that failed. */
   back(before: IrqModel): void {
     const { messages } = this;
+    // What interrupted meanwhile is masked all the same.
+    const masked = before.masked || this.masked;
     for (const [vector, event] of before.messages.entries()) messages[vector] = event;
-    Object.assign(this, before, { messages });
+    Object.assign(this, before, { messages, masked });
   }
 
   /** Within what the model has room for, and not beside another index. */
@@ -84,7 +86,7 @@ export class IrqModel {
 
   /** A request that failed: a block of vectors may be gone in part (vfio_pci_intrs.c: vfio_msi_set_block). */
   failed({ index, flags, start, count }: IrqRequest): void {
-    if (this.type !== index || index === PCI_IRQ.INTX || (flags & DATA_EVENTFD) === 0) return;
+    if (this.type !== index || index === PCI_IRQ.INTX || index > PCI_IRQ.MSIX || (flags & DATA_EVENTFD) === 0) return;
     if ((flags & ACTION_TYPE_MASK) === ACTION_TRIGGER && start < MOST_VECTORS && count <= MOST_VECTORS)
       this.unsure = true;
   }
@@ -115,6 +117,11 @@ export class IrqModel {
   /** What is unmasked may come again. */
   unmask(): void {
     if (!this.disabled) this.masked = false;
+  }
+
+  /** A line that is set up without an eventfd: its interrupt came and was masked, and nobody was told. */
+  cameUntold(up: boolean): void {
+    if (up && this.type === PCI_IRQ.INTX && this.intx < 0) this.masked = true;
   }
 
   /** Whether something is armed with the eventfd. */

@@ -41,6 +41,8 @@ export class PciState {
   lost = false;
   /** The tenant asked for low power, and nothing has ended it that the tenant could know of. */
   lowPower = false;
+  /** Messages were switched on or off while the function slept: whether its line is on when it wakes is not known. */
+  muted = false;
   /** Numbers of eventfds on which signals came, since somebody last asked. */
   readonly signals: number[] = [];
 
@@ -49,6 +51,6 @@ export class PciState {
     this.irqs.closed();
     this.ioEvents.length = 0;
     for (const buffer of this.buffers) buffer.dead = true;
-    this.lowPower = this.lost = this.woken = false;
+    this.lowPower = this.lost = this.woken = this.muted = false;
   }
 }

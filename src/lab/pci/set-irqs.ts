@@ -5,6 +5,7 @@ import { after } from '../operations/operation.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import type { IrqModel, IrqRequest } from './irq-model.ts';
+import { isUp } from './is-up.ts';
 
 const { DATA_BOOL, DATA_EVENTFD } = IRQ_SET;
 
@@ -45,6 +46,8 @@ export function setIrqs(tenant: Tenant, world: World, request: IrqRequest, spawn
     else if (width === 1) view.setUint8(size + i, value);
   const { irqs } = tenant.pci;
   const { interrupts } = world.checks;
+  // Waking up for the call unmasks what falling asleep has masked: it may come twice.
+  if (tenant.pci.lowPower && flags & IRQ_SET.ACTION_UNMASK) irqs.deferred = true;
   let before = irqs.anticipate(request);
   interrupts.triggering(tenant, request);
   const call = tenant.process.ioctlCall(tenant.device!.fd, VFIO.DEVICE_SET_IRQS, scratch.put(length));
@@ -57,8 +60,14 @@ export function setIrqs(tenant: Tenant, world: World, request: IrqRequest, spawn
   return after(call, (result) => {
     interrupts.cause = undefined;
     judge(irqs, request, before, result);
-    // Asleep the function does not take messages: what it has when it wakes is not known.
-    if (tenant.fn!.powerState !== 0 && index !== PCI_IRQ.INTX && irqs.type === index) irqs.unsure = true;
+    irqs.cameUntold(isUp(tenant.fn!));
+    if (tenant.fn!.powerState !== 0 && (index === PCI_IRQ.MSI || index === PCI_IRQ.MSIX)) sleeping(tenant, index);
     return result;
   });
+}
+
+/** Asleep the function does not take messages: what it has when it wakes is not known. */
+function sleeping({ pci }: Tenant, index: number): void {
+  if (pci.irqs.type === index) pci.irqs.unsure = true;
+  pci.muted = true;
 }

@@ -4,10 +4,12 @@ import type { PciFunction } from '../../../sim/pci/function.ts';
 import { CAP, MSI, MSI_FLAGS } from '../../../sim/pci/registers.ts';
 
 /** -1: none of them has this message. */
-export function vectorOf(fn: PciFunction, { data }: Vector): number {
+export function vectorOf(fn: PciFunction, { address, data }: Vector): number {
   const { msix, config } = fn;
   if (fn.interruptMode === 'msix') {
-    for (let vector = 0; vector < msix!.size; vector++) if (msix!.data(vector) === data) return vector;
+    // An entry that nobody has filled in has the data of the first message, and no address.
+    for (let vector = 0; vector < msix!.size; vector++)
+      if (msix!.data(vector) === data && msix!.address(vector) === address) return vector;
     return -1;
   }
   const at = fn.capability(CAP.MSI);

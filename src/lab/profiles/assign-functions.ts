@@ -3,6 +3,7 @@ import type { Task } from '../../../sim/scheduler.ts';
 import type { PciDevice } from '../../kernel/pci/device.ts';
 import type { Machine } from '../../machine/machine.ts';
 import { cdevName } from '../../vfio/cdev.ts';
+import { NeverUsable } from '../never-usable.ts';
 import type { Assigned } from './profile.ts';
 
 /** Makes VFs of a PF, which keeps its driver; the first two of them. */
@@ -18,7 +19,7 @@ export function bindTo(machine: Machine, driver: string, devices: readonly PciDe
   for (const device of devices) {
     device.driverOverride = driver;
     machine.kernel.run(machine.kernel.bus.autoprobe(device));
-    if (device.driver === undefined) throw new Error(`${driver} did not take ${device.name}`);
+    if (device.driver === undefined) throw new NeverUsable(`${driver} does not take ${device.name}`);
   }
 }
 

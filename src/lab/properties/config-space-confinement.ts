@@ -4,6 +4,7 @@ import type { UnclaimedEvent } from '../../../sim/fabric.ts';
 import type { PciFunction } from '../../../sim/pci/function.ts';
 import { CAP, MSIX, MSIX_ENTRY } from '../../../sim/pci/registers.ts';
 import { PCI_REGION } from '../../uapi/vfio.ts';
+import { coreOf } from '../pci/core-of.ts';
 import { configReference, type Shown } from '../reference/config-access.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
@@ -28,6 +29,9 @@ const STATUS = [0x06, 0x07] as const;
 
 /** D1 and D2: the kernel takes memory away in D3hot only (vfio_pci_core.c: __vfio_pci_memory_enabled). */
 const SHALLOW: ReadonlySet<number> = new Set([1, 2]);
+/** Header bytes that no user writes, by which it would be shown another function: ids and class, BIST's neighbour, the list, the pin. */
+const SHOWN_FIXED = [0, 1, 2, 3, 8, 9, 0x0a, 0x0b, 0x0e, 0x2c, 0x2d, 0x2e, 0x2f, 0x34, 0x3d, 0x3e, 0x3f] as const;
+const HEADER = 0x40;
 /** First and last BAR register, and the ROM's. */
 const BARS = [0x10, 0x34] as const;
 
@@ -45,6 +49,9 @@ export class ConfigSpaceConfinement implements Check {
   private readonly world: World;
   private before = 0;
   private calm = false;
+  /** The header as the tenant is shown it, before a write to it. */
+  private readonly header = new Uint8Array(HEADER);
+  private shown = false;
   private readonly kept: Kept[] = [];
   private peer: { readonly target: PciFunction; readonly offset: number } | undefined;
 
@@ -66,8 +73,12 @@ export class ConfigSpaceConfinement implements Check {
   }
 
   /** A configuration write of the tenant is about to be made, … */
-  writing(tenant: Tenant): void {
-    this.calm = tenant.pending === 0;
+  writing(tenant: Tenant, offset: number): void {
+    // A sleeping function that somebody else reset gets back what it had when the write wakes it.
+    this.calm = tenant.pending === 0 && !(tenant.pci.lost && tenant.pci.lowPower);
+    const shadow = offset < HEADER ? coreOf(this.world.machine, tenant.bdf)?.shadow : undefined;
+    this.shown = shadow !== undefined;
+    if (shadow !== undefined) this.header.set(shadow.vconfig.subarray(0, HEADER));
     this.before = this.world.profile.guarded.value(tenant);
     for (const kept of this.kept) {
       kept.bytes.set(kept.fn.config.bytes);
@@ -79,6 +90,7 @@ export class ConfigSpaceConfinement implements Check {
   written(tenant: Tenant): void {
     const { guarded } = this.world.profile;
     if (!this.calm) return;
+    if (this.shown) this.stillShown(tenant);
     if (guarded.value(tenant) !== this.before)
       this.world.violate(NAME, `a configuration write changes ${guarded.what}`);
     for (const { fn, bytes, resets } of this.kept) {
@@ -87,6 +99,14 @@ export class ConfigSpaceConfinement implements Check {
       if (Buffer.compare(bytes, fn.config.bytes) !== 0 && this.world.resetsOf(fn) === resets)
         this.changed(tenant, fn, bytes);
     }
+  }
+
+  private stillShown({ bdf }: Tenant): void {
+    const vconfig = coreOf(this.world.machine, bdf)?.shadow.vconfig;
+    if (vconfig === undefined) return;
+    for (const at of SHOWN_FIXED)
+      if (vconfig[at] !== this.header[at])
+        return this.world.violate(NAME, `a configuration write changes byte ${at.toString(16)} that its user is shown`);
   }
 
   /** A read of configuration space answered. */

@@ -1,5 +1,7 @@
 /** fd lifetime: what a descriptor stands for lives as long as one of its descriptors, and no longer. */
-import { ERRNO } from '../../uapi/errno.ts';
+import { MSI_WINDOW } from '../../../sim/iommu/iommu.ts';
+import { PAGE_SIZE } from '../../../sim/memory.ts';
+import { ERRNO, errnoName } from '../../uapi/errno.ts';
 import type { DataFile, Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import type { Check, Property } from './property.ts';
@@ -32,6 +34,16 @@ export class FdLifetime implements Check {
   /** A descriptor was duplicated and the first one closed: the device is as open as before. */
   stillOpen(tenant: Tenant): void {
     if (this.openers(tenant) < 1) this.world.violate(NAME, 'closing one of two numbers of a file closes its device');
+  }
+
+  /** The tenant opens its device, which nobody has. */
+  reopened({ bdf, shadow, pending }: Tenant, result: number): void {
+    // What was mapped meanwhile may lie where the device cannot reach.
+    const reachable = shadow.items.every(
+      ({ start, length, flags }) => flags === 3 && start % PAGE_SIZE === 0 && start + length <= MSI_WINDOW.start,
+    );
+    if (result < 0 && pending === 0 && reachable && this.world.profile.pci !== undefined)
+      this.world.violate(NAME, `${bdf}, which nobody has open, cannot be opened: ${errnoName(result)}`);
   }
 
   /** The last descriptor of the tenant's device was closed. */
@@ -88,6 +100,10 @@ export class FdLifetime implements Check {
           this.world.violate(NAME, 'a data file is held by its driver when nobody has the device open');
     for (const { name, openCount } of this.world.machine.vfio.openDevices())
       this.world.violate(NAME, `${name} counts ${openCount} openers when nobody has it open`);
+    // Devices aside may still be in it.
+    for (const { name, ioas } of this.world.tenants)
+      if (ioas !== undefined && this.world.profile.bench === undefined && ioas.client.destroy(ioas.ioas) < 0)
+        this.world.violate(NAME, `the address space of tenant ${name} is in use when its device is closed`);
     for (const { bdf } of this.world.tenants) {
       const references = this.world.machine.vfio.deviceNamed(bdf)?.references ?? 0;
       if (references !== 0) this.world.violate(NAME, `${references} references to ${bdf} are left behind`);

@@ -70,6 +70,7 @@ export class FsmLegality implements Check {
     // Without its session a kept state may begin one on an arc that is to go on with it.
     if (result === 0 && dataFd >= 0 !== opens && !tenant.orphaned)
       say(opens ? 'hands out no data file' : 'hands out a data file');
+    // Without a number for the file the answer is not written (vfio_main.c: vfio_ioct_mig_return_fd).
     if (result !== 0 && dataFd !== -1 && !world.starved) say(`fails with data_fd ${dataFd}`);
     if (result === 0 && dataFd >= 0) {
       const direction = target === MIG_STATE.RESUMING ? 'resume' : 'save';

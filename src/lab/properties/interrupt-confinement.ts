@@ -2,9 +2,9 @@
 import { Buffer } from 'node:buffer';
 import type { InterruptEvent } from '../../../sim/fabric.ts';
 import type { PciFunction } from '../../../sim/pci/function.ts';
-import { PCI, STATUS } from '../../../sim/pci/registers.ts';
 import { IRQ_SET, PCI_IRQ } from '../../uapi/vfio.ts';
 import type { IrqRequest } from '../pci/irq-model.ts';
+import { isUp } from '../pci/is-up.ts';
 import { vectorOf } from '../pci/vector-of.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
@@ -123,12 +123,11 @@ export class InterruptConfinement implements Check {
     const { profile, watched } = this.world;
     this.cause = this.message = undefined;
     if (profile.pci === undefined || !watched || tenant.pending > 0 || tenant.device === undefined) return;
-    const { irqs, lowPower } = tenant.pci;
-    // It came and was masked, and nobody was told.
-    if (irqs.type === PCI_IRQ.INTX && irqs.intx < 0 && isUp(tenant.fn!)) irqs.masked = true;
+    const { irqs, lowPower, muted } = tenant.pci;
+    irqs.cameUntold(isUp(tenant.fn!));
     if (irqs.type !== PCI_IRQ.INTX || irqs.intx < 0 || irqs.masked || irqs.disabled || irqs.deferred) return;
     const { fn } = tenant;
-    if (isUp(fn!) && fn!.powerState === 0 && !lowPower)
+    if (isUp(fn!) && fn!.powerState === 0 && !lowPower && !muted)
       this.world.violate(NAME, 'a line that is up and unmasked does not interrupt');
   }
 
@@ -143,7 +142,11 @@ export class InterruptConfinement implements Check {
     const own = this.cause === tenant && (this.caused === undefined || this.caused.includes(index));
     const message = this.message;
     tenant.pci.signals.push(index);
-    if (own) return;
+    if (own) {
+      // A call of which nobody knows what it signals wakes the device like any other.
+      if (tenant.pci.irqs.wake === index) woken(tenant);
+      return;
+    }
     this.message = undefined;
     const say = (text: string): void =>
       this.world.violate(NAME, `eventfd ${index} of tenant ${tenant.name} is signalled ${text}`);
@@ -176,10 +179,7 @@ export class InterruptConfinement implements Check {
     if (told?.tenant === tenant && irqs[told.event] === index) return;
     if (irqs.wake === index) {
       // Whoever woke the device: its user is told once, and low power is over.
-      irqs.wake = -1;
-      tenant.pci.lowPower = false;
-      tenant.pci.woken = true;
-      return;
+      return woken(tenant);
     }
     if (
       irqs.type === PCI_IRQ.INTX &&
@@ -194,7 +194,8 @@ export class InterruptConfinement implements Check {
   }
 }
 
-/** The function has its interrupt pending. */
-export function isUp({ config }: PciFunction): boolean {
-  return (config.read(PCI.STATUS, 2) & STATUS.INTERRUPT) !== 0;
+function woken({ pci }: Tenant): void {
+  pci.irqs.wake = -1;
+  pci.lowPower = false;
+  pci.woken = true;
 }

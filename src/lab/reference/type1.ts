@@ -175,7 +175,7 @@ export class Type1Reference {
 
   /** A query told of the mapping: it is clean but for what is still pinned. */
   reported(entry: Type1Entry): void {
-    entry.dirty.clear();
+    onlyPinned(entry);
   }
 
   /** Some device may write whatever is mapped. */
@@ -323,10 +323,17 @@ export class Type1Reference {
     if (this.tracking) return 0;
     if (this.entries.some(({ size }) => size / U.PAGE > MAX_BITMAP_PAGES)) return -U.EINVAL;
     this.tracking = true;
+    for (const entry of this.entries) onlyPinned(entry);
     return 0;
   }
 
   private markAll(entry: Type1Entry): void {
     for (let page = 0; BigInt(page) * U.PAGE < entry.size; page++) entry.dirty.add(page);
   }
+}
+
+/** What is pinned at a time may have been written since, also when it is let go later (vfio_dma_populate_bitmap). */
+function onlyPinned({ dirty, pins }: Type1Entry): void {
+  dirty.clear();
+  for (const page of pins.keys()) dirty.add(page);
 }
