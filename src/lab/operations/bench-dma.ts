@@ -155,6 +155,20 @@ function same(memory: PhysicalMemory, physical: number, bytes: Uint8Array): bool
   return memory.read(physical, found) && Buffer.compare(found, bytes) === 0;
 }
 
+/** Two of the pages that were written hold the same: they are one, mapped twice, and only the last write can be told. */
+function repeats(held: Uint8Array, iova: bigint): boolean {
+  const first = Number(iova % 4096n);
+  const end = first + held.length;
+  for (let a = 0; a < end; a += 4096)
+    for (let b = a + 4096; b < end; b += 4096) {
+      const from = a === 0 ? first : 0;
+      const to = Math.min(4096, end - b);
+      const part = (page: number): Uint8Array => held.subarray(page + from - first, page + to - first);
+      if (to > from && Buffer.compare(part(a), part(b)) === 0) return true;
+    }
+  return false;
+}
+
 /** An emulated device copies, by software. */
 const copy: Operation = {
   name: 'bench_copy',
@@ -191,7 +205,7 @@ const copy: Operation = {
     world.checks.dma.copied(result, expected);
     if (result === 0 && expected === 0) {
       const held = zeroedBytes(bytes.length);
-      if (reference.contents(iova, held) && Buffer.compare(held, bytes) !== 0)
+      if (reference.contents(iova, held) && Buffer.compare(held, bytes) !== 0 && !(write && repeats(held, iova)))
         world.checks.dma.misplaced(pinner.vdev.name, iova, write);
     }
     world.observe(tenant, write || result < 0 ? result : bytes);
