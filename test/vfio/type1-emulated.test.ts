@@ -106,6 +106,21 @@ describe('pages pinned by an emulated device', () => {
     expect(external.pin(group, 0, 1, true)).toBe(-ENOMEM);
   });
 
+  it('bring no joining group nearer to the limit, which is met before a fault that comes later', () => {
+    const { machine, user, container, memory, external, device } = emulated();
+    const last = memory + 0x10_0000 - 0x2000;
+    user.map(container, 0, 0x4000, last - 0x1000);
+    expect(external.pin(device.group!, 0, 1, false)).toHaveLength(1);
+    const real = machine.group(1);
+    machine.device('a', real);
+    const group = user.open('/dev/vfio/1');
+    user.process.memlockLimit = 0x2000;
+    expect(user.setContainer(group, container), 'one page more, and then one too many').toBe(-ENOMEM);
+    user.process.memlockLimit = 0x3000;
+    expect(user.setContainer(group, container), 'three pages, and then none').toBe(-EFAULT);
+    expect(user.process.lockedPages).toBe(1);
+  });
+
   it('are all given back when there is no memory for one of them', () => {
     const { machine, user, container, memory, external, device } = emulated();
     user.map(container, 0, 0x4000, memory);

@@ -120,11 +120,15 @@ export class Pinning {
 
   /** Pages are pinned and charged in order, so a limit reached before the fault is what the user hears of. */
   private pinFault(dma: Dma): number {
-    const room = this.accounting.room(dma.process, dma.mm);
-    if (dma.unlimited || room * PAGE_SIZE >= dma.length) return -ERRNO.EFAULT;
-    const reached = dma.mm.pin(dma.vaddr, (Math.max(room, 0) + 1) * PAGE_SIZE, dma.write);
-    if (reached === undefined) return -ERRNO.EFAULT;
-    const cost = this.accounting.cost(dma, reached);
-    return this.accounting.exceeds(dma.process, dma.mm, cost, false) ? -ERRNO.ENOMEM : -ERRNO.EFAULT;
+    let left = this.accounting.room(dma.process, dma.mm);
+    if (dma.unlimited || left * PAGE_SIZE >= dma.length) return -ERRNO.EFAULT;
+    for (let at = 0; at < dma.length; at += PAGE_SIZE) {
+      const page = dma.mm.pin(dma.vaddr + at, PAGE_SIZE, dma.write);
+      if (page === undefined) return -ERRNO.EFAULT;
+      // What an emulated device pinned before is paid for (vfio_find_vpfn).
+      const free = !page[0]!.charged || dma.pinned.has(dma.start + at);
+      if (!free && --left < 0) return -ERRNO.ENOMEM;
+    }
+    return -ERRNO.EFAULT;
   }
 }
