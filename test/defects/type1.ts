@@ -304,7 +304,7 @@ export const TYPE1_DEFECTS: readonly Defect[] = [
     subject,
     title: 'a group that joins while a mapping lies in its message window is taken',
     reference: 'shape of vfio_iommu_resv_conflict',
-    properties: ['DMA confinement'],
+    properties: ['DMA confinement', 'resource bound'],
     plant: () => patch(Domains.prototype, 'reservedConflict', () => () => false),
   },
   {
