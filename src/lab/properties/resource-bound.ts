@@ -25,9 +25,7 @@ const LARGEST_COPY = 0x40_0000;
 /** No entry of a ledger. */
 const NONE = /^$/;
 
-/** Name of a resource, and how many more there are. */
-type Left = readonly [name: string, more: number];
-const NOTHING: readonly Left[] = [];
+const NOTHING: readonly (readonly [name: string, more: number])[] = [];
 
 export class ResourceBound implements Check {
   readonly property = RESOURCE_BOUND;
@@ -64,7 +62,7 @@ export class ResourceBound implements Check {
   }
 
   /** What is held now and was not at the start, by name. */
-  resourcesLeft(): readonly Left[] {
+  resourcesLeft(): readonly (readonly [name: string, more: number])[] {
     const now = this.world.inside.resources();
     let left = NOTHING;
     for (const name in now) {
