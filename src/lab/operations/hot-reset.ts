@@ -3,6 +3,8 @@
 import { ERRNO } from '../../uapi/errno.ts';
 import { pci_dependent_device, pci_hot_reset, pci_hot_reset_info, VFIO } from '../../uapi/vfio.ts';
 import { busResets, busScope } from '../reference/resets.ts';
+import type { Tenant } from '../tenant.ts';
+import type { World } from '../world.ts';
 import { after, atMost, type Operation, whileOpen } from './operation.ts';
 
 /** Room for devices, and less than the struct itself. */
@@ -51,6 +53,7 @@ const doIt: Operation = {
   weights: whileOpen(3),
   generate: (random) => ({ shown: random.chance(60) ? SHOWN.OWN : random.below(5) }),
   run(tenant, { shown }, world) {
+    if (wakesNeighbour(tenant, world)) return -ERRNO.EBUSY;
     const { at, size } = pci_hot_reset;
     const { scratch, process, container } = tenant;
     const own = container?.groupFd;
@@ -77,5 +80,11 @@ const doIt: Operation = {
     });
   },
 };
+
+/** Refused or not, it wakes all that it would reach (vfio_pci_dev_set_pm_runtime_get): a neighbour sees that, and may. */
+function wakesNeighbour(tenant: Tenant, { tenants, machine }: World): boolean {
+  const scope = busScope(tenant.fn!, machine.hardware.topology);
+  return tenants.some((other) => other !== tenant && other.pci.lowPower && scope.includes(other.fn!));
+}
 
 export const HOT_RESET: readonly Operation[] = [info, doIt];

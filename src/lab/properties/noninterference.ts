@@ -14,6 +14,7 @@ export const NONINTERFERENCE: Property = {
   allows: [
     'when something happens: time is out of scope',
     'what A learns of itself, and of what the host lets everybody know',
+    'a function of the same bus, asleep, is woken by an attempt at a hot reset (vfio_pci_dev_set_pm_runtime_get)',
     'which vector of the host a device was given: B does not depend on it, and forging one is another property',
   ],
 };
