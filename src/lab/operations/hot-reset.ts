@@ -81,10 +81,8 @@ const doIt: Operation = {
   },
 };
 
-/** Refused or not, it wakes all that it would reach (vfio_pci_dev_set_pm_runtime_get): a neighbour sees that, and may. */
-function wakesNeighbour(tenant: Tenant, { tenants, machine }: World): boolean {
-  const scope = busScope(tenant.fn!, machine.hardware.topology);
-  return tenants.some((other) => other !== tenant && other.pci.lowPower && scope.includes(other.fn!));
-}
+/** Refused or not, it wakes all that it would reach (vfio_pci_dev_set_pm_runtime_get): B sees that of A, and may. */
+const wakesNeighbour = (tenant: Tenant, { a, b, machine }: World): boolean =>
+  tenant === a && b.pci.lowPower && busScope(a.fn!, machine.hardware.topology).includes(b.fn!);
 
 export const HOT_RESET: readonly Operation[] = [info, doIt];
