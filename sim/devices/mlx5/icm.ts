@@ -11,6 +11,8 @@ export interface SavedPage {
 export class Icm {
   readonly size: number;
   private readonly pages: (Uint8Array | undefined)[] = [];
+  /** Pages behind the end: only an image that nobody has checked brings any. */
+  private readonly beyond = new Map<number, Uint8Array>();
 
   constructor(size: number) {
     this.size = size;
@@ -24,7 +26,7 @@ export class Icm {
   get(offset: number, width: number): number {
     let value = 0;
     for (let i = width - 1; i >= 0; i--)
-      value = value * 256 + (this.pages[Math.floor((offset + i) / ICM_PAGE)]?.[(offset + i) & (ICM_PAGE - 1)] ?? 0);
+      value = value * 256 + (this.at(Math.floor((offset + i) / ICM_PAGE))?.[(offset + i) & (ICM_PAGE - 1)] ?? 0);
     return value;
   }
 
@@ -33,7 +35,7 @@ export class Icm {
     for (let done = 0; done < into.length; ) {
       const within = (offset + done) & (ICM_PAGE - 1);
       const count = Math.min(ICM_PAGE - within, into.length - done);
-      const page = this.pages[(offset + done - within) / ICM_PAGE];
+      const page = this.at((offset + done - within) / ICM_PAGE);
       if (page !== undefined) into.set(page.subarray(within, within + count), done);
       else into.fill(0, done, done + count);
       done += count;
@@ -55,7 +57,7 @@ export class Icm {
 
   /** The page for an image; the bytes are the live ones. */
   saved(index: number): SavedPage {
-    const page = this.pages[index];
+    const page = this.at(index);
     return { index, bytes: page === undefined || zero(page) ? undefined : page };
   }
 
@@ -67,21 +69,36 @@ export class Icm {
       const page = pages[index];
       if (page !== undefined && !zero(page)) found.push(index);
     }
-    return found;
+    for (const [index, page] of this.beyond) if (!zero(page)) found.push(index);
+    return found.sort((a, b) => a - b);
   }
 
   load(page: SavedPage): void {
-    if (page.bytes === undefined) this.pages[page.index] = undefined;
+    if (page.bytes === undefined) this.drop(page.index);
     else this.page(page.index).set(page.bytes);
   }
 
   clear(): void {
     this.pages.fill(undefined);
+    this.beyond.clear();
   }
 
   private page(index: number): Uint8Array {
-    const page = this.pages[index];
-    return page ?? (this.pages[index] = zeroedBytes(ICM_PAGE));
+    let page = this.at(index);
+    if (page !== undefined) return page;
+    page = zeroedBytes(ICM_PAGE);
+    if (index < this.pageCount) this.pages[index] = page;
+    else this.beyond.set(index, page);
+    return page;
+  }
+
+  private at(index: number): Uint8Array | undefined {
+    return index < this.pageCount ? this.pages[index] : this.beyond.get(index);
+  }
+
+  private drop(index: number): void {
+    if (index < this.pageCount) this.pages[index] = undefined;
+    else this.beyond.delete(index);
   }
 }
 
