@@ -215,6 +215,28 @@ describe('PCI Express', () => {
   });
 
   // covers: CF23
+  it('goes on with what follows in the same write once the function is reset', () => {
+    const device = new Bench().open('0000:01:00.0');
+    const bytes = Buffer.alloc(0xf4 - 0x68);
+    bytes.writeUInt16LE(0xa810, 0);
+    bytes.writeUInt32LE(0x1234_5678, 0xf0 - 0x68);
+    device.write(region(0, 0x10), '78563412');
+    expect(device.write(CONFIG + 0x68, bytes.toString('hex'))).toBe(bytes.length);
+    expect(device.read(region(0, 0x10), 4), 'reset').toBe('00000000');
+    expect(device.config(0xf0, 4)).toBe(0x1234_5678);
+  });
+
+  // covers: CF23
+  it('resets the function by the part of a write that could be read, and faults on the rest', () => {
+    const { bench, fd, ...device } = Object.assign(new Bench().open('0000:01:00.0'));
+    const end = bench.page + 0x10000;
+    bench.user.memory.write(end - 4, Uint8Array.of(0x10, 0xa8, 0, 0));
+    expect(bench.user.pwrite(fd, end - 4, 8, CONFIG + 0x68)).toBe(E.EFAULT);
+    expect(bench.hardware.scheduler.now, 'an FLR takes time').toBeGreaterThan(0);
+    expect(device.core.memoryLock.locked).toBe(false);
+  });
+
+  // covers: CF23
   it('ignores what comes of the reset', () => {
     const device = new Bench().open('0000:01:00.0');
     device.write(region(0, 0x10), '78563412');

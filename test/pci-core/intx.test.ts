@@ -97,6 +97,38 @@ describe.each([
     unmask.counter.signal();
     expect(unmask.counter.count).toBe(1n);
   });
+
+  // covers: IR07
+  it('takes another eventfd that unmasks once the one before is gone, and none while it is there', () => {
+    const bench = new Bench();
+    const device = bench.open(bdf, options);
+    const trigger = bench.eventfd();
+    const [first, second] = [bench.eventfd(), bench.eventfd()];
+    device.setIrqs(EVENTFD_TRIGGER, 0, 0, 1, [trigger.fd]);
+    expect(device.setIrqs(0x14, 0, 0, 1, [first.fd])).toBe(0);
+    expect(device.setIrqs(0x14, 0, 0, 1, [second.fd])).toBe(E.EBUSY);
+    bench.user.close(first.fd);
+    expect(device.setIrqs(0x14, 0, 0, 1, [second.fd])).toBe(0);
+    level(device, true);
+    trigger.counter.drain();
+    second.counter.signal();
+    bench.hardware.scheduler.settle();
+    expect(trigger.counter.drain()).toBe(1n);
+  });
+
+  // covers: IR07
+  it('is not unmasked by an eventfd where it is not masked', () => {
+    const bench = new Bench();
+    const device = bench.open(bdf, options);
+    const trigger = bench.eventfd();
+    const unmask = bench.eventfd();
+    device.setIrqs(EVENTFD_TRIGGER, 0, 0, 1, [trigger.fd]);
+    device.setIrqs(0x14, 0, 0, 1, [unmask.fd]);
+    unmask.counter.signal();
+    bench.hardware.scheduler.settle();
+    expect(trigger.counter.drain()).toBe(0n);
+    expect(bench.hardware.scheduler.threads).toEqual([]);
+  });
 });
 
 describe('INTx through SET_IRQS', () => {
