@@ -49,6 +49,17 @@ describe('a region of the driver’s own', () => {
     expect(device.read(region(9), 1)).toBe('a0');
   });
 
+  // covers: RW11
+  it('is described by its type and subtype, in a capability of 16 bytes', () => {
+    const { device } = withRegion();
+    expect(device.ioctl(VFIO.DEVICE_GET_REGION_INFO, [32, 0, 9, 0, 0, 0, 0, 0])).toBe(0);
+    expect(device.words(1), 'room for it').toEqual([48]);
+    expect(device.ioctl(VFIO.DEVICE_GET_REGION_INFO, [48, 0, 9, 0, 0, 0, 0, 0])).toBe(0);
+    const words = device.words(12);
+    expect(words.slice(3, 6)).toEqual([32, 16, 0]);
+    expect(words.slice(8)).toEqual([0x1_0000 | INFO_CAP.REGION_TYPE, 0, 0x8000_15b3, 1]);
+  });
+
   // covers: FD08 RW11
   it('is the last there is: what lies behind it is EINVAL', () => {
     const { device, calls } = withRegion();
