@@ -219,7 +219,7 @@ function execute(
     try {
       if (advance(world, step, index, turns, coverage) < 0) errors++;
     } catch (error) {
-      world.crash(error);
+      ended(world, error);
     }
     const spent = Math.max(1, world.calls - before);
     world.spent += spent;
@@ -230,9 +230,15 @@ function execute(
   try {
     if (!world.crashed) finish(world, run, twin);
   } catch (error) {
-    world.crash(error);
+    ended(world, error);
   }
   return { world, steps, schedule, made, calls, errors };
+}
+
+/** Where a promise was broken before, the lab's account is not that of the machine any more: what it trips over then is no fault. */
+function ended(world: World, error: unknown): void {
+  if (world.violations.length > 0) world.crashed = true;
+  else world.crash(error);
 }
 
 /** One step, and what runs beside it; what it answered. */

@@ -205,7 +205,8 @@ const closeQueue: Operation = {
     const known = faults.get(queue!) ?? events.get(queue!);
     if (known === undefined) return -9;
     const result = bench.process.close(known.fd);
-    side.reference.objects.get(queue!)!.held = false;
+    const object = side.reference.objects.get(queue!);
+    if (object !== undefined) object.held = false;
     faults.delete(queue!);
     events.delete(queue!);
     agree(world, tenant);
