@@ -1,5 +1,6 @@
 /** Calls in the middle of which the kernel runs out of something: they must fail, and leave what they found. */
 import { ERRNO } from '../../uapi/errno.ts';
+import { MIG_STATE } from '../../uapi/vfio.ts';
 import { FAILURES, Injection } from '../injection.ts';
 import { applies } from '../offers.ts';
 import { noteCommand } from '../pci/memory-on.ts';
@@ -28,12 +29,18 @@ const LEAVES: ReadonlyMap<string, RegExp | undefined> = new Map([
   ['ioeventfd', undefined],
   ['buf_export', undefined],
   ['map', undefined],
-  // What a session that goes on has taken for its next save stays with it (mlx5vf_put_data_buffer).
-  ['set_state', /^(memory: (extents|bytes)|memory: bytes of the kernel|.*: mkey)/],
+  ['set_state', undefined],
   ['get_state', undefined],
   ['data_size', undefined],
   ['log_start', undefined],
   ['log_report', undefined],
+]);
+/** What a session that goes on saving has taken for its next save stays with it (mlx5vf_put_data_buffer). */
+const POOL = /^(memory: (extents|bytes)|.*: mkey)/;
+const SAVING: ReadonlySet<number | undefined> = new Set([
+  MIG_STATE.STOP_COPY,
+  MIG_STATE.PRE_COPY,
+  MIG_STATE.PRE_COPY_P2P,
 ]);
 const TARGETS = [
   ...PCI_IRQS,
@@ -90,7 +97,9 @@ function perform(tenant: Tenant, world: World, injection: Injection, target: num
   const result = injection.intoFirstIoctl(() => world.finish(tenant, operation.run(tenant, args, world, false)));
   if (tenant.pending === 0) world.settle();
   // A request for a state that fails on its way leaves the device in a state of that way; and any call wakes a device.
-  if (tenant.state === state && !asleep && !world.excused) injection.judge(result, LEAVES.get(operation.name));
+  if (tenant.state !== state || asleep || world.excused) return result;
+  const pooled = operation.name === 'set_state' && SAVING.has(state);
+  injection.judge(result, pooled ? POOL : LEAVES.get(operation.name));
   return result;
 }
 
