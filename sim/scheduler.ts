@@ -102,13 +102,18 @@ export class Scheduler {
   now = 0;
   /** The schedule: first come, first served unless the lab replaces it. */
   choose: Choose = FIFO;
-  /** A thread can lose the processor wherever it takes a lock, whether or not it has to wait for it. */
+  /** A thread can lose the processor wherever it may have to wait, whether or not it does: see {@link mightSleep}. */
   preemptive = false;
   /** In which order locks are taken. */
   readonly locks = new LockOrder();
   private readonly slots: Slot[] = [];
   /** Locks that the running thread holds, by class, in the order in which it took them. */
   private holding: string[] = [];
+
+  /** A point at which a call may have to wait: others get their turn even if it need not (might_sleep). */
+  mightSleep(): Task<void> {
+    return this.preemptive ? letOthersRun() : DONE;
+  }
 
   /** The running thread takes a lock of this class, or may have to: what it holds comes before. */
   mayTake(name: string): void {
@@ -240,6 +245,10 @@ export class Scheduler {
 
 function isRunnable(slot: Slot): boolean {
   return slot.state === 'runnable';
+}
+
+function* letOthersRun(): Task<void> {
+  yield 0;
 }
 
 function* sleepThen(delay: number, fn: () => void): Task<void> {

@@ -43,6 +43,14 @@ export interface StateAnswer {
   readonly dataFd: number;
 }
 
+/** The answer of MIG_GET_PRECOPY_INFO: bytes that are left. */
+export interface PrecopyAnswer {
+  readonly result: number;
+  readonly flags: number;
+  readonly initial: number;
+  readonly dirty: number;
+}
+
 /** One device fd of a process. Arguments go through its scratch memory. */
 export class DeviceClient {
   readonly process: Process;
@@ -192,10 +200,13 @@ export class DeviceClient {
   }
 
   /** VFIO_MIG_GET_PRECOPY_INFO on a data fd; flags are zeroed first. */
-  precopyInfo(dataFd: number): { result: number; flags: number; initial: number; dirty: number } {
+  precopyInfo(dataFd: number): PrecopyAnswer {
+    return this.precopyAnswer(this.process.finish(this.precopyInfoCall(dataFd)));
+  }
+
+  /** Decodes what such a call left behind. */
+  precopyAnswer(result: number): PrecopyAnswer {
     const { at, size } = precopy_info;
-    this.scratch.begin(size).setUint32(at.argsz, size, true);
-    const result = this.process.ioctl(dataFd, VFIO.MIG_GET_PRECOPY_INFO, this.scratch.put(size));
     const view = this.scratch.take(size);
     return {
       result,
@@ -205,6 +216,13 @@ export class DeviceClient {
     };
   }
 
+  /** The call itself, for callers that interleave. */
+  precopyInfoCall(dataFd: number): Result {
+    const { at, size } = precopy_info;
+    this.scratch.begin(size).setUint32(at.argsz, size, true);
+    return this.process.ioctlCall(dataFd, VFIO.MIG_GET_PRECOPY_INFO, this.scratch.put(size));
+  }
+
   /** DMA_LOGGING_START over one range; the page size in force, or an errno. */
   startLogging(iova: number, length: number, pageSize = 4096): number {
     return this.startLoggingRanges([{ iova, length }], pageSize);
@@ -212,6 +230,11 @@ export class DeviceClient {
 
   /** DMA_LOGGING_START over several ranges; the page size in force, or an errno. */
   startLoggingRanges(list: readonly LogRange[], pageSize = 4096): number {
+    return this.loggingPageSize(this.process.finish(this.startLoggingCall(list, pageSize)));
+  }
+
+  /** The call itself, for callers that interleave. */
+  startLoggingCall(list: readonly LogRange[], pageSize: number): Result {
     const { at, size } = device_feature_dma_logging_control;
     const ranges = this.scratch.address + 1024;
     const range = zeroedView(16 * Math.max(1, list.length));
@@ -220,30 +243,50 @@ export class DeviceClient {
       setNumber64(range, 16 * index + 8, length);
     }
     this.process.memory.write(ranges, bytesOf(range));
-    const result = this.feature(FEATURE.DMA_LOGGING_START | FEATURE_FLAG.SET, size, (view, base) => {
+    return this.featureCall(FEATURE.DMA_LOGGING_START | FEATURE_FLAG.SET, size, (view, base) => {
       setNumber64(view, base + at.page_size, pageSize);
       view.setUint32(base + at.num_ranges, list.length, true);
       setNumber64(view, base + at.ranges, ranges);
     });
+  }
+
+  /** The page size that a DMA_LOGGING_START call left behind, or its errno. */
+  loggingPageSize(result: number): number {
+    const { at, size } = device_feature_dma_logging_control;
     return result < 0 ? result : number64(this.scratch.take(8 + size), 8 + at.page_size);
   }
 
   stopLogging(): number {
-    return this.feature(FEATURE.DMA_LOGGING_STOP | FEATURE_FLAG.SET, 0);
+    return this.process.finish(this.stopLoggingCall());
+  }
+
+  /** The call itself, for callers that interleave. */
+  stopLoggingCall(): Result {
+    return this.featureCall(FEATURE.DMA_LOGGING_STOP | FEATURE_FLAG.SET, 0);
   }
 
   /** DMA_LOGGING_REPORT; the dirty bitmap (one bit a page from `iova`), or an errno. */
   reportLogging(iova: number, length: number, pageSize = 4096): Uint8Array | number {
+    const bytes = bitmapBytes(length, pageSize);
+    const result = this.process.finish(this.reportLoggingCall(iova, length, pageSize));
+    return result < 0 ? result : this.process.memory.read(this.scratch.address + BITMAP, bytes)!;
+  }
+
+  /** The call itself, for callers that interleave. */
+  reportLoggingCall(iova: number, length: number, pageSize: number): Result {
     const { at, size } = device_feature_dma_logging_report;
-    const bitmap = this.scratch.address + 2048;
-    const bytes = Math.max(8, Math.ceil(length / pageSize / 64) * 8);
-    this.process.memory.write(bitmap, new Uint8Array(bytes));
-    const result = this.feature(FEATURE.DMA_LOGGING_REPORT | FEATURE_FLAG.GET, size, (view, base) => {
+    const bitmap = this.scratch.address + BITMAP;
+    this.process.memory.write(bitmap, new Uint8Array(bitmapBytes(length, pageSize)));
+    return this.featureCall(FEATURE.DMA_LOGGING_REPORT | FEATURE_FLAG.GET, size, (view, base) => {
       setNumber64(view, base + at.iova, iova);
       setNumber64(view, base + at.length, length);
       setNumber64(view, base + at.page_size, pageSize);
       setNumber64(view, base + at.bitmap, bitmap);
     });
-    return result < 0 ? result : this.process.memory.read(bitmap, bytes)!;
   }
 }
+
+/** Where in the scratch memory a bitmap is put. */
+const BITMAP = 2048;
+/** 64-bit words with a bit a page. */
+const bitmapBytes = (length: number, pageSize: number): number => Math.max(8, Math.ceil(length / pageSize / 64) * 8);

@@ -5,6 +5,7 @@ import type { Operation } from './operations/operation.ts';
 import type { DeviceProfile } from './profiles/profile.ts';
 import { Random } from './random.ts';
 import { type Scenario, type Step, TURNS } from './scenario.ts';
+import { anyOrder } from './schedule.ts';
 import type { Tenant } from './tenant.ts';
 import type { World } from './world.ts';
 
@@ -19,6 +20,8 @@ export interface Choices {
 interface Menu {
   readonly operations: readonly Operation[];
   readonly tables: readonly { readonly weights: readonly number[]; readonly total: number }[];
+  /** Calls that sleep, and so meet one that is under way. */
+  readonly sleeping: readonly Operation[];
 }
 
 const menus = new WeakMap<DeviceProfile, Menu>();
@@ -35,7 +38,7 @@ function makeMenu(subject: Offering): Menu {
     const weights = operations.map((operation) => operation.weights[phase]!);
     return { weights, total: weights.reduce((a, b) => a + b, 0) };
   });
-  return { operations, tables };
+  return { operations, tables, sleeping: operations.filter(({ spawnable }) => spawnable) };
 }
 
 /** Share of steps in percent: tenant A, tenant B; the rest is the administrator's. */
@@ -43,9 +46,6 @@ const SHARE_A = 78;
 const SHARE_B = 18;
 /** System calls of a case: this many, and at most twice as many. A step that is a sequence of calls counts as these. */
 export const CASE_CALLS = 20;
-
-/** Decisions of the scheduler that a case makes itself, in each step. */
-const ORDERED = 6;
 
 /** Generation by execution. */
 export function generating(seed: number): Choices {
@@ -59,7 +59,7 @@ export function generating(seed: number): Choices {
       return step;
     },
     turns: (_index, world) =>
-      random.below(5) + ((spawns || world.a.pending > 0) && random.chance(60) ? TURNS * random.below(4 ** ORDERED) : 0),
+      random.below(5) + ((spawns || world.a.pending > 0) && random.chance(60) ? TURNS * anyOrder(random) : 0),
   };
 }
 
@@ -72,11 +72,14 @@ export function replaying(scenario: Scenario): Choices {
 function whatToLookAt(random: Random, world: World): number {
   if (world.profile.outage === undefined) return random.below(4);
   if (world.outOfService) return random.chance(60) ? 5 : random.below(4);
-  return random.chance(8) ? 4 : random.below(4);
+  // A call that is under way then has to do with it.
+  return random.chance(world.a.pending > 0 ? 25 : 8) ? 4 : random.below(4);
 }
 
 /** Percent of the calls of tenant A that are left under way: those that wait for something, more often. */
-const LEFT_UNDER_WAY: Readonly<Record<string, number>> = { read: 40, write: 25 };
+const LEFT_UNDER_WAY: Readonly<Record<string, number>> = { read: 40, write: 25, log_start: 30, log_stop: 30 };
+/** Percent of the steps beside a call under way that are calls which sleep, too. */
+const MEETING = 50;
 
 function choose(random: Random, world: World): Step {
   const who = random.below(100);
@@ -84,7 +87,8 @@ function choose(random: Random, world: World): Step {
   const tenant = who < SHARE_A ? world.a : world.b;
   const menu = menuOf(world);
   for (;;) {
-    const operation = pick(random, menu, tenant);
+    const operation =
+      tenant.pending > 0 && random.chance(MEETING) ? random.pick(menu.sleeping) : pick(random, menu, tenant);
     const args = operation.generate(random, tenant, world);
     if (args === undefined) continue;
     const spawn =

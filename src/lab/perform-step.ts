@@ -1,9 +1,9 @@
 /** One step, carried out: by a tenant through the door, or by the host. */
-import type { Task } from '../../sim/scheduler.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { OPERATION_BY_NAME } from './operations/index.ts';
 import type { Step } from './scenario.ts';
 import type { Tenant } from './tenant.ts';
+import { leaveUnderWay } from './under-way.ts';
 import type { World } from './world.ts';
 
 /** What it answered: a count, a descriptor, or a negated errno. */
@@ -12,9 +12,10 @@ export function perform(world: World, step: Step, index: number): number {
   recorder.begin(index);
   world.actor = step.by;
   const tenant = step.by === 'B' ? world.b : world.a;
+  world.countEnded();
   if (step.by === 'H') {
     const what = step.args.what ?? 0;
-    if (what >= LOOKS) world.outage(what === LOOKS);
+    if (isOutage(step)) world.outage(what === LOOKS);
     else recorder.data(world.profile.host(world, what));
     return 0;
   }
@@ -26,15 +27,14 @@ export function perform(world: World, step: Step, index: number): number {
   const spawned = step.spawn === true && tenant.pending === 0 && tenant.device !== undefined;
   if (tenant.pending > 0 && (NEEDS_REST.has(step.op) || (step.op === 'close' && tenant.pendingOnDevice)))
     world.settle();
-  if (spawned) world.raced = true;
+  // Resets of hardware tell of themselves.
+  if (step.op === 'reset' && (spawned || tenant.pending > 0)) world.raced = true;
   // What PRECOPY_INFO reported holds until something else happens.
   if (step.op !== 'read') for (const file of tenant.files) file.reported = undefined;
   resync(tenant);
   const call = operation.run(tenant, step.args, world, spawned);
   if (spawned && typeof call !== 'number') {
-    tenant.pending++;
-    tenant.pendingOnDevice = !ON_FILES.has(step.op);
-    world.machine.kernel.scheduler.spawn(`${step.op} of ${step.by}`, underWay(world, tenant, call));
+    leaveUnderWay(world, tenant, step.op, call);
     return 0;
   }
   const result = world.finish(tenant, call);
@@ -52,6 +52,9 @@ function discarded(world: World, errno: number): number {
 /** Numbers below this are looks of the host; then comes the parent taking its devices out of service, and back. */
 const LOOKS = 4;
 
+/** The host takes the parent out of service, or puts it back. */
+export const isOutage = ({ by, args }: Step): boolean => by === 'H' && (args.what ?? 0) >= LOOKS;
+
 /** Steps that make sense without an open device. */
 const CLOSED_TOO = new Set([
   'map',
@@ -68,8 +71,6 @@ const CLOSED_TOO = new Set([
   'failing',
   'take_back',
 ]);
-/** Steps that are calls on a data file, and not on the device: it can be closed beside them. */
-const ON_FILES = new Set(['read', 'write']);
 /** Steps whose argument memory or outcome needs earlier calls to have ended. */
 const NEEDS_REST = new Set([
   'round_trip',
@@ -83,14 +84,10 @@ const NEEDS_REST = new Set([
   'failing_open',
   'beside',
   'short_of_memory',
+  'log_guest',
+  'log_round',
+  'meet',
 ]);
-
-function* underWay(world: World, tenant: Tenant, call: Task<number>): Task<number> {
-  const result = yield* call;
-  tenant.pending--;
-  world.seen[tenant.name].number(result);
-  return result;
-}
 
 /** After calls that ran beside each other the state is whatever the device says; from there the model goes on. */
 function resync(tenant: Tenant): void {

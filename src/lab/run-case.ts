@@ -3,12 +3,11 @@
  * and its twin, which differs in exactly one thing. What others observe must be equal.
  */
 import { HangError } from '../../sim/hang.ts';
-import { FIFO, type Scheduler } from '../../sim/scheduler.ts';
 import { type Choices, replaying } from './generate.ts';
 import { type Coverage, placeOf } from './guidance/coverage.ts';
 import { NeverUsable, opened, unusable } from './never-usable.ts';
 import { closeDevice } from './operations/lifecycle.ts';
-import { perform } from './perform-step.ts';
+import { isOutage, perform } from './perform-step.ts';
 import { FSM_LEGALITY, neverAnswered } from './properties/fsm-legality.ts';
 import { compareRuns } from './properties/noninterference.ts';
 import { RESET_AND_LIVENESS } from './properties/reset-and-liveness.ts';
@@ -23,6 +22,7 @@ import {
   turnsOf,
   type Violation,
 } from './scenario.ts';
+import { ordered, unordered } from './schedule.ts';
 import type { Setting } from './setting.ts';
 import type { Subject } from './subject.ts';
 import type { Tenant } from './tenant.ts';
@@ -243,13 +243,15 @@ function ended(world: World, error: unknown): void {
 
 /** One step, and what runs beside it; what it answered. */
 function advance(world: World, step: Step, index: number, scheduled: number, coverage?: Coverage): number {
-  // B and the host look only when the machine is at rest: what they see must not depend on time.
-  if (step.by !== 'A') world.settle();
+  const { scheduler } = world.machine.kernel;
+  // B and the host look only when the machine is at rest: what they see must not depend on time. What the host does may
+  // come while a call of A is under way.
+  const meets = step.by === 'A' || isOutage(step);
+  if (!meets) world.settle();
   const tenant = step.by === 'B' ? world.b : world.a;
   const beside = tenant.pending > 0;
   const before = placeOf(tenant);
-  const { scheduler } = world.machine.kernel;
-  const order = step.by === 'A' && (world.a.pending > 0 || step.spawn === true);
+  const order = meets && (world.a.pending > 0 || step.spawn === true);
   if (order) ordered(scheduler, orderOf(scheduled));
   const result = perform(world, step, index);
   if (step.by !== 'H') coverage?.note(step.op, beside, step.spawn === true, before, placeOf(tenant), result);
@@ -258,22 +260,6 @@ function advance(world: World, step: Step, index: number, scheduled: number, cov
   if (world.a.pending > 0) for (let i = 0; i < turnsOf(scheduled); i++) scheduler.step();
   if (order) unordered(scheduler);
   return result;
-}
-
-/** From here on the case says which thread runs next, and a thread can lose the processor wherever it takes a lock. */
-function ordered(scheduler: Scheduler, order: number): void {
-  let left = order;
-  scheduler.preemptive = true;
-  scheduler.choose = (runnable) => {
-    const digit = left % 4;
-    left = Math.floor(left / 4);
-    return digit % runnable.length;
-  };
-}
-
-function unordered(scheduler: Scheduler): void {
-  scheduler.preemptive = false;
-  scheduler.choose = FIFO;
 }
 
 /** The end of a run: everything comes to rest, those whose observations count look once more, the tenants leave. */

@@ -39,10 +39,7 @@ export const TURNS = 8;
 /** After the step, how many turns the threads that are still under way get. */
 export const turnsOf = (scheduled: number): number => scheduled % TURNS;
 
-/**
- * Which thread runs next as long as a call of tenant A is under way: digits to base 4, lowest first, each an index of
- * the threads that could run. What has no digit runs in the order of its coming.
- */
+/** Who runs as long as a call of tenant A is under way: an order of {@link ./schedule}. */
 export const orderOf = (scheduled: number): number => Math.floor(scheduled / TURNS);
 
 /** A broken promise. `at` is the step it showed at; -1: at the end. */

@@ -1,6 +1,7 @@
 /** The ways in which a scenario is made smaller. */
 import { plainerSteps, plainerValues, together } from './plainer.ts';
 import { type Actor, orderOf, type Step, TURNS, turnsOf } from './scenario.ts';
+import { DIGITS } from './schedule.ts';
 import { PLAIN, type Setting } from './setting.ts';
 import type { Search } from './shrink.ts';
 import type { Subject } from './subject.ts';
@@ -81,7 +82,13 @@ const calmSchedule: Pass = (search) => {
 /** No turns and no order of its own; then one of the two; then less of an order. */
 function plainerSchedules(value: number): number[] {
   const [turns, order] = [turnsOf(value), orderOf(value)];
-  const candidates = [0, turns, order * TURNS, turns + TURNS * (order % 4), turns + TURNS * Math.floor(order / 4)];
+  const candidates = [
+    0,
+    turns,
+    order * TURNS,
+    turns + TURNS * (order % DIGITS),
+    turns + TURNS * Math.floor(order / DIGITS),
+  ];
   return [...new Set(candidates)].filter((less) => less < value);
 }
 

@@ -115,6 +115,8 @@ export class Tenant {
   /** Jobs posted to each queue since it was set up. */
   readonly posted: number[] = [0, 0];
   logging: readonly LogRange[] | undefined;
+  /** Logging was started or stopped beside other calls: it may be on. */
+  loggingUnknown = false;
   /** Logging as a virtual machine monitor does it; it takes turns with the above. */
   readonly guestLog = new GuestLog();
   /** The last stream read to its end. */
@@ -125,8 +127,10 @@ export class Tenant {
   asNew: Uint8Array = new Uint8Array(0);
   /** A stream that no device saved has gone in, or may have. */
   tainted = false;
-  /** Calls under way. */
+  /** Calls under way: a call counts until the step in which it ends is over, because it ran beside what that step did. */
   pending = 0;
+  /** Those of them that have ended. */
+  ended = 0;
   /** The one under way is on the device itself, and not on a data file. */
   pendingOnDevice = false;
   mmapped = 0;

@@ -62,7 +62,7 @@ export class World {
   seen = nothingSeen();
   /** Arcs taken, as from * 8 + to. */
   readonly arcs: number[] = [];
-  /** Tenant A made calls beside each other: it may have confused its own device. */
+  /** A call of tenant A met a reset of its device or an outage of the parent: either may have confused the device. */
   raced = false;
   /** The step under way. */
   step = -1;
@@ -117,7 +117,10 @@ export class World {
         tenant.bench = new Bench(tenant, this.machine, profile.way, profile.bench.entryLimit);
     this.checks = new Checks(this);
     const { events } = this.machine.hardware.fabric;
-    events.on('reset', ({ target }) => this.resets.set(target, this.resetsOf(target) + 1));
+    events.on('reset', ({ target }) => {
+      this.resets.set(target, this.resetsOf(target) + 1);
+      if (this.tenants.some(({ fn, pending }) => fn === target && pending > 0)) this.raced = true;
+    });
     for (const tenant of this.tenants) {
       const opened = tenant.openDevice();
       if (opened < 0) throw new NeverUsable(`tenant ${tenant.name} cannot open its device: ${errnoName(opened)}`);
@@ -223,6 +226,15 @@ export class World {
   /** Lets devices and background work come to rest. */
   settle(): void {
     this.machine.kernel.scheduler.settle();
+    this.countEnded();
+  }
+
+  /** Calls that have ended are not under way any more. */
+  countEnded(): void {
+    for (const tenant of this.tenants) {
+      tenant.pending -= tenant.ended;
+      tenant.ended = 0;
+    }
   }
 
   /** A second view of the device whose arguments live elsewhere, for calls that stay under way. */
@@ -268,6 +280,7 @@ export class World {
     tenant.armed.fill(-1);
     tenant.logging = undefined;
     tenant.guestLog.running = false;
+    tenant.loggingUnknown = false;
     this.spares.delete(tenant);
     this.checks.descriptors.ended(tenant);
     this.checks.parent.withoutSession(tenant, 'a closed device');
@@ -278,6 +291,8 @@ export class World {
   outage(begins: boolean): void {
     const { profile } = this;
     if (profile.outage === undefined || begins === this.outOfService) return;
+    // What lets go of its lock between ending the sessions and refusing new ones (mlx5 cmd.c: mlx5fv_vf_event).
+    if (this.a.pending > 0) this.raced = true;
     profile.outage(this, begins);
     this.outOfService = begins;
     // A parent that comes back has forgotten what it tracked; this one had nobody tell it.

@@ -13,6 +13,7 @@ import { PCI_DEFECTS } from './pci-core.ts';
 import { PCI_IRQ_DEFECTS } from './pci-irqs.ts';
 import { PCI_OWNERSHIP_DEFECTS } from './pci-ownership.ts';
 import { PCI_RESET_DEFECTS } from './pci-reset.ts';
+import { RACE_DEFECTS } from './races.ts';
 import { SAMPLE_DEFECTS } from './sample.ts';
 import { SAVED_STATE_DEFECTS } from './saved-state.ts';
 import { SESSION_DEFECTS } from './sessions.ts';
@@ -41,6 +42,7 @@ export const DEFECTS: readonly Defect[] = [
   ...IO_PAGES_DEFECTS,
   ...IOMMUFD_DEFECTS,
   ...FAILING_DEFECTS,
+  ...RACE_DEFECTS,
 ];
 
 export { LEFT_OUT };

@@ -13,7 +13,7 @@ export const PCI_DEFECTS: readonly Defect[] = [
     id: 'PCI-01',
     title: 'start + count of SET_IRQS wraps in 32 bits',
     reference: 'CVE-2016-9083, CVE-2016-9084, 05692d7005a3',
-    properties: ['interrupt confinement'],
+    properties: ['interrupt confinement', 'reset and liveness'],
     plant: () => patch(irqSetRules, 'inRange', () => (start, count, limit) => (start + count) >>> 0 <= limit),
   },
   {

@@ -1,12 +1,14 @@
 /** Memory that a host driver shares with its device: what dma_alloc_coherent and dma_map_page give. */
 import type { Domain, IovaMapping } from '../../../sim/iommu/domain.ts';
 import type { Extent, PhysicalMemory } from '../../../sim/memory.ts';
+import { Oops } from '../../../sim/oops.ts';
 
 /** Memory of the kernel that the device can reach: what dma_alloc_coherent gives. */
 export interface DmaBuffer {
   /** The address the device uses. */
   readonly iova: number;
   readonly length: number;
+  /** Reading and writing outside of it, or when it is free, is an {@link Oops}. */
   read(offset: number, into: Uint8Array): void;
   write(offset: number, bytes: Uint8Array): void;
   free(): void;
@@ -33,15 +35,24 @@ export class MappedExtent implements DmaBuffer {
   }
 
   read(offset: number, into: Uint8Array): void {
-    this.memory.load(this.extent, offset, into);
+    if (offset + into.length > this.length || !this.memory.load(this.extent, offset, into))
+      this.wild(offset, into.length);
   }
 
   write(offset: number, bytes: Uint8Array): void {
-    this.memory.store(this.extent, offset, bytes);
+    if (offset + bytes.length > this.length || !this.memory.store(this.extent, offset, bytes))
+      this.wild(offset, bytes.length);
   }
 
   free(): void {
     this.domain?.mappings.remove(this.mapping);
     this.memory.free(this.extent);
+  }
+
+  /** What KASAN would report: memory that is not the driver's any more, or never was. */
+  private wild(offset: number, length: number): never {
+    const { owner, freed } = this.extent;
+    if (freed) throw new Oops(`memory of ${owner} is used after it was freed`);
+    throw new Oops(`${offset} + ${length} lies outside ${this.length} bytes of ${owner}`);
   }
 }

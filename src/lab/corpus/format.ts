@@ -15,6 +15,7 @@
  * bytes for n mean a plain setting spares engines the machines of many settings.
  */
 import type { Actor } from '../scenario.ts';
+import { DIGITS } from '../schedule.ts';
 
 /** Written at the head of new bytes. */
 export const CORPUS_VERSION = 1;
@@ -27,8 +28,8 @@ export const ACTORS: readonly Actor[] = ['A', 'A', 'A', 'A', 'A', 'A', 'B', 'H']
 export const LEFT_UNDER_WAY = 0x08;
 export const TURNS_SHIFT = 4;
 export const ORDERED = 0x80;
-/** Orders are below this: sixteen choices of a thread. */
-export const ORDERS = 4 ** 16;
+/** Orders are below this: eight switches. */
+export const ORDERS = DIGITS ** 8;
 
 /** Steps of a scenario at most. */
 export const MOST_STEPS = 64;

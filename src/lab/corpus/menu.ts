@@ -16,7 +16,7 @@ const ALL: readonly Operation[] = [
 const NUMBERS: ReadonlyMap<string, number> = new Map(ALL.map(({ name }, number) => [name, number]));
 
 /** Hardware trouble is A's: a twin without A has none. */
-const ONLY_OF_A: ReadonlySet<string> = new Set(['fail', 'failing', 'short_of_memory']);
+const ONLY_OF_A: ReadonlySet<string> = new Set(['fail', 'failing', 'short_of_memory', 'meet']);
 
 type Menu = Readonly<Record<Actor, readonly Operation[]>>;
 const menus = new WeakMap<DeviceProfile, Menu>();

@@ -137,4 +137,5 @@ export const NUMBERED: readonly string[] = [
   'log_round',
   'short_of_memory',
   'type1_rejoin',
+  'meet',
 ];

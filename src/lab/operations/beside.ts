@@ -79,7 +79,7 @@ const beside: Operation = {
 
 function* underWay(tenant: Tenant, call: Task<number>): Task<number> {
   const result = yield* call;
-  tenant.pending--;
+  tenant.ended++;
   return result;
 }
 

@@ -26,6 +26,7 @@ import { LOAD } from './load.ts';
 import { LOG_ROUND } from './log-round.ts';
 import { LOGGING } from './logging.ts';
 import { LOW_POWER } from './low-power.ts';
+import { MEET } from './meet.ts';
 import { MESSAGE_TABLE } from './message-table.ts';
 import { MIGRATION_OPERATIONS } from './migration.ts';
 import type { Operation } from './operation.ts';
@@ -71,6 +72,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...BESIDE,
   ...SHORT_OF_MEMORY,
   ...LOG_ROUND,
+  ...MEET,
   ...MESSAGE_TABLE,
   ...TYPE1_MAP,
   ...TYPE1_DIRTY,

@@ -4,6 +4,7 @@ import { ERRNO } from '../../uapi/errno.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import { DMA } from './dma.ts';
+import { stopUnknown } from './logging.ts';
 import type { Operation } from './operation.ts';
 
 const map = DMA.find(({ name }) => name === 'map')!;
@@ -24,6 +25,7 @@ const round: Operation = {
     const { guestLog } = tenant;
     const { dma } = world.profile;
     if (dma === undefined || (!guestLog.running && tenant.logging !== undefined)) return -ERRNO.EBUSY;
+    stopUnknown(tenant);
     const iova = BANKS[bank! % BANKS.length]! + PAGE_SIZE * page!;
     if (!tenant.shadow.overlaps(iova, PAGE_SIZE)) map.run(tenant, { page: 1, pages: 1, iova, flags: 3 }, world, false);
     const begun = guestLog.running ? guestLog.rearm(tenant) : guestLog.start(tenant);

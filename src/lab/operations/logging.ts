@@ -1,8 +1,10 @@
 /** DMA logging. A report may mark too much, never too little. */
 import { PAGE_SIZE } from '../../../sim/memory.ts';
 import type { LogRange } from '../../client/device.ts';
+import type { Result } from '../../kernel/file.ts';
 import type { Tenant } from '../tenant.ts';
-import { type Operation, whileOpen } from './operation.ts';
+import type { World } from '../world.ts';
+import { after, type Operation, whileOpen } from './operation.ts';
 
 /** Bytes of a report at most. */
 const REPORTED = 64 * PAGE_SIZE;
@@ -16,6 +18,7 @@ const start: Operation = {
   needs: 'logging',
   args: ['iova', 'pages', 'pageSize', 'ranges', 'gap'],
   weights: whileOpen(1),
+  spawnable: true,
   generate: (random, tenant) => ({
     iova:
       tenant.shadow.size > 0 && random.chance(80)
@@ -26,33 +29,54 @@ const start: Operation = {
     ranges: random.pick([1, 1, 2, 3]),
     gap: random.pick([0, 1, 7, 0x10_0000]),
   }),
-  run(tenant, { iova, pages, pageSize, ranges, gap }, world) {
+  run(tenant, { iova, pages, pageSize, ranges, gap }, world, spawned) {
     const length = pages! * PAGE_SIZE;
     const list: LogRange[] = [];
     for (let i = 0; i < Math.max(1, Math.min(ranges ?? 1, MOST_RANGES)); i++)
       list.push({ iova: iova! + i * (length + (gap ?? 0) * PAGE_SIZE), length });
-    const result = tenant.device!.startLoggingRanges(list, pageSize!);
-    if (result >= 0) {
-      tenant.logging = list;
-      world.checks.dirty.begin(tenant, list);
-    }
-    return result;
+    const device = spawned ? world.spareDevice(tenant) : tenant.device!;
+    const alone = !spawned && tenant.pending === 0;
+    if (!alone) forget(tenant);
+    return after(device.startLoggingCall(list, pageSize!), (answer) => {
+      const result = device.loggingPageSize(answer);
+      if (!alone) forget(tenant);
+      else if (result >= 0) {
+        tenant.logging = list;
+        tenant.loggingUnknown = false;
+        world.checks.dirty.begin(tenant, list);
+      }
+      return result;
+    });
   },
 };
+
+/** Calls beside each other: whether logging is on, and with which ranges, is not known until it is stopped. */
+function forget(tenant: Tenant): void {
+  tenant.logging = undefined;
+  tenant.guestLog.running = false;
+  tenant.loggingUnknown = true;
+}
 
 const stop: Operation = {
   name: 'log_stop',
   needs: 'logging',
   args: [],
   weights: whileOpen(1),
+  spawnable: true,
   generate: () => ({}),
-  run(tenant) {
-    const result = tenant.device!.stopLogging();
-    if (result === 0) {
-      tenant.logging = undefined;
-      tenant.guestLog.running = false;
-    }
-    return result;
+  run(tenant, _args, world, spawned) {
+    const device = spawned ? world.spareDevice(tenant) : tenant.device!;
+    const alone = !spawned && tenant.pending === 0;
+    if (!alone) forget(tenant);
+    return after(device.stopLoggingCall(), (result) => {
+      if (!alone) forget(tenant);
+      else if (result === 0) {
+        tenant.logging = undefined;
+        tenant.guestLog.running = false;
+        tenant.loggingUnknown = false;
+      }
+      return result;
+    });
   },
 };
 
@@ -62,6 +86,7 @@ const report: Operation = {
   needs: 'logging',
   args: ['range', 'logPage'],
   weights: whileOpen(6),
+  spawnable: true,
   generate: (random, tenant) => {
     if (tenant.logging === undefined && !random.chance(10)) return undefined;
     return {
@@ -69,11 +94,11 @@ const report: Operation = {
       logPage: random.chance(85) ? 12 : random.pick([13, 16, 21, 31, 32, 44, 63]),
     };
   },
-  run(tenant, { range: index, logPage }, world) {
-    if (tenant.logging === undefined) return beforeStart(tenant, world.checks.fsm);
-    const { iova, length: all } = tenant.logging[(index ?? 0) % tenant.logging.length]!;
-    const range = { iova, length: Math.min(all, REPORTED) };
+  run(tenant, { range: index, logPage }, world, spawned) {
     const pageSize = 2 ** (logPage ?? 12);
+    if (spawned || tenant.pending > 0) return besideOthers(tenant, world, index ?? 0, pageSize, spawned);
+    if (tenant.logging === undefined) return beforeStart(tenant, world.checks.fsm);
+    const range = rangeOf(tenant.logging, index ?? 0);
     const bitmap = tenant.device!.reportLogging(range.iova, range.length, pageSize);
     if (typeof bitmap === 'number') return bitmap;
     world.observe(tenant, bitmap);
@@ -81,6 +106,27 @@ const report: Operation = {
     return 0;
   },
 };
+
+/** From here on it is known again: off. */
+export function stopUnknown(tenant: Tenant): void {
+  if (!tenant.loggingUnknown) return;
+  tenant.device!.stopLogging();
+  tenant.loggingUnknown = false;
+}
+
+/** One of the ranges, or as much of it as is asked for. */
+function rangeOf(logged: readonly LogRange[], index: number): LogRange {
+  const { iova, length } = logged[index % logged.length]!;
+  return { iova, length: Math.min(length, REPORTED) };
+}
+
+/** What it says depends on what runs beside it, and pages that it tells of are not told again. */
+function besideOthers(tenant: Tenant, world: World, index: number, pageSize: number, spawned: boolean): Result {
+  const device = spawned ? world.spareDevice(tenant) : tenant.device!;
+  const { iova, length } = rangeOf(tenant.logging ?? [{ iova: 0, length: PAGE_SIZE }], index);
+  forget(tenant);
+  return device.reportLoggingCall(iova, length, pageSize);
+}
 
 /** Nothing was started, as far as the tenant knows: the device says so, or answers. */
 function beforeStart(tenant: Tenant, fsm: { reportBeforeStart(): void }): number {
@@ -104,6 +150,7 @@ const guest: Operation = {
   run(tenant, { rearm }, world) {
     const { guestLog } = tenant;
     if (!guestLog.running) {
+      stopUnknown(tenant);
       // One session at a time: a log that was begun by hand is left.
       if (tenant.logging !== undefined) return -16;
       const result = guestLog.start(tenant);

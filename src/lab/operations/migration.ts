@@ -56,12 +56,17 @@ const getState: Operation = {
   needs: 'migration',
   args: [],
   weights: whileOpen(2),
+  spawnable: true,
   generate: () => ({}),
-  run(tenant, _args, world) {
-    const answer = tenant.device!.getState();
-    world.checks.fsm.told(tenant, answer.result, answer.state, answer.dataFd);
-    world.observe(tenant, answer.state);
-    return answer.result;
+  run(tenant, _args, world, spawned) {
+    const device = spawned ? world.spareDevice(tenant) : tenant.device!;
+    const call = device.featureCall(FEATURE.MIG_DEVICE_STATE | FEATURE_FLAG.GET, device_feature_mig_state.size);
+    return after(call, (result) => {
+      const { state, dataFd } = device.stateAnswer(result);
+      world.checks.fsm.told(tenant, result, state, dataFd);
+      world.observe(tenant, state);
+      return result;
+    });
   },
 };
 
@@ -79,21 +84,25 @@ const precopyInfo: Operation = {
   needs: 'migration',
   args: [],
   weights: [0, 1, 1, 2, 1, 1, 24, 10],
+  spawnable: true,
   generate: (_random, tenant) => (tenant.file('save') ? {} : undefined),
-  run(tenant, _args, world) {
+  run(tenant, _args, world, spawned) {
     const file = tenant.file('save') ?? tenant.file('save', false);
     if (file === undefined) return -ERRNO.EBADF;
+    const alone = !spawned && tenant.pending === 0;
     // Work under way would change what there is to save after the answer.
-    if (tenant.pending === 0) world.settle();
-    const answer = tenant.device!.precopyInfo(file.fd);
-    world.checks.fsm.promised(tenant, file, answer.result);
-    if (answer.result === 0) {
-      world.observe(tenant, answer.initial);
-      world.observe(tenant, answer.dirty);
+    if (alone) world.settle();
+    const device = spawned ? world.spareDevice(tenant) : tenant.device!;
+    return after(device.precopyInfoCall(file.fd), (result) => {
+      const { initial, dirty } = device.precopyAnswer(result);
+      if (!spawned) world.checks.fsm.promised(tenant, file, result);
+      if (result < 0) return result;
+      world.observe(tenant, initial);
+      world.observe(tenant, dirty);
       // Only in PRE_COPY does the driver wait for a save under way before it answers.
-      if (tenant.state === S.PRE_COPY && tenant.pending === 0) file.reported = answer.initial + answer.dirty;
-    }
-    return answer.result;
+      if (alone && tenant.state === S.PRE_COPY) file.reported = initial + dirty;
+      return result;
+    });
   },
 };
 

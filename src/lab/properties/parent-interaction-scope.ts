@@ -19,6 +19,7 @@ export const PARENT_INTERACTION_SCOPE: Property = {
     'resources that an injected failure of the firmware leaves with it',
     'a command that comes again because the state change it was part of failed: half of it was done (mlx5vf_pci_set_device_state has no undo)',
     'a reset beside a state change that confuses the device it resets, as on real hardware',
+    'a session that begins while the parent goes out of service (mlx5fv_vf_event lets go of its lock in between)',
   ],
   needs: ['scope'],
 };
@@ -34,8 +35,13 @@ interface Call {
 }
 
 /** Nothing of the parent is held for the tenant: no session, and no log. */
-const hasNoSession = ({ state, logging, guestLog, pending }: Tenant): boolean =>
-  state !== undefined && SESSIONLESS.has(state) && logging === undefined && !guestLog.running && pending === 0;
+const hasNoSession = ({ state, logging, guestLog, pending, loggingUnknown }: Tenant): boolean =>
+  state !== undefined &&
+  SESSIONLESS.has(state) &&
+  logging === undefined &&
+  !guestLog.running &&
+  !loggingUnknown &&
+  pending === 0;
 const SESSIONLESS = new Set<number>([MIG_STATE.RUNNING, MIG_STATE.RUNNING_P2P, MIG_STATE.STOP]);
 
 export class ParentInteractionScope implements Check {
@@ -104,7 +110,7 @@ export class ParentInteractionScope implements Check {
 
   private onParent(event: ParentEvent): void {
     if (event.phase === 'enter') {
-      if (this.world.outOfService)
+      if (this.world.outOfService && !this.world.raced)
         this.world.violate(NAME, `${event.interaction} for ${event.subject}, which its parent does not serve`);
       const tenant = event.interaction === 'load' ? this.subject(event.subject) : undefined;
       const digest = tenant && this.world.inside.digest(tenant);
@@ -112,7 +118,7 @@ export class ParentInteractionScope implements Check {
       return;
     }
     const call = this.take(event);
-    if (call?.digest === undefined || typeof event.result !== 'number' || event.result >= 0) return;
+    if (call?.digest === undefined || typeof event.result !== 'number' || event.result >= 0 || this.world.raced) return;
     const now = this.world.inside.digest(this.subject(event.subject)!);
     if (Buffer.compare(call.digest, now) !== 0) this.world.checks.streams.refusedImageChanged();
   }

@@ -81,6 +81,8 @@ export class CommandQueue {
     slot.done = false;
     this.post(slot, input, outLength);
     this.bar.write(ISEG.CMD_DBELL, 4, be32((1 << slot.index) >>> 0));
+    // Where a real card would still be at work.
+    yield* this.device.scheduler.mightSleep();
     while (!slot.done) yield slot.waiters;
     const output = this.aborted ? undelivered(outLength) : this.collect(slot, outLength);
     const result = read(output);
