@@ -47,10 +47,10 @@ const SHARE_B = 18;
 /** System calls of a case: this many, and at most twice as many. A step that is a sequence of calls counts as these. */
 export const CASE_CALLS = 20;
 
-/** Generation by execution. */
-export function generating(seed: number): Choices {
+/** Generation by execution; `calls` in the sense of {@link CASE_CALLS}. */
+export function generating(seed: number, calls = CASE_CALLS): Choices {
   const random = new Random(seed);
-  const length = CASE_CALLS + random.below(CASE_CALLS + 1);
+  const length = calls + random.below(calls + 1);
   let spawns = false;
   return {
     next(world) {

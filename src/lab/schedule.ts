@@ -8,7 +8,7 @@ import type { Random } from './random.ts';
 /** An order that is drawn has this many digits to the base {@link DIGITS} at most, lowest first. 0 ends it: no switch any more. */
 const SWITCHES = 3;
 /** Digit n: after so many places at which others could have run, one of them does. */
-const PLACES = [Number.POSITIVE_INFINITY, 0, 1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 18, 22, 27, 33] as const;
+const PLACES = [Number.POSITIVE_INFINITY, 0, 1, 2, 3, 4, 7, 12] as const;
 export const DIGITS = PLACES.length;
 
 /** One switch mostly, sometimes more. */

@@ -1,7 +1,7 @@
 /** `npm run bench [-- --json]`: what things cost here, each beside a baseline measured in the same run. One core. */
 import { type Figure, type Measured, measure } from './figure.ts';
 import { buildingMachine, buildingWorld } from './figures/building.ts';
-import { cases } from './figures/cases.ts';
+import { cases, shortCases } from './figures/cases.ts';
 import { loggingReport, type1Bitmap } from './figures/dirty.ts';
 import { dma } from './figures/dma.ts';
 import { configurationReads, deviceInfo } from './figures/door.ts';
@@ -18,7 +18,8 @@ const DIRTY = 16_384;
 const SPARSE = 65_536;
 
 const FIGURES: readonly (() => Figure)[] = [
-  cases,
+  () => cases(),
+  shortCases,
   buildingMachine,
   buildingWorld,
   configurationReads,

@@ -75,6 +75,7 @@ export const PCI_DOMAINS: DomainTable = {
   'beside.second': BYTE,
   'beside.event': FLAG,
   'beside.raise': FLAG,
+  'beside.order': WORD,
   'table_write.width': oneOf(1, 2, 4, 8),
   'table_write.value': WORD,
 };

@@ -1,13 +1,17 @@
-/** Two calls of a tenant's threads beside each other: the second begins when the first has begun, and both are waited for. */
+/**
+ * Two calls of a tenant's threads beside each other, and both are waited for: the second begins when the first has begun and waits, or
+ * they go by an order of their own.
+ */
 
 import { COMMAND, PCI } from '../../../sim/pci/registers.ts';
-import type { Task } from '../../../sim/scheduler.ts';
 import type { Result } from '../../kernel/file.ts';
 import { IRQ_SET, PCI_IRQ } from '../../uapi/vfio.ts';
 import { littleEndian, writeConfig } from '../pci/config-write.ts';
 import { setIrqs } from '../pci/set-irqs.ts';
 import type { Random } from '../random.ts';
+import { anyOrder, ordered, unordered } from '../schedule.ts';
 import type { Tenant } from '../tenant.ts';
+import { leaveUnderWay } from '../under-way.ts';
 import type { World } from '../world.ts';
 import { type Args, type Operation, whileOpen } from './operation.ts';
 import { raise } from './pci-events.ts';
@@ -49,7 +53,7 @@ const likely = (random: Random): number => random.below(random.chance(80) ? 4 : 
 const beside: Operation = {
   name: 'beside',
   needs: 'pci',
-  args: ['first', 'second', 'event', 'index', 'raise'],
+  args: ['first', 'second', 'event', 'index', 'raise', 'order'],
   weights: whileOpen(9),
   generate: (random, tenant) =>
     tenant.pending > 0
@@ -60,27 +64,25 @@ const beside: Operation = {
           event: random.below(2),
           index: anyIndex(random, tenant),
           raise: random.chance(70) ? 1 : 0,
+          order: random.chance(50) ? anyOrder(random) : 0,
         },
   run(tenant, args, world) {
+    const { scheduler } = world.machine.kernel;
+    const { order = 0 } = args;
+    if (order > 0) ordered(scheduler, order);
     const one = CALLS[args['first']! % CALLS.length]!(tenant, world, args, true);
     if (typeof one !== 'number') {
-      tenant.pending++;
-      world.machine.kernel.scheduler.spawn('beside', underWay(tenant, one));
+      leaveUnderWay(world, tenant, 'beside', one);
       // Up to where it first waits.
-      world.machine.kernel.scheduler.step();
+      if (order === 0) scheduler.step();
     }
     const two = world.finish(tenant, CALLS[args['second']! % CALLS.length]!(tenant, world, args, false));
     world.settle();
+    unordered(scheduler);
     // What they have made of the interrupt shows when one comes.
     if (args['raise'] === 1 && tenant.device !== undefined) raise.run(tenant, { vector: 0 }, world, false);
     return two;
   },
 };
-
-function* underWay(tenant: Tenant, call: Task<number>): Task<number> {
-  const result = yield* call;
-  tenant.ended++;
-  return result;
-}
 
 export const BESIDE: readonly Operation[] = [beside];
