@@ -55,7 +55,7 @@ export const MLX5_DEFECTS: readonly Defect[] = [
     id: 'MLX5-03',
     title: 'the parent is not told that pre-copy was abandoned',
     reference: '6de042240b0f',
-    properties: ['parent-interaction scope'],
+    properties: ['parent-interaction scope', 'stream robustness'],
     plant: () => {
       const arc = MLX5_ARCS.find(({ from, to }) => from === MIG_STATE.PRE_COPY && to === MIG_STATE.RUNNING)!;
       return patch(

@@ -27,7 +27,7 @@ const meet: Operation = {
   name: 'meet',
   needs: 'migration',
   args: ['first', 'second', 'order', 'salt'],
-  weights: [0, 3, 5, 3, 4, 3, 9, 6],
+  weights: [0, 3, 5, 3, 4, 3, 16, 8],
   generate(random, tenant, world) {
     if (tenant !== world.a || tenant.pending > 0) return undefined;
     const calls = callsOf(world);
