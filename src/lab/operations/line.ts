@@ -62,7 +62,7 @@ const disarm: Operation = {
   name: 'disarm_line',
   needs: 'serial',
   args: ['msi'],
-  weights: whileOpen(2),
+  weights: whileOpen(4),
   generate: (random) => ({ msi: random.below(2) }),
   run(tenant, { msi }) {
     const result = tenant.device!.setIrqs(indexOf(msi!), 0, []);
