@@ -47,7 +47,7 @@ const SHARE_B = 18;
 /** System calls of a case: this many, and at most twice as many. A step that is a sequence of calls counts as these. */
 export const CASE_CALLS = 20;
 
-/** Generation by execution; `calls` in the sense of {@link CASE_CALLS}. */
+/** Generation by execution; a case has `calls` system calls, and at most twice as many. */
 export function generating(seed: number, calls = CASE_CALLS): Choices {
   const random = new Random(seed);
   const length = calls + random.below(calls + 1);

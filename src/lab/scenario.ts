@@ -39,7 +39,7 @@ export const TURNS = 8;
 /** After the step, how many turns the threads that are still under way get. */
 export const turnsOf = (scheduled: number): number => scheduled % TURNS;
 
-/** Who runs as long as a call of tenant A is under way: an order of {@link ./schedule}. */
+/** Who runs as long as a call of tenant A is under way: an order, see src/lab/schedule.ts. */
 export const orderOf = (scheduled: number): number => Math.floor(scheduled / TURNS);
 
 /** A broken promise. `at` is the step it showed at; -1: at the end. */
