@@ -64,6 +64,8 @@ export class World {
   readonly arcs: number[] = [];
   /** A call of tenant A met a reset of its device or an outage of the parent: either may have confused the device. */
   raced = false;
+  /** It was an outage. */
+  outageMet = false;
   /** The step under way. */
   step = -1;
   /** Steps that were not carried out. */
@@ -292,7 +294,7 @@ export class World {
     const { profile } = this;
     if (profile.outage === undefined || begins === this.outOfService) return;
     // What lets go of its lock between ending the sessions and refusing new ones (mlx5 cmd.c: mlx5fv_vf_event).
-    if (this.a.pending > 0) this.raced = true;
+    if (this.a.pending > 0) this.raced = this.outageMet = true;
     profile.outage(this, begins);
     this.outOfService = begins;
     // A parent that comes back has forgotten what it tracked; this one had nobody tell it.

@@ -32,6 +32,8 @@ interface Call {
   readonly subject: string;
   readonly interaction: string;
   readonly digest: Uint8Array | undefined;
+  /** How often the subject had been reset. */
+  readonly resets: number;
 }
 
 /** Nothing of the parent is held for the tenant: no session, and no log. */
@@ -110,17 +112,24 @@ export class ParentInteractionScope implements Check {
 
   private onParent(event: ParentEvent): void {
     if (event.phase === 'enter') {
-      if (this.world.outOfService && !this.world.raced)
+      if (this.world.outOfService && !this.world.outageMet)
         this.world.violate(NAME, `${event.interaction} for ${event.subject}, which its parent does not serve`);
       const tenant = event.interaction === 'load' ? this.subject(event.subject) : undefined;
       const digest = tenant && this.world.inside.digest(tenant);
-      this.calls.push({ subject: event.subject, interaction: event.interaction, digest });
+      this.calls.push({ subject: event.subject, interaction: event.interaction, digest, resets: this.resets(tenant) });
       return;
     }
     const call = this.take(event);
-    if (call?.digest === undefined || typeof event.result !== 'number' || event.result >= 0 || this.world.raced) return;
-    const now = this.world.inside.digest(this.subject(event.subject)!);
+    if (call?.digest === undefined || typeof event.result !== 'number' || event.result >= 0) return;
+    const tenant = this.subject(event.subject)!;
+    // Its user has reset it meanwhile.
+    if (this.resets(tenant) !== call.resets) return;
+    const now = this.world.inside.digest(tenant);
     if (Buffer.compare(call.digest, now) !== 0) this.world.checks.streams.refusedImageChanged();
+  }
+
+  private resets(tenant: Tenant | undefined): number {
+    return tenant?.fn === undefined ? 0 : this.world.resetsOf(tenant.fn);
   }
 
   private subject(bdf: string): Tenant | undefined {
