@@ -41,6 +41,6 @@ export function unmappedBy(
   // One that the range cuts ends the call; those before it are gone (io_pagetable.c: iopt_unmap_iova_range).
   const cut = touched.findIndex(({ start, length }) => start < iova || start + length > iova + size);
   if (iommufd) return cut < 0 ? touched : touched.slice(0, cut);
-  // type1 v1: what begins inside goes as a whole; what began before stays (vfio_iommu_type1.c: vfio_dma_do_unmap).
-  return kind === 'type1' ? touched.filter(({ start }) => start >= iova) : touched;
+  // type1 v1: what begins inside goes as a whole; one that began before ends the call (vfio_iommu_type1.c: vfio_dma_do_unmap).
+  return kind === 'type1' && touched.length > 0 && touched[0]!.start < iova ? [] : touched;
 }
