@@ -42,7 +42,7 @@ export function checkCommand(program: Command, deps: CheckDependencies): void {
     .option('--out <folder>', 'where counterexamples are: those there run first, a new one is added', 'counterexamples')
     .option('--coverage', 'also print what was met: states, arcs, errnos')
     .option('--emit-test <file>', 'write a violation as a vitest file too')
-    .option('--workers <n>', 'run on so many threads', wholeNumber(1), 1)
+    .option('--workers <n>', 'run on so many processes', wholeNumber(1), 1)
     .option('--shard <i/n>', 'run part i of n of the campaign; merge joins what they print with --json', shard)
     .option('--json', 'print one JSON object')
     .action(async (variant: string, options: CheckOptions, command: Command) => {

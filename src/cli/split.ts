@@ -1,4 +1,4 @@
-/** The part of a campaign that was asked for, on as many threads as were asked for. */
+/** The part of a campaign that was asked for, on as many processes as were asked for. */
 import type { CampaignOptions, CampaignResult } from '../lab/campaign.ts';
 import { partOf, WHOLE } from '../lab/segments.ts';
 import type { Subject } from '../lab/subject.ts';

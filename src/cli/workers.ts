@@ -1,15 +1,17 @@
 /**
- * A campaign on several threads. Each runs the cases of its slice, and what a case does depends on the seed and its
- * number alone: whichever thread is faster, the same case is the first that fails.
+ * A campaign on several processes. Each runs the cases of its slice, and what a case does depends on the seed and its
+ * number alone: whichever is faster, the same case is the first that fails.
  */
+import { type ChildProcess, fork } from 'node:child_process';
 import { extname } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { fileURLToPath } from 'node:url';
 import type { CampaignCounts, CampaignOptions, CampaignResult } from '../lab/campaign.ts';
 import { partOf, type Slice, WHOLE } from '../lab/segments.ts';
 import { joined } from '../lab/share.ts';
 import type { Subject } from '../lab/subject.ts';
+import { closeLowestCase, newLowestCase, writeLowestCase } from './lowest-case.ts';
 
-/** What a thread is to do. */
+/** What a worker is to do. */
 export interface Task {
   readonly variant: string;
   readonly seed: number;
@@ -17,42 +19,53 @@ export interface Task {
   /** Milliseconds since 1970 at which it ends. */
   readonly deadline: number;
   readonly slice: Slice;
-  /** One 32-bit number that all share: the lowest case that failed so far. */
-  readonly limit: SharedArrayBuffer;
 }
 
-/** What a thread says. */
+/** What a worker says. */
 export type Message =
   | { readonly kind: 'progress'; readonly counts: CampaignCounts }
   | { readonly kind: 'result'; readonly result: CampaignResult };
 
-/** Beside this file, and with the same ending: in the sources, or built. */
-const THREAD = new URL(`./campaign-worker${extname(import.meta.url)}`, import.meta.url);
+/** The descriptor at which a worker finds the lowest case: behind standard input, output, errors and messages. */
+export const LOWEST_CASE_FD = 4;
 
-/** Like {@link runCampaign}, on `workers` threads. */
+/** Beside this file, and with the same ending: in the sources, or built. */
+const PROGRAM = fileURLToPath(new URL(`./campaign-worker${extname(import.meta.url)}`, import.meta.url));
+/**
+ * The collector of a worker has no threads of its own: every core has a worker already. This is also why workers are
+ * processes, for which the runtime can be told; and threads of one process wait for each other when they map memory.
+ */
+const FLAGS = ['--single-threaded-gc'];
+
+/** Like {@link runCampaign}, on `workers` processes. */
 export async function runWorkers(
   { variant }: Subject,
   workers: number,
   options: Omit<CampaignOptions, 'limit'>,
 ): Promise<CampaignResult> {
   const start = options.now();
-  const limit = new SharedArrayBuffer(4);
-  new Int32Array(limit)[0] = 0x7fff_ffff;
   const { seed, cases, milliseconds, slice = WHOLE } = options;
   const deadline = performance.timeOrigin + performance.now() + milliseconds;
   const sofar = new Map<number, CampaignCounts>();
-  const runs = Array.from({ length: workers }, (_, number) => {
-    const task = { variant: variant.name, seed, cases, deadline, slice: partOf(slice, number, workers), limit };
-    return runThread(task, (counts) => {
+  const lowest = new Lowest();
+  const runs = Array.from({ length: workers }, async (_, number) => {
+    const task = { variant: variant.name, seed, cases, deadline, slice: partOf(slice, number, workers) };
+    const result = await runWorker(task, lowest.fd, (counts) => {
       sofar.set(number, counts);
       options.progress?.({ ...added([...sofar.values()]), milliseconds: options.now() - start });
     });
+    // What comes behind the case that ended the campaign there is of no interest to anybody.
+    lowest.lowerTo(endOf(result));
+    return result;
   });
-  const results = await Promise.all(runs).catch((error: unknown) => {
-    // Without the cases of that thread there is no result: the others need not go on.
-    Atomics.store(new Int32Array(limit), 0, 0);
-    throw error;
-  });
+  const results = await Promise.all(runs)
+    .catch(async (error: unknown) => {
+      // Without the cases of that worker there is no result: the others need not go on.
+      lowest.lowerTo(0);
+      await Promise.allSettled(runs);
+      throw error;
+    })
+    .finally(() => lowest.close());
   const share = joined(results);
   return {
     ...share,
@@ -61,28 +74,74 @@ export async function runWorkers(
   };
 }
 
+/** The lowest case that ended a part so far. */
+class Lowest {
+  readonly fd = newLowestCase();
+  private number = Number.POSITIVE_INFINITY;
+
+  lowerTo(number: number): void {
+    if (number >= this.number) return;
+    this.number = number;
+    writeLowestCase(this.fd, number);
+  }
+
+  close(): void {
+    closeLowestCase(this.fd);
+  }
+}
+
+/** The case that ended a part. */
+const endOf = ({ failureCase, fault }: CampaignResult): number =>
+  failureCase ?? fault?.caseNumber ?? Number.POSITIVE_INFINITY;
+
 /** What ended the campaign: the failure or the fault of the lowest case. */
 function firstEnd(results: readonly CampaignResult[]): Pick<CampaignResult, 'failure' | 'failureCase' | 'fault'> {
-  const at = ({ failureCase, fault }: CampaignResult): number =>
-    failureCase ?? fault?.caseNumber ?? Number.POSITIVE_INFINITY;
-  const { failure, failureCase, fault } = results.reduce((first, other) => (at(other) < at(first) ? other : first));
+  const { failure, failureCase, fault } = results.reduce((first, other) =>
+    endOf(other) < endOf(first) ? other : first,
+  );
   return { failure, failureCase, fault };
 }
 
-/** How a thread's campaign ended. One that dies rejects: without it nothing can be said of its cases. */
-function runThread(task: Task, progress: (counts: CampaignCounts) => void): Promise<CampaignResult> {
+/** How a worker's campaign ended. One that dies rejects: without it nothing can be said of its cases. */
+async function runWorker(
+  task: Task,
+  lowest: number,
+  progress: (counts: CampaignCounts) => void,
+): Promise<CampaignResult> {
+  const worker = fork(PROGRAM, {
+    execArgv: [...process.execArgv, ...FLAGS],
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc', lowest],
+  });
+  // However this program ends, its workers do not outlive it.
+  const end = (): void => void worker.kill();
+  process.once('exit', end);
+  try {
+    return await conversation(worker, task, progress);
+  } finally {
+    process.off('exit', end);
+  }
+}
+
+function conversation(
+  worker: ChildProcess,
+  task: Task,
+  progress: (counts: CampaignCounts) => void,
+): Promise<CampaignResult> {
   return new Promise((resolve, reject) => {
-    const thread = new Worker(THREAD, { workerData: task });
-    thread.on('message', (message: Message) => {
+    worker.on('message', (message: Message) => {
       if (message.kind === 'progress') progress(message.counts);
       else resolve(message.result);
     });
-    thread.on('error', reject);
-    thread.on('exit', (code) => reject(new Error(`a worker ended with ${code} before its cases did`)));
+    worker.on('error', reject);
+    worker.on('exit', (code, signal) =>
+      reject(new Error(`a worker ended with ${code ?? signal} before its cases did`)),
+    );
+    worker.send(task);
   });
 }
 
-/** Enough for a line of progress: arcs of several threads are counted as those of the one that took most. */
+/** Enough for a line of progress: arcs of several workers are counted as those of the one that took most. */
 function added(all: readonly CampaignCounts[]): CampaignCounts {
   return all.reduce((sum, { cases, steps, calls, errors, arcs, legalArcs, milliseconds }) => ({
     cases: sum.cases + cases,

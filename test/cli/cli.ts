@@ -20,7 +20,7 @@ export interface RunOptions {
 }
 
 export async function cli(args: readonly string[], { before }: RunOptions = {}): Promise<Run> {
-  const imports = ['tsx', './test/cli/tsx-threads.mjs', ...(before === undefined ? [] : [`./test/cli/${before}`])];
+  const imports = ['tsx', ...(before === undefined ? [] : [`./test/cli/${before}`])];
   return await node([...imports.flatMap((name) => ['--import', name]), 'src/cli/main.ts', ...args]);
 }
 

@@ -6,7 +6,7 @@ import { ROOT } from './cli.ts';
 /** The program, nobody reading what it prints on standard output from its beginning on. */
 function unread(args: readonly string[]): Promise<{ code: number | null; err: string }> {
   return new Promise((done, failed) => {
-    const imports = ['--import', 'tsx', '--import', './test/cli/tsx-threads.mjs'];
+    const imports = ['--import', 'tsx'];
     const child = spawn(process.execPath, [...imports, 'src/cli/main.ts', ...args], { cwd: ROOT, stdio: 'pipe' });
     child.stdout.destroy();
     let err = '';

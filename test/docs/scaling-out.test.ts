@@ -12,9 +12,7 @@ const text = (name: string): string => readFileSync(join(FILES, name), 'utf8');
 
 /** A project that has the package installed: its sources stand in for what would be built from them. */
 const project = mkdtempSync(join(tmpdir(), 'vfiolab-scaling-'));
-const imports = [`${ROOT}/node_modules/tsx/dist/loader.mjs`, `${ROOT}/test/cli/tsx-threads.mjs`]
-  .map((path) => `--import ${path}`)
-  .join(' ');
+const imports = `--import ${ROOT}/node_modules/tsx/dist/loader.mjs`;
 beforeAll(() => {
   const installed = join(project, 'node_modules/vfiolab');
   mkdirSync(installed, { recursive: true });
