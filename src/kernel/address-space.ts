@@ -76,7 +76,11 @@ export class AddressSpace {
   allocate(length: number, protection: { read: boolean; write: boolean } = { read: true, write: true }): number {
     const size = Math.ceil(length / PAGE_SIZE) * PAGE_SIZE;
     const extent = this.memory.allocate(this.owner, size, size >= 0x200000 ? 0x200000 : PAGE_SIZE);
-    return this.map(new Anonymous(this.memory, extent), 0, size, { ...protection, device: false });
+    return this.map(new Anonymous(this.memory, extent), 0, size, {
+      read: protection.read,
+      write: protection.write,
+      device: false,
+    });
   }
 
   /** Maps a backing at a fresh address and returns the address. */
@@ -89,7 +93,8 @@ export class AddressSpace {
     const size = Math.ceil(length / PAGE_SIZE) * PAGE_SIZE;
     const start = this.next;
     this.next = Math.ceil((start + size + PAGE_SIZE) / 0x200000) * 0x200000;
-    this.mappings.insert({ start, length: size, backing, offset, ...how });
+    const { read, write, device } = how;
+    this.mappings.insert({ start, length: size, backing, offset, read, write, device });
     backing.opened?.();
     return start;
   }

@@ -213,7 +213,7 @@ export class Process {
   }
 
   /** Maps a file; the address, or a negated errno. */
-  mmap(fd: number, offset: number, length: number, how: MmapFlags): number {
+  mmap(fd: number, offset: number, length: number, { read, write, shared }: MmapFlags): number {
     const reference = this.files.slots[fd];
     if (reference === undefined) return -ERRNO.EBADF;
     if (length === 0) return -ERRNO.EINVAL;
@@ -221,9 +221,10 @@ export class Process {
     if (reference.file.mmap === undefined) return -ERRNO.ENODEV;
     // vm_area_alloc
     if (this.faults.allocation.fails()) return -ERRNO.ENOMEM;
-    const backing = reference.file.mmap(this, { offset, length, ...how });
+    const backing = reference.file.mmap(this, { offset, length, read, write, shared });
     if (typeof backing === 'number') return backing;
-    return this.memory.map(holding(this, reference, backing), 0, length, { ...how, device: backing.ordinary !== true });
+    const device = backing.ordinary !== true;
+    return this.memory.map(holding(this, reference, backing), 0, length, { read, write, device });
   }
 
   munmap(address: number): number {

@@ -66,15 +66,14 @@ function runPair(worlds: Worlds, frame: CaseFrame, choices: Choices, coverage: C
     if (error instanceof NeverUsable) return unusable(worlds.subject, frame, error);
     throw error;
   }
-  const { schedule, errors } = base;
-  const counts = { steps: base.made, calls: base.calls, errors, discarded: base.world.discarded };
+  const { schedule, made: steps, calls, errors } = base;
   const scenario: Scenario = { variant: worlds.subject.variant.name, seed, twin, setting, steps: base.steps, schedule };
   // The world of the twin may be the same one, brought back.
-  const { seen } = base.world;
+  const { seen, discarded } = base.world;
   const arcs = [...base.world.arcs];
-  const violations = [...base.world.violations];
-  if (violations.length > 0) return { scenario, violations, ...counts, arcs };
-  return { ...runTwin(worlds, scenario, seen), ...counts, arcs };
+  const own = [...base.world.violations];
+  const end = own.length > 0 ? { scenario, violations: own } : runTwin(worlds, scenario, seen);
+  return { scenario: end.scenario, violations: end.violations, steps, calls, errors, discarded, arcs };
 }
 
 /** The base run alone, on a machine that nobody watches: what the steps of a case cost by themselves. */

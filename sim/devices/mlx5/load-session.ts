@@ -37,7 +37,7 @@ export class LoadSession {
       return undefined;
     }
     this.staged = undefined;
-    restore(state, { ...registers, icm: pages }, !incremental);
+    restore(state, registers, pages, !incremental);
     return undefined;
   }
 

@@ -24,7 +24,7 @@ export function capture(live: VfState, pages: readonly number[]): SavedState {
 }
 
 /** Saved to live, after {@link acceptable}. `replace`: pages not listed become zero; otherwise they stay. */
-export function restore(live: VfState, saved: SavedState, replace: boolean): void {
+export function restore(live: VfState, saved: SavedRegisters, pages: readonly SavedPage[], replace: boolean): void {
   live.queues.forEach((words, queue) => {
     words.set(saved.queues[queue]!);
   });
@@ -32,7 +32,7 @@ export function restore(live: VfState, saved: SavedState, replace: boolean): voi
   live.counters.set(saved.counters);
   live.icmWindow = saved.icmWindow;
   if (replace) live.icm.clear();
-  for (const page of saved.icm) live.icm.load(page);
+  for (const page of pages) live.icm.load(page);
   live.sequence.set(saved.sequence);
   live.key.set(saved.key);
 }

@@ -1,5 +1,6 @@
 /** A kind of step: when it makes sense, which arguments it gets, what it does, and how it reads. */
 import type { Result } from '../../kernel/file.ts';
+import type { Task } from '../../kernel/sleep.ts';
 import type { Offer } from '../offers.ts';
 import type { Random } from '../random.ts';
 import type { Tenant } from '../tenant.ts';
@@ -38,8 +39,10 @@ export const atMost = (limit: number, number: number | undefined): number => Mat
 
 /** Runs `then` on the result of a call, now or when the call ends. */
 export function after(call: Result, then: (result: number) => number): Result {
-  if (typeof call === 'number') return then(call);
-  return (function* () {
-    return then(yield* call);
-  })();
+  return typeof call === 'number' ? then(call) : afterwards(call, then);
+}
+
+/** Not written inside of `after`: each new function would have generators of a shape of their own. */
+function* afterwards(call: Task<number>, then: (result: number) => number): Task<number> {
+  return then(yield* call);
 }
