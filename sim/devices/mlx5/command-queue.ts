@@ -33,6 +33,9 @@ const ENTRIES = 2 ** (1 << CMDQ.LOG_SIZE) - 1;
 /** Longest input and output: a page list for 4 GiB fits. */
 const LENGTH_MAX = 0x100_0000;
 
+/** Inputs and outputs of up to this many bytes are kept for the next command of that length. */
+const KEPT_LENGTH = 0x2000;
+
 /** What does not fit inline. */
 class Long {
   readonly bytes: Uint8Array;
@@ -47,6 +50,17 @@ class Long {
   }
 }
 
+function longOf(kept: readonly Long[], length: number): Long | undefined {
+  for (let i = 0; i < kept.length; i++) if (kept[i]!.bytes.length === length) return kept[i];
+  return undefined;
+}
+
+function newLong(kept: Long[], length: number): Long {
+  const long = new Long(length);
+  if (length <= KEPT_LENGTH) kept.push(long);
+  return long;
+}
+
 /** An entry as it was fetched. What fits inline is read and written in place, through views that are made once. */
 class Slot {
   readonly index: number;
@@ -56,9 +70,9 @@ class Slot {
   readonly tail = this.bytes.subarray(ENTRY.OUT);
   private readonly inputs: (DataView | undefined)[] = [];
   private readonly outputs: (DataView | undefined)[] = [];
-  /** Input and output of a command that are longer. Commands keep nothing of them when they have ended. */
-  private long: Long | undefined;
-  private answer: Long | undefined;
+  /** Longer inputs and outputs, one of each length. Commands keep nothing of them when they have ended. */
+  private readonly longInputs: Long[] = [];
+  private readonly longOutputs: Long[] = [];
 
   constructor(index: number) {
     this.index = index;
@@ -71,15 +85,14 @@ class Slot {
   }
   /** Room for an input of `length` bytes. */
   longInput(length: number): Long {
-    if (this.long?.bytes.length !== length) this.long = new Long(length);
-    return this.long;
+    return longOf(this.longInputs, length) ?? newLong(this.longInputs, length);
   }
 
   /** `length` zero bytes for an output. */
   longOutput(length: number): Long {
-    if (this.answer?.bytes.length !== length) this.answer = new Long(length);
-    else this.answer.bytes.fill(0);
-    return this.answer;
+    const known = longOf(this.longOutputs, length);
+    known?.bytes.fill(0);
+    return known ?? newLong(this.longOutputs, length);
   }
 
   /** The first `length` bytes of the inline output. */

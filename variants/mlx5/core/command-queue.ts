@@ -136,7 +136,7 @@ export class CommandQueue {
   private post(slot: Slot, input: DataView, outLength: number): void {
     const { entry, view } = this;
     const { byteLength } = input;
-    entry.fill(0);
+    for (let at = 0; at < ENTRY.SIZE; at += 4) view.setUint32(at, 0);
     view.setUint8(ENTRY.TYPE, ENTRY_TYPE);
     view.setUint32(ENTRY.INLEN, byteLength);
     view.setUint32(ENTRY.OUTLEN, outLength);

@@ -22,8 +22,16 @@ const NO_QPN = 0xffff_ff00;
 /** Writes the addresses of all pages of `runs` at `at`, 8 bytes each. */
 export function writePages(view: DataView, at: number, runs: readonly PageRun[]): void {
   let offset = at;
-  for (const run of runs)
-    for (let done = 0; done < run.length; done += PAGE, offset += 8) setAddress(view, offset, run.iova + done);
+  for (const { iova, length } of runs) {
+    let high = Math.floor(iova / 0x1_0000_0000);
+    let low = iova >>> 0;
+    for (let pages = length / PAGE; pages > 0; pages--, offset += 8) {
+      view.setUint32(offset, high);
+      view.setUint32(offset + 4, low);
+      low = (low + PAGE) >>> 0;
+      if (low === 0) high++;
+    }
+  }
 }
 
 /** Number of pages in `runs`. */
