@@ -3,7 +3,7 @@
  * memory, exactly as on Linux/x86-64; results are a count or a negated errno. Plain calls run to their end at once;
  * {@link Process.task} gives the call itself, for callers that interleave several.
  */
-import { HANG, type Scheduler } from '../../sim/scheduler.ts';
+import { HANG, type Scheduler, type Task } from '../../sim/scheduler.ts';
 import { ERRNO } from '../uapi/errno.ts';
 import { type AddressSpace, MMAP_LOCK, TASK_SIZE } from './address-space.ts';
 import { FaultInjection } from './fault-injection.ts';
@@ -124,9 +124,13 @@ export class Process {
     return -ERRNO.EINTR;
   }
 
-  /** might_fault: a copy to or from user memory may take a page fault, and with it the locks of page faults. */
-  mightFault(): void {
+  /**
+   * might_fault: a copy to or from user memory may take a page fault, and with it the locks of page faults. Who yields to
+   * the result sleeps there, as a page fault does.
+   */
+  mightFault(): Task<void> {
     this.scheduler.mayTake(MMAP_LOCK);
+    return this.scheduler.mightSleep();
   }
 
   open(path: string, how: OpenFlags = { read: true, write: true, nonblock: false }): number {

@@ -164,7 +164,8 @@ export const MLX5_DEFECTS: readonly Defect[] = [
         SaveSession.prototype,
         'disable',
         () =>
-          function (this: SaveSession) {
+          // biome-ignore lint/correctness/useYield: nothing to wait for
+          function* (this: SaveSession) {
             this.state = 'COMPLETE';
             this.wakeReaders();
           },

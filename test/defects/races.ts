@@ -1,7 +1,12 @@
 /** Variations of our own: calls that run beside each other, and a lock that is not held. */
-import type { Task } from '../../src/kernel/sleep.ts';
+
+import type { Process } from '../../src/kernel/process.ts';
+import type { Mutex, Task } from '../../src/kernel/sleep.ts';
 import type { Mlx5VfDevice } from '../../variants/mlx5/device.ts';
+import { ResumeSession } from '../../variants/mlx5/resume/session.ts';
 import { PrecopyInfoCall } from '../../variants/mlx5/save/precopy-info.ts';
+import { SaveReader } from '../../variants/mlx5/save/reader.ts';
+import type { SaveSession } from '../../variants/mlx5/save/session.ts';
 import { PageTracker } from '../../variants/mlx5/tracker/page-tracker.ts';
 import type { Defect } from './defect.ts';
 import { inner, patch } from './patch.ts';
@@ -15,16 +20,18 @@ const ANY = [
   'dirty-tracking soundness',
 ];
 
-/** Runs a method that is to be called with the state mutex held as if nobody had taken it. */
-function unlocked<A extends unknown[], R>(method: (...args: A) => Task<R>) {
-  return function* (this: { device: Mlx5VfDevice }, ...args: A): Task<R> {
-    const { stateMutex } = this.device;
-    stateMutex.unlock();
+/** Runs a method that is to be called with a lock held as if nobody had taken it. */
+function without<T, A extends unknown[], R>(lockOf: (self: T) => Mutex, method: (...args: A) => Task<R>) {
+  return function* (this: T, ...args: A): Task<R> {
+    const lock = lockOf(this);
+    lock.unlock();
     const result = yield* method.apply(this, args);
-    yield* stateMutex.lock();
+    yield* lock.lock();
     return result;
   };
 }
+
+const stateMutex = ({ device }: { readonly device: Mlx5VfDevice }): Mutex => device.stateMutex;
 
 interface Tracker {
   device: Mlx5VfDevice;
@@ -34,7 +41,16 @@ interface Tracker {
   report(...args: Parameters<PageTracker['report']>): Task<number>;
 }
 interface Info {
+  session: SaveSession;
   locked(...args: unknown[]): Task<number>;
+}
+interface Reader {
+  session: SaveSession;
+  take(caller: Process, address: number, length: number): Task<number>;
+}
+interface Writer {
+  writeLocked(caller: Process, address: number, length: number): Task<number>;
+  consume(caller: Process, address: number, length: number): Task<number>;
 }
 
 export const RACE_DEFECTS: readonly Defect[] = [
@@ -43,7 +59,7 @@ export const RACE_DEFECTS: readonly Defect[] = [
     title: 'tracking is started without the state mutex: two trackers at a time',
     reference: 'shape of a missing mlx5vf_state_mutex_lock in mlx5vf_start_page_tracker',
     properties: ANY,
-    plant: () => patch(inner<Tracker>(PageTracker.prototype), 'start', (start) => unlocked(start)),
+    plant: () => patch(inner<Tracker>(PageTracker.prototype), 'start', (start) => without(stateMutex, start)),
   },
   {
     id: 'RACE-OWN-02',
@@ -71,7 +87,7 @@ export const RACE_DEFECTS: readonly Defect[] = [
     title: 'a report is read without the state mutex, while tracking is stopped',
     reference: 'shape of a missing mlx5vf_state_mutex_lock in mlx5vf_tracker_read_and_clear',
     properties: ANY,
-    plant: () => patch(inner<Tracker>(PageTracker.prototype), 'report', (report) => unlocked(report)),
+    plant: () => patch(inner<Tracker>(PageTracker.prototype), 'report', (report) => without(stateMutex, report)),
   },
   {
     id: 'RACE-OWN-04',
@@ -79,17 +95,33 @@ export const RACE_DEFECTS: readonly Defect[] = [
     reference: 'shape of a missing mlx5vf_state_mutex_lock in mlx5vf_precopy_ioctl',
     properties: ANY,
     plant: () =>
+      patch(inner<Info>(PrecopyInfoCall.prototype), 'locked', (locked) =>
+        without((call: Info) => stateMutex(call.session), locked),
+      ),
+  },
+  {
+    id: 'RACE-OWN-05',
+    title: 'a saved stream is read without the lock of its file: bytes come twice, or after the session has ended',
+    reference: 'shape of a missing mutex_lock(&migf->lock) in mlx5vf_save_read',
+    properties: [...ANY, 'save-load round trip'],
+    plant: () =>
+      patch(inner<Reader>(SaveReader.prototype), 'take', (take) =>
+        without((reader: Reader) => reader.session.lock, take),
+      ),
+  },
+  {
+    id: 'RACE-OWN-06',
+    title: 'a stream is written without a lock, while its session ends',
+    reference: 'shape of missing locks in mlx5vf_resume_write',
+    properties: [...ANY, 'stream robustness'],
+    plant: () =>
       patch(
-        inner<Info>(PrecopyInfoCall.prototype),
-        'locked',
-        (locked) =>
-          function* (this: { session: { device: Mlx5VfDevice } }, ...args: unknown[]) {
-            const { stateMutex } = this.session.device;
-            stateMutex.unlock();
-            const result = yield* locked.apply(this as never, args);
-            yield* stateMutex.lock();
-            return result;
-          } as Info['locked'],
+        inner<Writer>(ResumeSession.prototype),
+        'writeLocked',
+        () =>
+          function (this: Writer, ...args) {
+            return this.consume(...args);
+          },
       ),
   },
 ];

@@ -75,6 +75,7 @@ export class ResumeSession {
   private *consume(caller: Process, address: number, length: number): Task<number> {
     if (!SAFEGUARDS.FILE_ENABLED.holds(this.state, undefined)) return -ERRNO.ENODEV;
     for (let done = 0; done < length; ) {
+      yield* caller.mightFault();
       const piece = pieceFromUser(caller, address, length, done);
       const result = yield* this.decoder.write(piece.bytes);
       if (result < 0 || piece.faulted) {

@@ -48,8 +48,11 @@ export class PrecopyInfoCall {
       more = answer.required;
       reinit = this.reinit(answer.state);
     }
-    if (!SAFEGUARDS.FILE_ENABLED.holds(session.state, undefined)) return -ERRNO.ENODEV;
-    const start = this.report(info, more, reinit);
+    yield* session.lock.lock();
+    const enabled = SAFEGUARDS.FILE_ENABLED.holds(session.state, undefined);
+    const start = enabled && this.report(info, more, reinit);
+    session.lock.unlock();
+    if (!enabled) return -ERRNO.ENODEV;
     return start ? yield* this.saveMore(more, reinit) : 0;
   }
 

@@ -1,6 +1,6 @@
 /** Reading a save file (drivers/vfio/pci/mlx5/main.c: mlx5vf_save_read, mlx5vf_save_poll). */
 import { zeroedBytes } from '../../../src/kernel/bytes.ts';
-import { type OpenFile, POLL, type Result } from '../../../src/kernel/file.ts';
+import { type OpenFile, POLL } from '../../../src/kernel/file.ts';
 import type { Process } from '../../../src/kernel/process.ts';
 import type { Task } from '../../../src/kernel/sleep.ts';
 import { ERRNO } from '../../../src/uapi/errno.ts';
@@ -11,15 +11,19 @@ import type { Piece, SaveSession } from './session.ts';
 /** Poll bits beside those of {@link POLL} (include/uapi/asm-generic/poll.h). */
 const RDNORM = 0x40;
 const RDHUP = 0x2000;
-// No file lock is modelled: nothing here sleeps between looking at the session and moving its position.
 export class SaveReader {
   private readonly session: SaveSession;
   constructor(session: SaveSession) {
     this.session = session;
   }
 
-  read(caller: Process, address: number, length: number): Result {
-    return this.ready() || this.nonblocking ? this.take(caller, address, length) : this.wait(caller, address, length);
+  *read(caller: Process, address: number, length: number): Task<number> {
+    const { session } = this;
+    while (!this.ready() && !this.nonblocking) if ((yield session.readable) === 'interrupted') return -ERRNO.EINTR;
+    yield* session.lock.lock();
+    const result = yield* this.take(caller, address, length);
+    session.lock.unlock();
+    return result;
   }
 
   poll(): number {
@@ -48,12 +52,7 @@ export class SaveReader {
     return file.nonblock ?? false;
   }
 
-  private *wait(caller: Process, address: number, length: number): Task<number> {
-    while (!this.ready()) if ((yield this.session.readable) === 'interrupted') return -ERRNO.EINTR;
-    return this.take(caller, address, length);
-  }
-
-  private take(caller: Process, address: number, length: number): number {
+  private *take(caller: Process, address: number, length: number): Task<number> {
     const { session } = this;
     if (!SAFEGUARDS.FILE_ENABLED.holds(session.state, undefined)) return -ERRNO.ENODEV;
     if (length > 0 && session.pieces.length === 0) return this.empty();
@@ -67,7 +66,7 @@ export class SaveReader {
         session.state = 'ERROR';
         return -ERRNO.EINVAL;
       }
-      if (!this.copy(caller, address + done, piece, count)) return -ERRNO.EFAULT;
+      if (!(yield* this.copy(caller, address + done, piece, count))) return -ERRNO.EFAULT;
       done += count;
       if (session.position >= piece.start + piece.length) session.consumed(piece);
     }
@@ -75,10 +74,11 @@ export class SaveReader {
   }
 
   /** Copies to the user page by page and moves on: whole pages before a fault count as read. */
-  private copy(caller: Process, address: number, piece: Piece, count: number): boolean {
+  private *copy(caller: Process, address: number, piece: Piece, count: number): Task<boolean> {
     const { session } = this;
     const offset = session.position - piece.start;
-    caller.mightFault();
+    // Not mightFault: with the lock held, mmap_lock would close a circle that this driver has (see its README).
+    yield* session.device.core.pdev.scheduler.mightSleep();
     // One copy_to_user, a page at a time: what was copied before a bad address counts.
     if (caller.faults.copy.fails()) return false;
     for (let at = 0; at < count; ) {

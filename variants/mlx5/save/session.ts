@@ -2,7 +2,7 @@
  * A save session (drivers/vfio/pci/mlx5/cmd.h: mlx5_vf_migration_file): images that the firmware wrote, in the order the
  * user reads them. It outlives its end as long as the user keeps the file, and then answers ENODEV.
  */
-import { Completion, type Task, WaitQueue } from '../../../src/kernel/sleep.ts';
+import { Completion, Mutex, type Task, WaitQueue } from '../../../src/kernel/sleep.ts';
 import { DataFile } from '../../../src/vfio/migration/data-fd.ts';
 import type { DataBuffer } from '../data-buffer.ts';
 import type { Mlx5VfDevice } from '../device.ts';
@@ -36,6 +36,8 @@ export class SaveSession {
   readonly file: DataFile;
   readonly chunks: ChunkSaver;
   state: SaveState = 'NONE';
+  /** migf->lock: held while the user's bytes are copied, which may sleep, and while the session's position counts. */
+  readonly lock: Mutex;
   /** A binary semaphore: one SAVE at a time. */
   readonly saveDone = new Completion('mlx5 save');
   /** Threads between the submission of a SAVE and the end of its callback. */
@@ -59,6 +61,7 @@ export class SaveSession {
     this.device = device;
     this.pd = pd;
     this.pool = new BufferPool(device, pd);
+    this.lock = new Mutex('migf lock', device.core.pdev.scheduler);
     this.chunks = new ChunkSaver(this);
     const reader = new SaveReader(this);
     const info = new PrecopyInfoCall(this);
@@ -109,9 +112,11 @@ export class SaveSession {
   }
 
   /** mlx5vf_disable_fd: the file answers ENODEV from now on. */
-  disable(): void {
+  *disable(): Task<void> {
+    yield* this.lock.lock();
     this.state = 'ERROR';
     this.position = 0;
+    this.lock.unlock();
     this.wakeReaders();
   }
 
@@ -123,7 +128,7 @@ export class SaveSession {
   /** Ends the session; the caller holds the state mutex. */
   *end(): Task<void> {
     yield* this.settle();
-    this.disable();
+    yield* this.disable();
     yield* this.free();
     this.file.drop();
   }

@@ -36,7 +36,7 @@ export function* startSave(device: Mlx5VfDevice, track: boolean): Task<SaveSessi
   const session = new SaveSession(device, pd);
   const result = yield* firstSave(session, track);
   if (result === 0) return session;
-  session.disable();
+  yield* session.disable();
   yield* session.free();
   return result;
 }
