@@ -62,8 +62,11 @@ export interface Reached {
   readonly met: readonly number[];
 }
 
-/** Every other case asks for integrity, every other for confidentiality. */
-const twinOf = (index: number): Twin => (index % 2 === 0 ? 'integrity' : 'confidentiality');
+/**
+ * Two cases in three ask for integrity, whose twin is short: tenant A's steps are left out. Most of what there is to find
+ * shows in the base run already.
+ */
+export const twinOf = (index: number): Twin => (index % 3 === 2 ? 'confidentiality' : 'integrity');
 
 /** Every so many cases one is run on new machines too: a machine that is brought back must answer like a new one. */
 const AUDIT = 512;

@@ -1,4 +1,6 @@
 /** Two-run cases of a campaign, on one core. */
+
+import { twinOf } from '../../../src/lab/campaign.ts';
 import { CASE_CALLS, generating } from '../../../src/lab/generate.ts';
 import { caseSeed } from '../../../src/lab/random.ts';
 import { runBare, runCase } from '../../../src/lab/run-case.ts';
@@ -26,11 +28,7 @@ export function cases(calls = CASE_CALLS, name = 'cases of two runs (mlx5)'): Fi
       amount: 1,
       run() {
         const seed = caseSeed(1, number);
-        const { violations } = runCase(
-          worlds,
-          { seed, twin: number % 2 === 0 ? 'integrity' : 'confidentiality', setting: PLAIN },
-          generating(seed, calls),
-        );
+        const { violations } = runCase(worlds, { seed, twin: twinOf(number), setting: PLAIN }, generating(seed, calls));
         if (violations.length > 0) throw new Error(`case ${number}: ${violations[0]!.message}`);
         number++;
       },
