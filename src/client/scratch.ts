@@ -5,6 +5,9 @@ import type { Process } from '../kernel/process.ts';
 /** Not a value that a kernel would leave. */
 const GUARD = Uint8Array.of(0x9e, 0x37, 0x79, 0xb9, 0x7f, 0x4a, 0x7c, 0x15);
 
+/** Arguments of up to this many bytes are short. */
+const SHORT = 256;
+
 /** One piece of memory for the arguments of one call at a time. */
 export class Scratch {
   readonly process: Process;
@@ -12,7 +15,7 @@ export class Scratch {
   readonly address: number;
   readonly size: number;
   /** A local copy to build arguments in; `put` copies it out. Grows as needed: take it anew after `begin` and `load`. */
-  bytes = zeroedBytes(256);
+  bytes = zeroedBytes(SHORT);
   view = viewOf(this.bytes);
   /** The first n of these bytes, by n: the same few lengths come again and again. */
   private parts: (Uint8Array | undefined)[] = [];
@@ -43,8 +46,17 @@ export class Scratch {
 
   /** Copies the first `length` bytes into the process and returns their address. */
   put(length: number): number {
-    this.process.memory.write(this.address, this.part(length));
-    return this.room(length);
+    const whole = length + GUARD.length;
+    if (!this.guarded || whole > SHORT) {
+      this.process.memory.write(this.address, this.part(length));
+      return this.room(length);
+    }
+    // Mostly arguments are short: they and the guard go in one piece.
+    const { bytes } = this;
+    for (let i = 0; i < GUARD.length; i++) bytes[length + i] = GUARD[i]!;
+    this.process.memory.write(this.address, this.part(whole));
+    this.guardAt = this.address + length;
+    return this.address;
   }
 
   /** The address of room for an answer of `length` bytes. */
@@ -68,6 +80,11 @@ export class Scratch {
   }
   private readonly found = zeroedBytes(8);
 
+  /** The calls that the guard was for have ended: until the next it stands behind nothing. */
+  leaveGuard(): void {
+    this.guardAt = -1;
+  }
+
   /** Reads back what the kernel left there. */
   take(length: number): DataView {
     this.reserve(length);
@@ -76,7 +93,7 @@ export class Scratch {
   }
 
   private part(length: number): Uint8Array {
-    if (length > 256) return this.bytes.subarray(0, length);
+    if (length > SHORT) return this.bytes.subarray(0, length);
     this.parts[length] ??= this.bytes.subarray(0, length);
     return this.parts[length]!;
   }

@@ -15,6 +15,7 @@ import { CAP, COMMAND, MSIX, PCI } from '../../../sim/pci/registers.ts';
 import { type Mlx5Core, mlx5 as variant } from '../../../variants/mlx5/index.ts';
 import { SIZES } from '../../../variants/mlx5/save/start.ts';
 import { setNumber64 } from '../../client/container.ts';
+import { zeroedBytes } from '../../kernel/bytes.ts';
 import type { Machine } from '../../machine/machine.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import { MIGRATION, PCI_IRQ, PCI_REGION } from '../../uapi/vfio.ts';
@@ -197,18 +198,19 @@ function inside(machine: Machine): Inside {
   return {
     digest({ fn }) {
       const { queues, scratch, counters, icmWindow, icm, sequence, key } = (fn!.model as VfModel).state;
-      const words = [...queues, scratch, counters, sequence, key];
+      const lists = [...queues, scratch, counters, sequence, key];
+      let count = 1;
+      for (const list of lists) count += list.length;
       const pages = icm.nonZero();
-      const all = words.reduce((sum, { byteLength }) => sum + byteLength, 3 + pages.length * (1 + ICM_PAGE));
-      const digest = new Uint8Array(all);
-      digest[0] = icmWindow;
-      digest[1] = icmWindow >>> 8;
-      digest[2] = icmWindow >>> 16;
-      let at = 3;
-      for (const { buffer, byteOffset, byteLength } of words) {
-        digest.set(new Uint8Array(buffer, byteOffset, byteLength), at);
-        at += byteLength;
+      const digest = zeroedBytes(4 * count + pages.length * (1 + ICM_PAGE));
+      const words = new Uint32Array(digest.buffer, digest.byteOffset, count);
+      words[0] = icmWindow;
+      let at = 1;
+      for (const list of lists) {
+        words.set(list, at);
+        at += list.length;
       }
+      at *= 4;
       for (const index of pages) {
         digest[at] = index;
         digest.set(icm.saved(index).bytes!, at + 1);

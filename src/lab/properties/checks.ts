@@ -29,6 +29,8 @@ export class Checks {
   readonly liveness: ResetAndLiveness;
   /** All of them, in the order in which they judge. */
   readonly all: readonly Check[];
+  /** Those that look after each call. */
+  readonly ofCalls: readonly Required<Pick<Check, 'after'>>[];
 
   constructor(world: World) {
     this.dma = new DmaConfinement(world);
@@ -44,5 +46,8 @@ export class Checks {
     this.resources = new ResourceBound(world);
     this.liveness = new ResetAndLiveness(world);
     this.all = Object.values(this).filter((check): check is Check => check !== undefined);
+    this.ofCalls = this.all.filter(
+      (check): check is Check & Required<Pick<Check, 'after'>> => check.after !== undefined,
+    );
   }
 }

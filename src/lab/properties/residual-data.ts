@@ -52,8 +52,10 @@ export class ResidualData implements Check {
 
   /** Behind the argument of each call the tenant's memory must be as it was. */
   after(tenant: Tenant): void {
-    for (const scratch of tenant.scratches)
+    for (const scratch of tenant.scratches) {
       if (!scratch.guardHolds()) this.world.violate(NAME, 'a call wrote behind the argument it was given');
+      if (tenant.pending === 0) scratch.leaveGuard();
+    }
   }
 
   /** An answer says how many devices it is about. */
