@@ -2,6 +2,7 @@
 import type { CampaignOptions, CampaignResult } from '../lab/campaign.ts';
 import { partOf, WHOLE } from '../lab/segments.ts';
 import type { Subject } from '../lab/subject.ts';
+import { inlineLess } from './optimizer.ts';
 import type { Shard } from './part.ts';
 
 export async function runSplit(
@@ -12,6 +13,7 @@ export async function runSplit(
   const slice = shard === undefined ? WHOLE : partOf(WHOLE, shard.number - 1, shard.of);
   if (workers === 1) {
     const { runCampaign } = await import('../lab/campaign.ts');
+    inlineLess();
     return runCampaign(subject, { ...options, slice });
   }
   const { runWorkers } = await import('./workers.ts');
