@@ -275,6 +275,7 @@ export class World {
   closeDevice(tenant: Tenant): number {
     const result = tenant.device!.close();
     tenant.device = undefined;
+    tenant.optedIn = false;
     tenant.tainted = false;
     if (this.profile.keepsState) tenant.orphaned = true;
     else tenant.state = MIG_STATE.RUNNING;

@@ -1,10 +1,11 @@
 /** More of our own on migration: the front of VFIO_DEVICE_FEATURE, what is told of a session, and what an arc leaves. */
+import { Engine } from '../../sim/devices/mlx5/engine.ts';
+import type { VfState } from '../../sim/devices/mlx5/vf-state.ts';
 import { viewOf } from '../../src/kernel/bytes.ts';
 import { ended, type Task } from '../../src/kernel/sleep.ts';
 import { ERRNO } from '../../src/uapi/errno.ts';
-import { FEATURE, FEATURE_FLAG, MIG_STATE, VFIO } from '../../src/uapi/vfio.ts';
+import { FEATURE, FEATURE_FLAG, VFIO } from '../../src/uapi/vfio.ts';
 import { VfioDeviceFile } from '../../src/vfio/device-file.ts';
-import { MLX5_ARCS } from '../../variants/mlx5/arcs.ts';
 import { Mlx5VfDevice } from '../../variants/mlx5/device.ts';
 import { MLX5_MIGRATION_OPS } from '../../variants/mlx5/driver.ts';
 import { SAFEGUARDS, TAG } from '../../variants/mlx5/safeguards.ts';
@@ -38,13 +39,6 @@ const atFeature = (change: (flags: number, argsz: number) => { flags?: number; a
       },
   );
 
-const arcs = (from: number, to: number) =>
-  MLX5_ARCS.find((arc) => arc.from === from && arc.to === to)! as { does: (typeof MLX5_ARCS)[0]['does'] };
-const all =
-  (...undos: Undo[]): Undo =>
-  () => {
-    for (const undo of undos.reverse()) undo();
-  };
 const SERIAL = inner<{ position: number; precopyInfo(...call: unknown[]): number }>(Session.prototype);
 /** What a test can patch of a reader. */
 const READER = inner<{
@@ -258,37 +252,23 @@ export const MORE_MIGRATION_DEFECTS: readonly Defect[] = [
   },
   {
     id: 'MIG-OWN-15',
-    title: 'the device writes on in RUNNING_P2P',
+    title: 'the device begins new work in RUNNING_P2P',
     reference: 'shape of quiescing one arc too late',
-    properties: ['save-load round trip', 'FSM legality', 'DMA confinement', 'dirty-tracking soundness'],
-    plant: () => {
-      const nothing = () => ended(undefined);
-      const late = arcs(MIG_STATE.RUNNING_P2P, MIG_STATE.STOP);
-      const early = arcs(MIG_STATE.STOP, MIG_STATE.RUNNING_P2P);
-      const [suspend, resume] = [late.does, early.does];
-      const first = arcs(MIG_STATE.RUNNING, MIG_STATE.RUNNING_P2P).does;
-      const last = arcs(MIG_STATE.RUNNING_P2P, MIG_STATE.RUNNING).does;
-      return all(
-        patch(arcs(MIG_STATE.RUNNING, MIG_STATE.RUNNING_P2P), 'does', () => nothing),
-        patch(arcs(MIG_STATE.RUNNING_P2P, MIG_STATE.RUNNING), 'does', () => nothing),
-        patch(
-          late,
-          'does',
-          () =>
-            function* (device) {
-              return (yield* first(device)) ?? (yield* suspend(device));
-            },
-        ),
-        patch(
-          early,
-          'does',
-          () =>
-            function* (device) {
-              return (yield* resume(device)) ?? (yield* last(device));
-            },
-        ),
-      );
-    },
+    properties: ['save-load round trip'],
+    plant: () =>
+      patch(
+        Engine.prototype,
+        'mayStart',
+        (mayStart) =>
+          function (this: Engine, queue) {
+            const { suspended } = (this as unknown as { state: VfState }).state;
+            if (!suspended.initiator || suspended.responder) return mayStart.call(this, queue);
+            suspended.initiator = false;
+            const may = mayStart.call(this, queue);
+            suspended.initiator = true;
+            return may;
+          },
+      ),
   },
   {
     id: 'MIG-OWN-16',

@@ -8,6 +8,8 @@ import { after, type Operation, whileOpen } from './operation.ts';
 
 /** Bytes of a report at most. */
 const REPORTED = 64 * PAGE_SIZE;
+/** What of a range is asked for. */
+const PARTS = 4;
 /** Ranges of one call at most. */
 const MOST_RANGES = 8;
 /** Pages of ranges that a device may be unable to track: 2^48 bytes, a page more, 2^52. */
@@ -43,6 +45,7 @@ const start: Operation = {
       else if (result >= 0) {
         tenant.logging = list;
         tenant.loggingUnknown = false;
+        tenant.loggedPage = Math.max(PAGE_SIZE, result);
         world.checks.dirty.begin(tenant, list);
       }
       return result;
@@ -90,7 +93,7 @@ const report: Operation = {
   generate: (random, tenant) => {
     if (tenant.logging === undefined && !random.chance(10)) return undefined;
     return {
-      range: random.below(tenant.logging?.length ?? 1),
+      range: random.below(tenant.logging?.length ?? 1) + (tenant.logging?.length ?? 1) * random.below(PARTS),
       logPage: random.chance(85) ? 12 : random.pick([13, 16, 21, 31, 32, 44, 63]),
     };
   },
@@ -98,9 +101,12 @@ const report: Operation = {
     const pageSize = 2 ** (logPage ?? 12);
     if (spawned || tenant.pending > 0) return besideOthers(tenant, world, index ?? 0, pageSize, spawned);
     if (tenant.logging === undefined) return beforeStart(tenant, world.checks.fsm);
-    const range = rangeOf(tenant.logging, index ?? 0);
+    const range = partOf(tenant, tenant.logging, index ?? 0);
     const bitmap = tenant.device!.reportLogging(range.iova, range.length, pageSize);
-    if (typeof bitmap === 'number') return bitmap;
+    if (typeof bitmap === 'number') {
+      world.checks.dirty.refused(bitmap);
+      return bitmap;
+    }
     world.observe(tenant, bitmap);
     world.checks.dirty.reported(tenant, range.iova, range.length, bitmap, pageSize);
     return 0;
@@ -118,6 +124,18 @@ export function stopUnknown(tenant: Tenant): void {
 function rangeOf(logged: readonly LogRange[], index: number): LogRange {
   const { iova, length } = logged[index % logged.length]!;
   return { iova, length: Math.min(length, REPORTED) };
+}
+
+/** The same, or a half of it, or its first page: what the device tells apart. */
+function partOf({ loggedPage }: Tenant, logged: readonly LogRange[], index: number): LogRange {
+  const whole = rangeOf(logged, index);
+  const part = Math.floor(index / logged.length) % PARTS;
+  const half = Math.floor(whole.length / 2 / loggedPage) * loggedPage;
+  if (part === 0 || half === 0) return whole;
+  if (part === 1) return { iova: whole.iova, length: half };
+  return part === 2
+    ? { iova: whole.iova + half, length: whole.length - half }
+    : { iova: whole.iova, length: loggedPage };
 }
 
 /** What it says depends on what runs beside it, and pages that it tells of are not told again. */

@@ -11,6 +11,9 @@ import { chunkAt, feed } from './stream.ts';
 /** Calls after which a stream that has not ended never does. */
 const MOST_READS = 4096;
 
+/** An address at which there is no memory. */
+const NOWHERE = 0x10;
+
 /** What becomes of the device between saving and loading: nothing, it is made another, it is closed and opened. */
 const BETWEEN = { NOTHING: 0, DISTURBED: 1, OPENED: 2 } as const;
 
@@ -23,7 +26,7 @@ const roundTrip: Operation = {
   run(tenant, { out, into, between, begin }, world) {
     const begun = beginWith(tenant, world, begin!);
     if (begun < 0) return begun;
-    const saved = save(tenant, world, out!, begin === BEGIN.PRE_COPY);
+    const saved = save(tenant, world, out!, begin!);
     if (typeof saved === 'number') return saved;
     const { stream, digest, memory } = saved;
     const ready = separate(tenant, world, between!);
@@ -53,8 +56,9 @@ const roundTrip: Operation = {
   },
 };
 
-/** How the device is before it is saved: as it is, with work on its way, as nobody has ever used it, or in pre-copy. */
-const BEGIN = { AS_IT_IS: 0, BUSY: 1, UNTOUCHED: 2, PRE_COPY: 3 } as const;
+/** How the device is before it is saved: as it is, with work on its way, as nobody has ever used it, in pre-copy; or its
+ * stream is read by who gives a bad address first. */
+const BEGIN = { AS_IT_IS: 0, BUSY: 1, UNTOUCHED: 2, PRE_COPY: 3, FAULTING: 4 } as const;
 
 function choose(random: Random, world: World): Readonly<Record<string, number>> {
   const [format] = world.variant.declaration.formats;
@@ -62,7 +66,7 @@ function choose(random: Random, world: World): Readonly<Record<string, number>> 
     out: chunkSize(random, format!),
     into: chunkSize(random, format!),
     between: random.below(3),
-    begin: random.below(4),
+    begin: random.below(5),
   };
 }
 
@@ -72,7 +76,6 @@ function beginWith(tenant: Tenant, world: World, begin: number): number {
     if (result === 0) world.afterReset(tenant, false);
     return result;
   }
-  if (begin === BEGIN.AS_IT_IS) return 0;
   if (begin === BEGIN.BUSY || begin === BEGIN.PRE_COPY) {
     const runs = move(tenant, world, MIG_STATE.RUNNING);
     if (runs < 0) return runs;
@@ -92,8 +95,8 @@ interface Saved {
 }
 
 /** Stops the device and reads its stream. */
-function save(tenant: Tenant, world: World, chunk: number, precopy: boolean): Saved | number {
-  const supported = precopy && (tenant.flags & 4) !== 0;
+function save(tenant: Tenant, world: World, chunk: number, begin: number): Saved | number {
+  const supported = begin === BEGIN.PRE_COPY && (tenant.flags & 4) !== 0;
   const earlier = supported ? readPreCopy(tenant, world, chunk) : [];
   if (typeof earlier === 'number') return earlier;
   if (supported) world.profile.work?.(tenant);
@@ -102,8 +105,10 @@ function save(tenant: Tenant, world: World, chunk: number, precopy: boolean): Sa
   if (stopped < 0) return stopped;
   const digest = world.inside.digest(tenant).slice();
   const memory = memoryOf(tenant, world);
-  const rest = supported ? readToEnd(tenant, world, chunk) : saveAll(tenant, world, chunk);
+  const told = supported ? 0 : tenant.device!.dataSize();
+  const rest = supported ? readToEnd(tenant, world, chunk) : saveAll(tenant, world, chunk, begin === BEGIN.FAULTING);
   if (typeof rest === 'number') return rest;
+  if (!supported) world.checks.fsm.sized(told, rest.length);
   const back = move(tenant, world, MIG_STATE.STOP);
   if (back < 0) return back;
   world.settle();
@@ -132,7 +137,7 @@ function readPreCopy(tenant: Tenant, world: World, chunk: number): Uint8Array[] 
   const { result, initial, dirty } = tenant.device!.precopyInfo(file.fd);
   const more = readForNow(tenant, file, chunk);
   if (typeof more === 'number') return more;
-  if (result === 0) world.checks.fsm.couldRead(initial + dirty, Buffer.concat(more).length);
+  if (result === 0) world.checks.fsm.couldRead(initial + dirty, Buffer.concat(more).length, initial);
   return [...first, ...more];
 }
 
@@ -172,23 +177,25 @@ export function move(tenant: Tenant, world: World, state: number): number {
 }
 
 /** The whole stream of a stopped device, in a session of its own; the device is stopped again. */
-function saveAll(tenant: Tenant, world: World, chunk: number): Uint8Array | number {
+function saveAll(tenant: Tenant, world: World, chunk: number, faulting = false): Uint8Array | number {
   const stopped = move(tenant, world, MIG_STATE.STOP);
   if (stopped < 0) return stopped;
   const saved = move(tenant, world, MIG_STATE.STOP_COPY);
   if (saved < 0) return saved;
-  const stream = readToEnd(tenant, world, chunk);
+  const stream = readToEnd(tenant, world, chunk, faulting);
   const back = typeof stream === 'number' ? stream : move(tenant, world, MIG_STATE.STOP);
   return back < 0 ? back : stream;
 }
 
-function readToEnd(tenant: Tenant, world: World, chunk: number): Uint8Array | number {
+/** `faulting`: the first two reads go nowhere, and are made again. */
+function readToEnd(tenant: Tenant, world: World, chunk: number, faulting = false): Uint8Array | number {
   const file = tenant.file('save');
   if (file === undefined) return -ERRNO.EBADF;
   const parts: Uint8Array[] = [];
   const { scratch } = tenant;
   for (let call = 0; call < MOST_READS; call++) {
     const length = Math.min(chunkAt(call, chunk, 10 * scratch.size), scratch.size);
+    if (faulting && call < 2) tenant.process.read(file.fd, NOWHERE, length);
     const result = tenant.process.read(file.fd, scratch.room(length), length);
     if (result < 0) return result;
     if (result === 0) return Buffer.concat(parts);

@@ -118,6 +118,13 @@ export class DirtyTrackingSoundness implements Check {
     this.say(`what was written is not told: ${why}`);
   }
 
+  /** Logging is on, and a range of it is asked for. */
+  refused(result: number): void {
+    const { world } = this;
+    if (!world.sound || world.hasFailed || world.outOfService) return;
+    this.notTold(`the call is refused with ${errnoName(result)}`);
+  }
+
   /** Each of the ranges can be tracked, and together they cannot. */
   notStarted(result: number): void {
     this.say(`logging does not start: ${errnoName(result)}`);

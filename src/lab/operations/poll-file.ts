@@ -1,0 +1,34 @@
+/** Who waits for a save file by poll(): it must say what a read would find. */
+import { ERRNO } from '../../uapi/errno.ts';
+import { MIGRATION_OPERATIONS } from './migration.ts';
+import type { Operation } from './operation.ts';
+
+const read = MIGRATION_OPERATIONS.find(({ name }) => name === 'read')!;
+
+const poll: Operation = {
+  name: 'poll_file',
+  needs: 'migration',
+  args: ['length', 'dead'],
+  weights: [1, 1, 1, 3, 1, 1, 5, 3],
+  generate(random, tenant, world) {
+    return tenant.pending > 0 ? undefined : read.generate(random, tenant, world);
+  },
+  run(tenant, args, world) {
+    const { dead } = args;
+    const file = tenant.file('save', dead === 0) ?? tenant.file('save', dead !== 0);
+    if (file === undefined || tenant.pending > 0) return -ERRNO.EBADF;
+    // Nothing is on its way: what is there now is what a read finds, which does not wait.
+    world.settle();
+    const bits = tenant.process.poll(file.fd);
+    tenant.process.setNonblock(file.fd, true);
+    const result = world.finish(
+      tenant,
+      read.run(tenant, { ...args, length: Math.max(1, args['length']!) }, world, false),
+    );
+    tenant.process.setNonblock(file.fd, false);
+    world.checks.liveness.polled(bits, result);
+    return result;
+  },
+};
+
+export const POLL_FILE: readonly Operation[] = [poll];
