@@ -95,7 +95,7 @@ export const DEVICE_DOMAINS: DomainTable = {
   'round_trip.out': BYTES,
   'round_trip.into': BYTES,
   'round_trip.between': upTo(2),
-  'round_trip.begin': upTo(4),
+  'round_trip.begin': upTo(5),
   'log_start.iova': address,
   // More bytes than that are no number that is exact.
   'log_start.pages': upTo(2 ** 40),
@@ -111,7 +111,7 @@ export const DEVICE_DOMAINS: DomainTable = {
   'meet.salt': WORD,
   'log_round.bank': upTo(2),
   'log_round.page': upTo(3),
-  'log_round.queue': FLAG,
+  'log_round.queue': upTo(3),
   // One port more than there are: that region is empty.
   'port_write.port': (place) => ({ most: portsOf(place) }),
   'port_write.register': upTo(7),

@@ -11,6 +11,9 @@ const map = DMA.find(({ name }) => name === 'map')!;
 /** Where guests have memory: low, and behind the hole for devices, from 4 GiB on. */
 const BANKS = [0x20_0000, 0x1_0000_0000, 0x1_4000_0000];
 const PAGES = 4;
+/** Pages of a device, and ranges of them at most. */
+const LARGE = 2 * PAGE_SIZE;
+const MOST_RANGES = 8;
 
 const round: Operation = {
   name: 'log_round',
@@ -20,7 +23,7 @@ const round: Operation = {
   generate: (random, { pending }, { profile }) =>
     pending > 0 || profile.dma === undefined
       ? undefined
-      : { bank: random.below(BANKS.length), page: random.below(PAGES), queue: random.below(2) },
+      : { bank: random.below(BANKS.length), page: random.below(PAGES), queue: random.below(4) },
   run(tenant, { bank, page, queue }, world) {
     const { guestLog } = tenant;
     const { dma } = world.profile;
@@ -28,20 +31,46 @@ const round: Operation = {
     stopUnknown(tenant);
     const iova = BANKS[bank! % BANKS.length]! + PAGE_SIZE * page!;
     if (!tenant.shadow.overlaps(iova, PAGE_SIZE)) map.run(tenant, { page: 1, pages: 1, iova, flags: 3 }, world, false);
+    if (queue! >= 2 && !guestLog.running) return largePages(tenant, world, queue! % 2);
     const begun = guestLog.running ? guestLog.rearm(tenant) : guestLog.start(tenant);
     if (begun < 0) return ended(tenant, world, begun);
     if (guestLog.ranges.length > 0) world.checks.dirty.beginGuest(tenant);
-    // Not into the rings, which live in the first page.
-    for (const { start, vaddr, flags } of tenant.shadow.items)
-      if (flags === 3 && vaddr !== tenant.buffer)
-        dma.submit(tenant, { kind: dma.fill, queue: queue!, source: 1, target: start, length: 4 });
-    world.settle();
+    writeAll(tenant, world, queue! % 2);
     const told = guestLog.collect(tenant);
     if (told < 0) return ended(tenant, world, told);
     world.checks.dirty.guestKnows(tenant);
     return 0;
   },
 };
+
+/** The device writes to the start of each mapping; not into the rings, which live in the first page. */
+function writeAll(tenant: Tenant, world: World, queue: number): void {
+  const dma = world.profile.dma!;
+  for (const { start, vaddr, flags } of tenant.shadow.items)
+    if (flags === 3 && vaddr !== tenant.buffer)
+      dma.submit(tenant, { kind: dma.fill, queue, source: 1, target: start, length: 4 });
+  world.settle();
+}
+
+/** The same, logged in pages twice as large, and told in those of the host. */
+function largePages(tenant: Tenant, world: World, queue: number): number {
+  const device = tenant.device!;
+  const starts = new Set(tenant.shadow.items.map(({ start }) => start - (start % LARGE)));
+  const ranges = [...starts].slice(0, MOST_RANGES).map((iova) => ({ iova, length: LARGE }));
+  const used = device.startLoggingRanges(ranges, LARGE);
+  if (used < 0) return used;
+  world.checks.dirty.begin(tenant, ranges);
+  writeAll(tenant, world, queue);
+  let told: Uint8Array | number = 0;
+  for (const { iova, length } of ranges) {
+    told = device.reportLogging(iova, length);
+    if (typeof told === 'number') world.checks.dirty.refused(told);
+    else world.checks.dirty.reported(tenant, iova, length, told);
+  }
+  const stopped = device.stopLogging();
+  world.checks.dirty.ended(tenant);
+  return typeof told === 'number' ? told : stopped;
+}
 
 function ended(tenant: Tenant, { checks, sound, outOfService }: World, result: number): number {
   const { guestLog } = tenant;

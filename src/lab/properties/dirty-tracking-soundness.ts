@@ -118,6 +118,11 @@ export class DirtyTrackingSoundness implements Check {
     this.say(`what was written is not told: ${why}`);
   }
 
+  /** Nothing is logged any more. */
+  ended(tenant: Tenant): void {
+    this.dirty.delete(tenant);
+  }
+
   /** Logging is on, and a range of it is asked for. */
   refused(result: number): void {
     const { world } = this;
