@@ -220,6 +220,11 @@ export class World {
     return !this.failed && !this.excused && !this.raced;
   }
 
+  /** The same, and nothing ever was made to fail; the parent may have been away, and is there. */
+  get undisturbed(): boolean {
+    return !this.failed && !this.hasFailed && !this.raced && !this.outOfService;
+  }
+
   /** System calls of the tenants since the machine was booted. */
   get calls(): number {
     return this.a.process.calls + this.b.process.calls;

@@ -6,6 +6,7 @@ import { IOMMUFD_DEFECTS } from './iommufd.ts';
 import { IO_PAGES_DEFECTS } from './iommufd-pages.ts';
 import { IO_PAGETABLE_DEFECTS } from './iommufd-pagetable.ts';
 import { LEFT_OUT } from './left-out.ts';
+import { MIGRATION_FILE_DEFECTS } from './migration-files.ts';
 import { MORE_MIGRATION_DEFECTS } from './migration-more.ts';
 import { MLX5_DEFECTS } from './mlx5.ts';
 import { MTTY_DEFECTS } from './mtty.ts';
@@ -45,6 +46,7 @@ export const DEFECTS: readonly Defect[] = [
   ...FAILING_DEFECTS,
   ...RACE_DEFECTS,
   ...MORE_MIGRATION_DEFECTS,
+  ...MIGRATION_FILE_DEFECTS,
 ];
 
 export { LEFT_OUT };

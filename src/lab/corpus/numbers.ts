@@ -140,4 +140,6 @@ export const NUMBERED: readonly string[] = [
   'meet',
   'feature_odd',
   'poll_file',
+  'file_odd',
+  'log_odd',
 ];

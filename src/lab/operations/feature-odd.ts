@@ -13,6 +13,8 @@ const HOW = [GET | SET, SET | PROBE, GET | PROBE, GET | SET | PROBE, PROBE, GET,
 const UNKNOWN = [0, 0x8_0000, 0x100_0000, 0x8000_0000];
 const SIZES = [16, 8, 12, 15, 9, 7, 4, 0, 31, 32, 39, 40, 64];
 const HEADER = 8;
+/** Where the question stands what the device can do. */
+const OFFERS = FEATURE_RULES.findIndex(({ feature }) => feature === FEATURE.MIGRATION);
 /** Where the opt-in to more of PRECOPY_INFO stands. */
 const OPT_IN = FEATURE_RULES.findIndex(({ feature }) => feature === FEATURE.MIG_PRECOPY_INFOv2);
 
@@ -39,7 +41,7 @@ const odd: Operation = {
     if (rule.logs === true && !world.profile.logging) return -ERRNO.EINVAL;
     const expected = featureAnswer(number, flags, argsz, tenant.flags);
     // What is carried out has operations of its own.
-    if (expected === undefined && number !== OPT_IN) return -ERRNO.EINVAL;
+    if (expected === undefined && number !== OPT_IN && number !== OFFERS) return -ERRNO.EINVAL;
     const length = Math.max(argsz, HEADER);
     const view = tenant.scratch.begin(length);
     view.setUint32(0, argsz, true);
@@ -47,8 +49,12 @@ const odd: Operation = {
     if (length >= 12) view.setUint32(8, value!, true);
     const sent = tenant.scratch.bytes.slice(0, length);
     const result = tenant.process.ioctl(tenant.device!.fd, VFIO.DEVICE_FEATURE, tenant.scratch.put(length));
-    if (expected === undefined) tenant.optedIn ||= result === 0;
+    if (number === OPT_IN && expected === undefined) tenant.optedIn ||= result === 0;
     tenant.scratch.take(length);
+    if (number === OFFERS && expected === undefined) {
+      world.checks.fsm.offered(result, view.getBigUint64(HEADER, true));
+      return result;
+    }
     const written = Buffer.compare(sent, tenant.scratch.bytes.subarray(0, length)) !== 0;
     world.checks.fsm.featureAnswered(rule.feature, flags, result, expected ?? 0, written);
     stateKept(tenant, world);

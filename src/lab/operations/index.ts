@@ -9,6 +9,7 @@ import { DMA_BUF_OPERATIONS } from './dma-buf.ts';
 import { FAILING } from './failing.ts';
 import { FAILURE } from './failure.ts';
 import { FEATURE_ODD } from './feature-odd.ts';
+import { FILE_ODD } from './file-odd.ts';
 import { HOT_RESET } from './hot-reset.ts';
 import { INFO_ODD } from './info-odd.ts';
 import { INTERRUPT } from './interrupt.ts';
@@ -24,6 +25,7 @@ import { IOMMUFD_VIOMMU } from './iommufd-viommu.ts';
 import { LIFECYCLE } from './lifecycle.ts';
 import { LINE } from './line.ts';
 import { LOAD } from './load.ts';
+import { LOG_ODD } from './log-odd.ts';
 import { LOG_ROUND } from './log-round.ts';
 import { LOGGING } from './logging.ts';
 import { LOW_POWER } from './low-power.ts';
@@ -77,6 +79,8 @@ export const OPERATIONS: readonly Operation[] = [
   ...MEET,
   ...MESSAGE_TABLE,
   ...FEATURE_ODD,
+  ...FILE_ODD,
+  ...LOG_ODD,
   ...POLL_FILE,
   ...TYPE1_MAP,
   ...TYPE1_DIRTY,

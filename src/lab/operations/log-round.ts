@@ -14,6 +14,8 @@ const PAGES = 4;
 /** Pages of a device, and ranges of them at most. */
 const LARGE = 2 * PAGE_SIZE;
 const MOST_RANGES = 8;
+/** Ranges in which nothing is, so that there are more than a device can keep apart. */
+const FILLING = Array.from({ length: 24 }, (_, i) => ({ iova: 0x1000_0000 + 3 * i * LARGE, length: LARGE }));
 
 const round: Operation = {
   name: 'log_round',
@@ -56,13 +58,17 @@ function writeAll(tenant: Tenant, world: World, queue: number): void {
 function largePages(tenant: Tenant, world: World, queue: number): number {
   const device = tenant.device!;
   const starts = new Set(tenant.shadow.items.map(({ start }) => start - (start % LARGE)));
-  const ranges = [...starts].slice(0, MOST_RANGES).map((iova) => ({ iova, length: LARGE }));
+  const asked = [...starts].slice(0, MOST_RANGES).map((iova) => ({ iova, length: LARGE }));
+  const ranges = [...asked, ...FILLING.filter(({ iova }) => !tenant.shadow.overlaps(iova, LARGE))];
   const used = device.startLoggingRanges(ranges, LARGE);
-  if (used < 0) return used;
+  if (used < 0) {
+    if (world.undisturbed) world.checks.dirty.notStarted(used);
+    return used;
+  }
   world.checks.dirty.begin(tenant, ranges);
   writeAll(tenant, world, queue);
   let told: Uint8Array | number = 0;
-  for (const { iova, length } of ranges) {
+  for (const { iova, length } of asked) {
     told = device.reportLogging(iova, length);
     if (typeof told === 'number') world.checks.dirty.refused(told);
     else world.checks.dirty.reported(tenant, iova, length, told);
@@ -72,10 +78,10 @@ function largePages(tenant: Tenant, world: World, queue: number): number {
   return typeof told === 'number' ? told : stopped;
 }
 
-function ended(tenant: Tenant, { checks, sound, outOfService }: World, result: number): number {
+function ended(tenant: Tenant, { checks, undisturbed }: World, result: number): number {
   const { guestLog } = tenant;
   const asked = guestLog.ranges.length > 0;
-  if (!guestLog.running && asked && sound && !outOfService) checks.dirty.notStarted(result);
+  if (!guestLog.running && asked && undisturbed) checks.dirty.notStarted(result);
   tenant.device!.stopLogging();
   guestLog.running = false;
   return result;

@@ -43,6 +43,7 @@ const start: Operation = {
       const result = device.loggingPageSize(answer);
       if (!alone) forget(tenant);
       else if (result >= 0) {
+        if (isLogging(tenant)) world.checks.dirty.startedTwice();
         tenant.logging = list;
         tenant.loggingUnknown = false;
         tenant.loggedPage = Math.max(PAGE_SIZE, result);
@@ -52,6 +53,9 @@ const start: Operation = {
     });
   },
 };
+
+const isLogging = ({ logging, guestLog, loggingUnknown }: Tenant): boolean =>
+  !loggingUnknown && (logging !== undefined || guestLog.running);
 
 /** Calls beside each other: whether logging is on, and with which ranges, is not known until it is stopped. */
 function forget(tenant: Tenant): void {
@@ -173,7 +177,7 @@ const guest: Operation = {
       if (tenant.logging !== undefined) return -16;
       const result = guestLog.start(tenant);
       if (result >= 0) world.checks.dirty.beginGuest(tenant);
-      else if (world.sound && !world.outOfService && guestLog.ranges.length > 0) world.checks.dirty.notStarted(result);
+      else if (world.undisturbed && guestLog.ranges.length > 0) world.checks.dirty.notStarted(result);
       return result;
     }
     const result = rearm ? guestLog.rearm(tenant) : guestLog.collect(tenant);

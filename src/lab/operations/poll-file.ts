@@ -8,17 +8,18 @@ const read = MIGRATION_OPERATIONS.find(({ name }) => name === 'read')!;
 const poll: Operation = {
   name: 'poll_file',
   needs: 'migration',
-  args: ['length', 'dead'],
+  args: ['length', 'dead', 'early'],
   weights: [1, 1, 1, 3, 1, 1, 5, 3],
   generate(random, tenant, world) {
-    return tenant.pending > 0 ? undefined : read.generate(random, tenant, world);
+    const args = tenant.pending > 0 ? undefined : read.generate(random, tenant, world);
+    return args && { ...args, early: random.chance(40) ? 1 : 0 };
   },
   run(tenant, args, world) {
-    const { dead } = args;
+    const { dead, early } = args;
     const file = tenant.file('save', dead === 0) ?? tenant.file('save', dead !== 0);
     if (file === undefined || tenant.pending > 0) return -ERRNO.EBADF;
-    // Nothing is on its way: what is there now is what a read finds, which does not wait.
-    world.settle();
+    // With nothing on its way, or with a save that has not ended: what is there now is what a read finds that does not wait.
+    if (early !== 1) world.settle();
     const bits = tenant.process.poll(file.fd);
     tenant.process.setNonblock(file.fd, true);
     const result = world.finish(

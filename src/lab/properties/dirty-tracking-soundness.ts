@@ -118,6 +118,11 @@ export class DirtyTrackingSoundness implements Check {
     this.say(`what was written is not told: ${why}`);
   }
 
+  /** Logging was on, and began again as if it were not. */
+  startedTwice(): void {
+    this.say('logging is started while it is on: what was asked for first is forgotten');
+  }
+
   /** Nothing is logged any more. */
   ended(tenant: Tenant): void {
     this.dirty.delete(tenant);

@@ -139,6 +139,25 @@ export class FsmLegality implements Check {
     else if (written) say('is not carried out, and writes its argument');
   }
 
+  /** The device tells what it can do. */
+  offered(result: number, flags: bigint): void {
+    const { migrationFlags } = this.world.profile;
+    if (result !== 0 || flags !== BigInt(migrationFlags))
+      this.world.violate(NAME, `the device offers ${flags} of migration where it has ${migrationFlags}`);
+  }
+
+  /** A call that no data file of its kind answers to. */
+  fileAnswered(kind: number, result: number, expected: number): void {
+    if (result !== expected)
+      this.world.violate(NAME, `odd call ${kind} of a data file answers ${result}, must be ${errnoName(expected)}`);
+  }
+
+  /** DMA_LOGGING_START answered to ranges that it does not take. */
+  rangesAnswered(kind: number, result: number, expected: number): void {
+    if (result !== expected)
+      this.world.violate(NAME, `logging of odd ranges ${kind} answers ${result}, must be ${errnoName(expected)}`);
+  }
+
   /** MIG_DATA_SIZE answered in STOP, and then so many bytes were read. It is an estimate, of a device that stands still. */
   sized(told: number, read: number): void {
     const { world } = this;
@@ -173,6 +192,7 @@ export class FsmLegality implements Check {
     const inPrecopy = tenant.state === MIG_STATE.PRE_COPY || tenant.state === MIG_STATE.PRE_COPY_P2P;
     if (result === 0 && length > 0 && inPrecopy && file.alive && file.certain && this.world.profile.tellsNoMore)
       this.world.violate(NAME, 'a stream that goes on ends in pre-copy');
+    if (result > 0 && file.ended && file.certain) this.world.violate(NAME, 'bytes come behind the end of a stream');
     if (file.reported === undefined || result <= 0) return;
     file.reported -= result;
     if (file.reported < 0 && tenant.state !== MIG_STATE.STOP_COPY)
