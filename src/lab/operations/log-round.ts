@@ -14,6 +14,8 @@ const PAGES = 4;
 /** Pages of a device, and ranges of them at most. */
 const LARGE = 2 * PAGE_SIZE;
 const MOST_RANGES = 8;
+/** Bytes of a report of all that is low. */
+const WIDE = 0x40_0000;
 /** Ranges in which nothing is, so that there are more than a device can keep apart. */
 const FILLING = Array.from({ length: 24 }, (_, i) => ({ iova: 0x1000_0000 + 3 * i * LARGE, length: LARGE }));
 
@@ -68,6 +70,10 @@ function largePages(tenant: Tenant, world: World, queue: number): number {
   world.checks.dirty.begin(tenant, ranges);
   writeAll(tenant, world, queue);
   let told: Uint8Array | number = 0;
+  // All that is low in one go: its bitmap goes on into a second page of memory.
+  told = device.reportLogging(0, WIDE, PAGE_SIZE, 2 * PAGE_SIZE - 40);
+  if (typeof told === 'number') world.checks.dirty.refused(told);
+  else world.checks.dirty.reported(tenant, 0, WIDE, told);
   for (const { iova, length } of asked) {
     told = device.reportLogging(iova, length);
     if (typeof told === 'number') world.checks.dirty.refused(told);

@@ -24,7 +24,7 @@ const start: Operation = {
   generate: (random, tenant) => ({
     iova:
       tenant.shadow.size > 0 && random.chance(80)
-        ? random.pick(tenant.shadow.items).start
+        ? Math.max(0, random.pick(tenant.shadow.items).start - (random.chance(70) ? 0 : PAGE_SIZE * random.below(16)))
         : PAGE_SIZE * random.below(16),
     pages: random.pick(random.chance(90) ? [1, 4, 16, 32, 64] : BEYOND),
     pageSize: random.pick([4096, 4096, 4096, 8192, 2048, 0, 3]),
@@ -97,7 +97,7 @@ const report: Operation = {
   generate: (random, tenant) => {
     if (tenant.logging === undefined && !random.chance(10)) return undefined;
     return {
-      range: random.below(tenant.logging?.length ?? 1) + (tenant.logging?.length ?? 1) * random.below(PARTS),
+      range: random.below(tenant.logging?.length ?? 1) + (tenant.logging?.length ?? 1) * random.below(2 * PARTS),
       logPage: random.chance(85) ? 12 : random.pick([13, 16, 21, 31, 32, 44, 63]),
     };
   },
@@ -106,7 +106,12 @@ const report: Operation = {
     if (spawned || tenant.pending > 0) return besideOthers(tenant, world, index ?? 0, pageSize, spawned);
     if (tenant.logging === undefined) return beforeStart(tenant, world.checks.fsm);
     const range = partOf(tenant, tenant.logging, index ?? 0);
-    const bitmap = tenant.device!.reportLogging(range.iova, range.length, pageSize);
+    const bitmap = tenant.device!.reportLogging(
+      range.iova,
+      range.length,
+      pageSize,
+      placeOf(tenant.logging, index ?? 0),
+    );
     if (typeof bitmap === 'number') {
       world.checks.dirty.refused(bitmap);
       return bitmap;
@@ -129,6 +134,10 @@ function rangeOf(logged: readonly LogRange[], index: number): LogRange {
   const { iova, length } = logged[index % logged.length]!;
   return { iova, length: Math.min(length, REPORTED) };
 }
+
+/** Half of them have their bitmap where a page of memory ends. */
+const placeOf = (logged: readonly LogRange[], index: number): number | undefined =>
+  Math.floor(index / logged.length / PARTS) % 2 === 0 ? undefined : PAGE_SIZE - 1;
 
 /** The same, or a half of it, or its first page: what the device tells apart. */
 function partOf({ loggedPage }: Tenant, logged: readonly LogRange[], index: number): LogRange {
