@@ -113,7 +113,8 @@ const report: Operation = {
       placeOf(tenant.logging, index ?? 0),
     );
     if (typeof bitmap === 'number') {
-      world.checks.dirty.refused(bitmap);
+      // A size below that of a page is refused (vfio_main.c: vfio_ioctl_device_feature_logging_report).
+      if (pageSize >= PAGE_SIZE) world.checks.dirty.refused(bitmap);
       return bitmap;
     }
     world.observe(tenant, bitmap);
