@@ -35,7 +35,7 @@ const round: Operation = {
     stopUnknown(tenant);
     const iova = BANKS[bank! % BANKS.length]! + PAGE_SIZE * page!;
     if (!tenant.shadow.overlaps(iova, PAGE_SIZE)) map.run(tenant, { page: 1, pages: 1, iova, flags: 3 }, world, false);
-    if (queue! >= 2 && !guestLog.running) return largePages(tenant, world, queue! % 2);
+    if (queue! >= 2 && !guestLog.running) return largePages(tenant, world, queue! % 2, page! % 2 === 1);
     const begun = guestLog.running ? guestLog.rearm(tenant) : guestLog.start(tenant);
     if (begun < 0) return ended(tenant, world, begun);
     if (guestLog.ranges.length > 0) world.checks.dirty.beginGuest(tenant);
@@ -57,7 +57,7 @@ function writeAll(tenant: Tenant, world: World, queue: number): void {
 }
 
 /** The same, logged in pages twice as large, and told in those of the host. */
-function largePages(tenant: Tenant, world: World, queue: number): number {
+function largePages(tenant: Tenant, world: World, queue: number, reset: boolean): number {
   const device = tenant.device!;
   const starts = new Set(tenant.shadow.items.map(({ start }) => start - (start % LARGE)));
   const asked = [...starts].slice(0, MOST_RANGES).map((iova) => ({ iova, length: LARGE }));
@@ -68,6 +68,9 @@ function largePages(tenant: Tenant, world: World, queue: number): number {
     return used;
   }
   world.checks.dirty.begin(tenant, ranges);
+  tenant.logging = ranges;
+  // What is logged stays logged over a reset of the device.
+  if (reset && device.reset() === 0) world.afterReset(tenant);
   writeAll(tenant, world, queue);
   let told: Uint8Array | number = 0;
   // All that is low in one go: its bitmap goes on into a second page of memory.
@@ -80,6 +83,7 @@ function largePages(tenant: Tenant, world: World, queue: number): number {
     else world.checks.dirty.reported(tenant, iova, length, told);
   }
   const stopped = device.stopLogging();
+  tenant.logging = undefined;
   world.checks.dirty.ended(tenant);
   return typeof told === 'number' ? told : stopped;
 }
