@@ -134,7 +134,7 @@ export const MORE_MIGRATION_DEFECTS: readonly Defect[] = [
     id: 'MIG-OWN-08',
     title: 'a read that faults has read all the same',
     reference: 'shape of a position that is moved before copy_to_user is looked at',
-    properties: ['save-load round trip', 'stream robustness'],
+    properties: ['save-load round trip', 'stream robustness', 'FSM legality'],
     plant: () =>
       patch(
         READER,
