@@ -265,17 +265,17 @@ export class DeviceClient {
     return this.featureCall(FEATURE.DMA_LOGGING_STOP | FEATURE_FLAG.SET, 0);
   }
 
-  /** DMA_LOGGING_REPORT; the dirty bitmap (one bit a page from `iova`), or an errno. */
-  reportLogging(iova: number, length: number, pageSize = 4096): Uint8Array | number {
+  /** DMA_LOGGING_REPORT; the dirty bitmap (one bit a page from `iova`), or an errno. `at`: where in its memory it is put. */
+  reportLogging(iova: number, length: number, pageSize = 4096, at = BITMAP): Uint8Array | number {
     const bytes = bitmapBytes(length, pageSize);
-    const result = this.process.finish(this.reportLoggingCall(iova, length, pageSize));
-    return result < 0 ? result : this.process.memory.read(this.scratch.address + BITMAP, bytes)!;
+    const result = this.process.finish(this.reportLoggingCall(iova, length, pageSize, at));
+    return result < 0 ? result : this.process.memory.read(this.scratch.address + at, bytes)!;
   }
 
   /** The call itself, for callers that interleave. */
-  reportLoggingCall(iova: number, length: number, pageSize: number): Result {
+  reportLoggingCall(iova: number, length: number, pageSize: number, place = BITMAP): Result {
     const { at, size } = device_feature_dma_logging_report;
-    const bitmap = this.scratch.address + BITMAP;
+    const bitmap = this.scratch.address + place;
     this.process.memory.write(bitmap, new Uint8Array(bitmapBytes(length, pageSize)));
     return this.featureCall(FEATURE.DMA_LOGGING_REPORT | FEATURE_FLAG.GET, size, (view, base) => {
       setNumber64(view, base + at.iova, iova);

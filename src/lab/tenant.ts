@@ -117,6 +117,8 @@ export class Tenant {
   logging: readonly LogRange[] | undefined;
   /** Logging was started or stopped beside other calls: it may be on. */
   loggingUnknown = false;
+  /** Bytes of the pages that are told apart by it. */
+  loggedPage = 4096;
   /** Logging as a virtual machine monitor does it; it takes turns with the above. */
   readonly guestLog = new GuestLog();
   /** The last stream read to its end. */
@@ -133,6 +135,10 @@ export class Tenant {
   ended = 0;
   /** The one under way is on the device itself, and not on a data file. */
   pendingOnDevice = false;
+  /** Its device used memory since its state was asked for last, in a state in which it does not. */
+  strayed = false;
+  /** Its user asked for the flags of PRECOPY_INFO, until the device is closed. */
+  optedIn = false;
   mmapped = 0;
   /** What is known of a PCI device of its own. */
   readonly pci = new PciState();

@@ -220,6 +220,11 @@ export class World {
     return !this.failed && !this.excused && !this.raced;
   }
 
+  /** The same, and nothing ever was made to fail; the parent may have been away, and is there. */
+  get undisturbed(): boolean {
+    return !this.failed && !this.hasFailed && !this.raced && !this.outOfService;
+  }
+
   /** System calls of the tenants since the machine was booted. */
   get calls(): number {
     return this.a.process.calls + this.b.process.calls;
@@ -275,6 +280,7 @@ export class World {
   closeDevice(tenant: Tenant): number {
     const result = tenant.device!.close();
     tenant.device = undefined;
+    tenant.optedIn = false;
     tenant.tainted = false;
     if (this.profile.keepsState) tenant.orphaned = true;
     else tenant.state = MIG_STATE.RUNNING;

@@ -6,6 +6,8 @@ import { IOMMUFD_DEFECTS } from './iommufd.ts';
 import { IO_PAGES_DEFECTS } from './iommufd-pages.ts';
 import { IO_PAGETABLE_DEFECTS } from './iommufd-pagetable.ts';
 import { LEFT_OUT } from './left-out.ts';
+import { MIGRATION_FILE_DEFECTS } from './migration-files.ts';
+import { MORE_MIGRATION_DEFECTS } from './migration-more.ts';
 import { MLX5_DEFECTS } from './mlx5.ts';
 import { MTTY_DEFECTS } from './mtty.ts';
 import { PCI_CONFIG_DEFECTS } from './pci-config.ts';
@@ -43,6 +45,8 @@ export const DEFECTS: readonly Defect[] = [
   ...IOMMUFD_DEFECTS,
   ...FAILING_DEFECTS,
   ...RACE_DEFECTS,
+  ...MORE_MIGRATION_DEFECTS,
+  ...MIGRATION_FILE_DEFECTS,
 ];
 
 export { LEFT_OUT };

@@ -138,4 +138,8 @@ export const NUMBERED: readonly string[] = [
   'short_of_memory',
   'type1_rejoin',
   'meet',
+  'feature_odd',
+  'poll_file',
+  'file_odd',
+  'log_odd',
 ];

@@ -1,5 +1,8 @@
 /** Which bytes go into a data file: a valid stream, or one with a fault that the arguments of the step name. */
+import { viewOf } from '../../kernel/bytes.ts';
+import { writeField } from '../../variant/field.ts';
 import type { MigrationFormat, StreamFault } from '../../variant/format.ts';
+import { RecordFormat } from '../../variant/record-format.ts';
 import { join } from '../../variant/record-stream.ts';
 import type { Random } from '../random.ts';
 import type { Tenant } from '../tenant.ts';
@@ -14,6 +17,11 @@ const FIRST_OF_THE_LAB = 100;
 
 type LabFault = (valid: Uint8Array, fault: StreamFault, tenant: Tenant, world: World) => Uint8Array;
 
+/** The kind of no record of any format. */
+const UNKNOWN_TAG = 0x7ff5;
+/** No fault: a reader that does not know such a record goes on behind it. */
+const SKIPPABLE = 'a record more, which may be skipped';
+
 const OF_THE_LAB: Readonly<Record<string, LabFault>> = {
   'the same stream twice': (valid) => join([valid, valid]),
   'an older stream': (valid, _fault, tenant, world) => tenant.older ?? world.profile.sample(world) ?? valid,
@@ -24,8 +32,29 @@ const OF_THE_LAB: Readonly<Record<string, LabFault>> = {
   },
   'a word of the device’s own data, sealed again': (valid, fault, _tenant, world) =>
     world.profile.forge?.(valid, fault) ?? valid,
+  [SKIPPABLE]: (valid, { part, place }, _tenant, world) => withSkippable(valid, part, place, world),
 };
+
+/** Whether the stream is another than a device saved, in more than what its reader skips. */
+export const isFaulty = ({ fault = 0 }: Args): boolean =>
+  fault !== 0 && (fault < FIRST_OF_THE_LAB || LAB_NAMES[(fault - FIRST_OF_THE_LAB) % LAB_NAMES.length] !== SKIPPABLE);
+
 const LAB_NAMES = Object.keys(OF_THE_LAB);
+
+/** The stream with a record of no known kind in it, marked as one that may be skipped, of `place` % 100 bytes. */
+function withSkippable(valid: Uint8Array, part: number, place: number, world: World): Uint8Array {
+  const [format] = world.variant.declaration.formats;
+  if (!(format instanceof RecordFormat) || format.definition.optionalFlag.mask === 0) return valid;
+  const { header, lengthField, tagField, optionalFlag, littleEndian } = format.definition;
+  const record = new Uint8Array(format.headerSize + (place % 100)).fill(0xa5, format.headerSize);
+  const view = viewOf(record);
+  writeField(view, 0, header[lengthField]!, place % 100, littleEndian);
+  writeField(view, 0, header[tagField]!, UNKNOWN_TAG, littleEndian);
+  writeField(view, 0, header[optionalFlag.field]!, optionalFlag.mask, littleEndian);
+  const { records, tail } = format.split(valid);
+  const at = part % (records.length + 1);
+  return join([...records.slice(0, at), record, ...records.slice(at), tail]);
+}
 
 /** Every number that `fault` can be. */
 export const faultsOf = (format: MigrationFormat | undefined): number[] => [

@@ -8,6 +8,8 @@ import { DMA } from './dma.ts';
 import { DMA_BUF_OPERATIONS } from './dma-buf.ts';
 import { FAILING } from './failing.ts';
 import { FAILURE } from './failure.ts';
+import { FEATURE_ODD } from './feature-odd.ts';
+import { FILE_ODD } from './file-odd.ts';
 import { HOT_RESET } from './hot-reset.ts';
 import { INFO_ODD } from './info-odd.ts';
 import { INTERRUPT } from './interrupt.ts';
@@ -23,6 +25,7 @@ import { IOMMUFD_VIOMMU } from './iommufd-viommu.ts';
 import { LIFECYCLE } from './lifecycle.ts';
 import { LINE } from './line.ts';
 import { LOAD } from './load.ts';
+import { LOG_ODD } from './log-odd.ts';
 import { LOG_ROUND } from './log-round.ts';
 import { LOGGING } from './logging.ts';
 import { LOW_POWER } from './low-power.ts';
@@ -34,6 +37,7 @@ import { OWNERSHIP } from './ownership.ts';
 import { PCI_EVENTS } from './pci-events.ts';
 import { PCI_IRQS } from './pci-irqs.ts';
 import { PCI_REGIONS } from './pci-regions.ts';
+import { POLL_FILE } from './poll-file.ts';
 import { ROUND_TRIP } from './round-trip.ts';
 import { SERIAL } from './serial.ts';
 import { SHORT_OF_MEMORY } from './short-of-memory.ts';
@@ -74,6 +78,10 @@ export const OPERATIONS: readonly Operation[] = [
   ...LOG_ROUND,
   ...MEET,
   ...MESSAGE_TABLE,
+  ...FEATURE_ODD,
+  ...FILE_ODD,
+  ...LOG_ODD,
+  ...POLL_FILE,
   ...TYPE1_MAP,
   ...TYPE1_DIRTY,
   ...TYPE1_GROUPS,

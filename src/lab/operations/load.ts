@@ -1,7 +1,7 @@
 /** A stream that is loaded in one go, and the device used right after: what was loaded has its effect there. */
 import { ERRNO } from '../../uapi/errno.ts';
 import { MIG_STATE } from '../../uapi/vfio.ts';
-import { STREAM_ARGS, streamArgs, streamOf } from './faulty-stream.ts';
+import { isFaulty, STREAM_ARGS, streamArgs, streamOf } from './faulty-stream.ts';
 import type { Operation } from './operation.ts';
 import { move } from './round-trip.ts';
 import { writeStream } from './stream.ts';
@@ -20,7 +20,7 @@ const load: Operation = {
     const before = world.inside.digest(tenant).slice();
     // RESUMING that could not be left has a stream already.
     const fresh = file.bytes.length === 0 && file.alive && file.certain;
-    const mutated = args['fault'] !== 0 || !fresh;
+    const mutated = isFaulty(args) || !fresh;
     const written = writeStream(tenant, file, args, world);
     const runs = move(tenant, world, MIG_STATE.RUNNING);
     world.checks.streams.loaded(tenant, { written, runs, fresh, mutated, before });

@@ -8,6 +8,8 @@ import { after, type Operation, whileOpen } from './operation.ts';
 
 /** Bytes of a report at most. */
 const REPORTED = 64 * PAGE_SIZE;
+/** What of a range is asked for. */
+const PARTS = 4;
 /** Ranges of one call at most. */
 const MOST_RANGES = 8;
 /** Pages of ranges that a device may be unable to track: 2^48 bytes, a page more, 2^52. */
@@ -22,7 +24,7 @@ const start: Operation = {
   generate: (random, tenant) => ({
     iova:
       tenant.shadow.size > 0 && random.chance(80)
-        ? random.pick(tenant.shadow.items).start
+        ? Math.max(0, random.pick(tenant.shadow.items).start - (random.chance(70) ? 0 : PAGE_SIZE * random.below(16)))
         : PAGE_SIZE * random.below(16),
     pages: random.pick(random.chance(90) ? [1, 4, 16, 32, 64] : BEYOND),
     pageSize: random.pick([4096, 4096, 4096, 8192, 2048, 0, 3]),
@@ -41,14 +43,19 @@ const start: Operation = {
       const result = device.loggingPageSize(answer);
       if (!alone) forget(tenant);
       else if (result >= 0) {
+        if (isLogging(tenant)) world.checks.dirty.startedTwice();
         tenant.logging = list;
         tenant.loggingUnknown = false;
+        tenant.loggedPage = Math.max(PAGE_SIZE, result);
         world.checks.dirty.begin(tenant, list);
       }
       return result;
     });
   },
 };
+
+const isLogging = ({ logging, guestLog, loggingUnknown }: Tenant): boolean =>
+  !loggingUnknown && (logging !== undefined || guestLog.running);
 
 /** Calls beside each other: whether logging is on, and with which ranges, is not known until it is stopped. */
 function forget(tenant: Tenant): void {
@@ -90,7 +97,7 @@ const report: Operation = {
   generate: (random, tenant) => {
     if (tenant.logging === undefined && !random.chance(10)) return undefined;
     return {
-      range: random.below(tenant.logging?.length ?? 1),
+      range: random.below(tenant.logging?.length ?? 1) + (tenant.logging?.length ?? 1) * random.below(2 * PARTS),
       logPage: random.chance(85) ? 12 : random.pick([13, 16, 21, 31, 32, 44, 63]),
     };
   },
@@ -98,9 +105,18 @@ const report: Operation = {
     const pageSize = 2 ** (logPage ?? 12);
     if (spawned || tenant.pending > 0) return besideOthers(tenant, world, index ?? 0, pageSize, spawned);
     if (tenant.logging === undefined) return beforeStart(tenant, world.checks.fsm);
-    const range = rangeOf(tenant.logging, index ?? 0);
-    const bitmap = tenant.device!.reportLogging(range.iova, range.length, pageSize);
-    if (typeof bitmap === 'number') return bitmap;
+    const range = partOf(tenant, tenant.logging, index ?? 0);
+    const bitmap = tenant.device!.reportLogging(
+      range.iova,
+      range.length,
+      pageSize,
+      placeOf(tenant.logging, index ?? 0),
+    );
+    if (typeof bitmap === 'number') {
+      // A size below that of a page is refused (vfio_main.c: vfio_ioctl_device_feature_logging_report).
+      if (pageSize >= PAGE_SIZE) world.checks.dirty.refused(bitmap);
+      return bitmap;
+    }
     world.observe(tenant, bitmap);
     world.checks.dirty.reported(tenant, range.iova, range.length, bitmap, pageSize);
     return 0;
@@ -118,6 +134,22 @@ export function stopUnknown(tenant: Tenant): void {
 function rangeOf(logged: readonly LogRange[], index: number): LogRange {
   const { iova, length } = logged[index % logged.length]!;
   return { iova, length: Math.min(length, REPORTED) };
+}
+
+/** Half of them have their bitmap where a page of memory ends. */
+const placeOf = (logged: readonly LogRange[], index: number): number | undefined =>
+  Math.floor(index / logged.length / PARTS) % 2 === 0 ? undefined : PAGE_SIZE - 1;
+
+/** The same, or a half of it, or its first page: what the device tells apart. */
+function partOf({ loggedPage }: Tenant, logged: readonly LogRange[], index: number): LogRange {
+  const whole = rangeOf(logged, index);
+  const part = Math.floor(index / logged.length) % PARTS;
+  const half = Math.floor(whole.length / 2 / loggedPage) * loggedPage;
+  if (part === 0 || half === 0) return whole;
+  if (part === 1) return { iova: whole.iova, length: half };
+  return part === 2
+    ? { iova: whole.iova + half, length: whole.length - half }
+    : { iova: whole.iova, length: loggedPage };
 }
 
 /** What it says depends on what runs beside it, and pages that it tells of are not told again. */
@@ -155,7 +187,7 @@ const guest: Operation = {
       if (tenant.logging !== undefined) return -16;
       const result = guestLog.start(tenant);
       if (result >= 0) world.checks.dirty.beginGuest(tenant);
-      else if (world.sound && !world.outOfService && guestLog.ranges.length > 0) world.checks.dirty.notStarted(result);
+      else if (world.undisturbed && guestLog.ranges.length > 0) world.checks.dirty.notStarted(result);
       return result;
     }
     const result = rearm ? guestLog.rearm(tenant) : guestLog.collect(tenant);

@@ -94,8 +94,8 @@ const precopyInfo: Operation = {
     if (alone) world.settle();
     const device = spawned ? world.spareDevice(tenant) : tenant.device!;
     return after(device.precopyInfoCall(file.fd), (result) => {
-      const { initial, dirty } = device.precopyAnswer(result);
-      if (!spawned) world.checks.fsm.promised(tenant, file, result);
+      const { flags, initial, dirty } = device.precopyAnswer(result);
+      if (!spawned) world.checks.fsm.promised(tenant, file, result, flags);
       if (result < 0) return result;
       world.observe(tenant, initial);
       world.observe(tenant, dirty);

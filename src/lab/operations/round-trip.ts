@@ -1,6 +1,6 @@
 /** Saves, loads and saves again, the way a VMM does: what comes back must be the device that was saved. */
 import { ERRNO } from '../../uapi/errno.ts';
-import { MIG_STATE, VFIO } from '../../uapi/vfio.ts';
+import { FEATURE, FEATURE_FLAG, MIG_STATE, VFIO } from '../../uapi/vfio.ts';
 import type { Random } from '../random.ts';
 import type { DataFile, Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
@@ -10,6 +10,9 @@ import { chunkAt, feed } from './stream.ts';
 
 /** Calls after which a stream that has not ended never does. */
 const MOST_READS = 4096;
+
+/** An address at which there is no memory. */
+const NOWHERE = 0x10;
 
 /** What becomes of the device between saving and loading: nothing, it is made another, it is closed and opened. */
 const BETWEEN = { NOTHING: 0, DISTURBED: 1, OPENED: 2 } as const;
@@ -23,7 +26,7 @@ const roundTrip: Operation = {
   run(tenant, { out, into, between, begin }, world) {
     const begun = beginWith(tenant, world, begin!);
     if (begun < 0) return begun;
-    const saved = save(tenant, world, out!, begin === BEGIN.PRE_COPY);
+    const saved = save(tenant, world, out!, begin!);
     if (typeof saved === 'number') return saved;
     const { stream, digest, memory } = saved;
     const ready = separate(tenant, world, between!);
@@ -41,7 +44,7 @@ const roundTrip: Operation = {
     tenant.posted.splice(0, tenant.posted.length, ...saved.posted);
     const again = saveAll(tenant, world, 65536);
     if (typeof again === 'number') return again;
-    if (begin !== BEGIN.PRE_COPY) world.checks.roundTrip.savedAgain(stream, again);
+    if (!isPreCopy(begin!)) world.checks.roundTrip.savedAgain(stream, again);
     tenant.keepStream(again);
     const runs = move(tenant, world, MIG_STATE.RUNNING);
     if (runs < 0) return runs;
@@ -53,8 +56,11 @@ const roundTrip: Operation = {
   },
 };
 
-/** How the device is before it is saved: as it is, with work on its way, as nobody has ever used it, or in pre-copy. */
-const BEGIN = { AS_IT_IS: 0, BUSY: 1, UNTOUCHED: 2, PRE_COPY: 3 } as const;
+/** How the device is before it is saved: as it is, with work on its way, as nobody has ever used it, in pre-copy; its
+ * stream is read by who gives a bad address first; in pre-copy, by who asked to be told when to count anew. */
+const BEGIN = { AS_IT_IS: 0, BUSY: 1, UNTOUCHED: 2, PRE_COPY: 3, FAULTING: 4, COUNTING_ANEW: 5 } as const;
+
+const isPreCopy = (begin: number): boolean => begin === BEGIN.PRE_COPY || begin === BEGIN.COUNTING_ANEW;
 
 function choose(random: Random, world: World): Readonly<Record<string, number>> {
   const [format] = world.variant.declaration.formats;
@@ -62,7 +68,7 @@ function choose(random: Random, world: World): Readonly<Record<string, number>> 
     out: chunkSize(random, format!),
     into: chunkSize(random, format!),
     between: random.below(3),
-    begin: random.below(4),
+    begin: random.below(6),
   };
 }
 
@@ -72,8 +78,7 @@ function beginWith(tenant: Tenant, world: World, begin: number): number {
     if (result === 0) world.afterReset(tenant, false);
     return result;
   }
-  if (begin === BEGIN.AS_IT_IS) return 0;
-  if (begin === BEGIN.BUSY || begin === BEGIN.PRE_COPY) {
+  if (begin === BEGIN.BUSY || isPreCopy(begin)) {
     const runs = move(tenant, world, MIG_STATE.RUNNING);
     if (runs < 0) return runs;
     world.profile.work?.(tenant);
@@ -92,9 +97,9 @@ interface Saved {
 }
 
 /** Stops the device and reads its stream. */
-function save(tenant: Tenant, world: World, chunk: number, precopy: boolean): Saved | number {
-  const supported = precopy && (tenant.flags & 4) !== 0;
-  const earlier = supported ? readPreCopy(tenant, world, chunk) : [];
+function save(tenant: Tenant, world: World, chunk: number, begin: number): Saved | number {
+  const supported = isPreCopy(begin) && (tenant.flags & 4) !== 0;
+  const earlier = supported ? readPreCopy(tenant, world, chunk, begin === BEGIN.COUNTING_ANEW) : [];
   if (typeof earlier === 'number') return earlier;
   if (supported) world.profile.work?.(tenant);
   // A fresh session: a stream that PRE_COPY began is another (and longer) one.
@@ -102,8 +107,10 @@ function save(tenant: Tenant, world: World, chunk: number, precopy: boolean): Sa
   if (stopped < 0) return stopped;
   const digest = world.inside.digest(tenant).slice();
   const memory = memoryOf(tenant, world);
-  const rest = supported ? readToEnd(tenant, world, chunk) : saveAll(tenant, world, chunk);
+  const told = supported ? 0 : tenant.device!.dataSize();
+  const rest = supported ? readToEnd(tenant, world, chunk) : saveAll(tenant, world, chunk, begin === BEGIN.FAULTING);
   if (typeof rest === 'number') return rest;
+  if (!supported) world.checks.fsm.sized(told, rest.length);
   const back = move(tenant, world, MIG_STATE.STOP);
   if (back < 0) return back;
   world.settle();
@@ -117,22 +124,27 @@ const memoryOf = (tenant: Tenant, { profile }: World): Uint8Array | undefined =>
     : tenant.process.memory.copyIn(tenant.buffer, profile.memoryPages * 4096);
 
 /** What pre-copy gives, before and after the device has worked. */
-function readPreCopy(tenant: Tenant, world: World, chunk: number): Uint8Array[] | number {
+function readPreCopy(tenant: Tenant, world: World, chunk: number, anew: boolean): Uint8Array[] | number {
+  if (anew && tenant.device!.feature(FEATURE.MIG_PRECOPY_INFOv2 | FEATURE_FLAG.SET, 0) === 0) tenant.optedIn = true;
   const begun = move(tenant, world, MIG_STATE.PRE_COPY);
   if (begun < 0) return begun;
   const file = tenant.file('save');
   if (file === undefined) return -ERRNO.EBADF;
   const first = readForNow(tenant, file, chunk);
   if (typeof first === 'number') return first;
+  world.profile.setUp?.(tenant);
   world.profile.work?.(tenant);
   world.settle();
   // The first answer has what changed saved; the second counts it.
-  tenant.device!.precopyInfo(file.fd);
+  const one = tenant.device!.precopyInfo(file.fd);
+  world.checks.fsm.promised(tenant, file, one.result, one.flags);
   world.settle();
-  const { result, initial, dirty } = tenant.device!.precopyInfo(file.fd);
+  world.profile.setUp?.(tenant);
+  const { result, flags, initial, dirty } = tenant.device!.precopyInfo(file.fd);
+  world.checks.fsm.promised(tenant, file, result, flags);
   const more = readForNow(tenant, file, chunk);
   if (typeof more === 'number') return more;
-  if (result === 0) world.checks.fsm.couldRead(initial + dirty, Buffer.concat(more).length);
+  if (result === 0) world.checks.fsm.couldRead(initial + dirty, Buffer.concat(more).length, initial);
   return [...first, ...more];
 }
 
@@ -172,23 +184,25 @@ export function move(tenant: Tenant, world: World, state: number): number {
 }
 
 /** The whole stream of a stopped device, in a session of its own; the device is stopped again. */
-function saveAll(tenant: Tenant, world: World, chunk: number): Uint8Array | number {
+function saveAll(tenant: Tenant, world: World, chunk: number, faulting = false): Uint8Array | number {
   const stopped = move(tenant, world, MIG_STATE.STOP);
   if (stopped < 0) return stopped;
   const saved = move(tenant, world, MIG_STATE.STOP_COPY);
   if (saved < 0) return saved;
-  const stream = readToEnd(tenant, world, chunk);
+  const stream = readToEnd(tenant, world, chunk, faulting);
   const back = typeof stream === 'number' ? stream : move(tenant, world, MIG_STATE.STOP);
   return back < 0 ? back : stream;
 }
 
-function readToEnd(tenant: Tenant, world: World, chunk: number): Uint8Array | number {
+/** `faulting`: the first two reads go nowhere, and are made again. */
+function readToEnd(tenant: Tenant, world: World, chunk: number, faulting = false): Uint8Array | number {
   const file = tenant.file('save');
   if (file === undefined) return -ERRNO.EBADF;
   const parts: Uint8Array[] = [];
   const { scratch } = tenant;
   for (let call = 0; call < MOST_READS; call++) {
     const length = Math.min(chunkAt(call, chunk, 10 * scratch.size), scratch.size);
+    if (faulting && call < 2) tenant.process.read(file.fd, NOWHERE, length);
     const result = tenant.process.read(file.fd, scratch.room(length), length);
     if (result < 0) return result;
     if (result === 0) return Buffer.concat(parts);

@@ -4,7 +4,7 @@ import type { Result } from '../../kernel/file.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import type { DataFile, Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
-import { STREAM_ARGS, streamArgs, streamOf } from './faulty-stream.ts';
+import { isFaulty, STREAM_ARGS, streamArgs, streamOf } from './faulty-stream.ts';
 import { type Args, after, type Operation } from './operation.ts';
 
 /** Calls that move this many bytes each; the rest of a stream goes in pieces of a tenth. */
@@ -64,9 +64,9 @@ function writeBeside(tenant: Tenant, file: DataFile, args: Args, world: World): 
 
 /** Writes the stream that the arguments stand for, and judges how it is taken. */
 export function writeStream(tenant: Tenant, file: DataFile, args: Args, world: World): number {
-  const { fault, chunk } = args;
+  const { chunk } = args;
   const bytes = streamOf(tenant, args, world);
-  const mutated = fault !== 0;
+  const mutated = isFaulty(args);
   const { alive, certain } = file;
   const untouched = file.bytes.length === 0;
   if (mutated && alive) tenant.tainted = true;

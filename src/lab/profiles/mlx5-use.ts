@@ -76,6 +76,14 @@ export function work(tenant: Tenant): void {
   submit(tenant, { kind: JOB_OP.LOAD, queue: 1, source: 0, target: target + RESULT_BYTES, length: RESULT_BYTES });
 }
 
+/** A queue that nobody uses is switched on, or off. */
+export function setUp({ device }: Tenant): void {
+  const at = QUEUE_BASE + 2 * QUEUE_STRIDE;
+  const on = device!.read(0, at + Q.CONTROL, 4) === 1;
+  if (!on) device!.write(0, at + Q.RING_SIZE, 4, ENTRIES);
+  device!.write(0, at + Q.CONTROL, 4, on ? 0 : 1);
+}
+
 /** Goes on where the queues were saved: jobs, completions and registers. */
 export function afterLoad(tenant: Tenant, world: World): void {
   const device = tenant.device!;

@@ -157,6 +157,8 @@ export interface DeviceProfile {
   afterLoad?(tenant: Tenant, world: World): void;
   /** Gives the running device something to do, which is on its way when this returns. */
   work?(tenant: Tenant): void;
+  /** Sets something of the running device up, or tears it down: what was saved of it at first is not worth much any more. */
+  setUp?(tenant: Tenant): void;
   /** What was posted to the device and is not done, though all is at rest; undefined: nothing. */
   unfinished?(tenant: Tenant): string | undefined;
   /** Makes the running device another one than it was, in as much of its state as can be; 0, or a negated errno. */

@@ -118,6 +118,23 @@ export class DirtyTrackingSoundness implements Check {
     this.say(`what was written is not told: ${why}`);
   }
 
+  /** Logging was on, and began again as if it were not. */
+  startedTwice(): void {
+    this.say('logging is started while it is on: what was asked for first is forgotten');
+  }
+
+  /** Nothing is logged any more. */
+  ended(tenant: Tenant): void {
+    this.dirty.delete(tenant);
+  }
+
+  /** Logging is on, and a range of it is asked for. */
+  refused(result: number): void {
+    const { world } = this;
+    if (!world.sound || world.hasFailed || world.outOfService) return;
+    this.notTold(`the call is refused with ${errnoName(result)}`);
+  }
+
   /** Each of the ranges can be tracked, and together they cannot. */
   notStarted(result: number): void {
     this.say(`logging does not start: ${errnoName(result)}`);

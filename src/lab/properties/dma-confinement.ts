@@ -166,6 +166,7 @@ export class DmaConfinement implements Check {
       if (owner !== this.kernelOwner(requester)) this.say(requester, iova, length, write, `: memory of ${owner}`);
       return;
     }
+    this.world.checks.roundTrip.memoryUsed(tenant);
     let at = iova;
     while (at < iova + length) {
       const mapping = tenant.shadow.at(at);

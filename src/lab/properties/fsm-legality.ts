@@ -22,6 +22,8 @@ export const FSM_LEGALITY: Property = {
 };
 
 const NAME = FSM_LEGALITY.name;
+/** Bytes by which the size of a stream may be wrong whatever it is: heads of records. */
+const SLACK = 256;
 /** States in which no saving session runs. */
 const SESSIONLESS = new Set<number>([MIG_STATE.RUNNING, MIG_STATE.RUNNING_P2P, MIG_STATE.STOP]);
 
@@ -77,7 +79,9 @@ export class FsmLegality implements Check {
       tenant.files.push(newDataFile(dataFd, direction, tenant.process.file(dataFd)?.file));
     }
     tenant.state = state;
+    tenant.strayed = false;
     world.checks.descriptors.ended(tenant);
+    this.reachable(from, target, result);
     if (result < 0 && this.mustSucceed(tenant, visited, reached)) this.refusedForNothing(from, target, result);
     if (dataFd >= 0 || SESSIONLESS.has(state)) tenant.orphaned = false;
     if (SESSIONLESS.has(state)) world.checks.parent.withoutSession(tenant, STATE_NAMES[state]!);
@@ -91,6 +95,15 @@ export class FsmLegality implements Check {
     if (world.hasFailed && !visited.slice(0, reached + 1).every((state) => SESSIONLESS.has(state))) return false;
     // What was written may be why RESUMING cannot be left.
     return !(world.profile.loadsAtEnd && visited[reached] === MIG_STATE.RESUMING);
+  }
+
+  /** A device whose parent can be taken away, and is there, cannot be out of reach. */
+  private reachable(from: number, target: number, result: number): void {
+    const { world } = this;
+    const { outage, unreachable } = world.profile;
+    if (outage === undefined || world.outOfService || world.raced || !unreachable?.has(-result)) return;
+    const [a, b] = [STATE_NAMES[from], STATE_NAMES[target]];
+    world.violate(NAME, `${a} to ${b} is refused with ${errnoName(result)}, and the parent serves the device`);
   }
 
   private refusedForNothing(from: number, target: number, result: number): void {
@@ -117,8 +130,48 @@ export class FsmLegality implements Check {
     if (message !== undefined) this.world.violate(NAME, message);
   }
 
+  /** VFIO_DEVICE_FEATURE answered to flags and a size with which nothing is to be carried out. */
+  featureAnswered(feature: number, flags: number, result: number, expected: number, written: boolean): void {
+    const say = (text: string): void =>
+      this.world.violate(NAME, `feature ${feature} with flags ${(flags >>> 16).toString(16)} ${text}`);
+    const name = (answer: number): string => (answer < 0 ? errnoName(answer) : String(answer));
+    if (result !== expected) say(`answers ${name(result)}, must be ${name(expected)}`);
+    else if (written) say('is not carried out, and writes its argument');
+  }
+
+  /** The device tells what it can do. */
+  offered(result: number, flags: bigint): void {
+    const { migrationFlags } = this.world.profile;
+    if (result !== 0 || flags !== BigInt(migrationFlags))
+      this.world.violate(NAME, `the device offers ${flags} of migration where it has ${migrationFlags}`);
+  }
+
+  /** A call that no data file of its kind answers to. */
+  fileAnswered(kind: number, result: number, expected: number): void {
+    if (result !== expected)
+      this.world.violate(NAME, `odd call ${kind} of a data file answers ${result}, must be ${errnoName(expected)}`);
+  }
+
+  /** DMA_LOGGING_START answered to ranges that it does not take. */
+  rangesAnswered(kind: number, result: number, expected: number): void {
+    if (result !== expected)
+      this.world.violate(NAME, `logging of odd ranges ${kind} answers ${result}, must be ${errnoName(expected)}`);
+  }
+
+  /** MIG_DATA_SIZE answered in STOP, and then so many bytes were read. It is an estimate, of a device that stands still. */
+  sized(told: number, read: number): void {
+    const { world } = this;
+    if (!world.sound || world.hasFailed) return;
+    if (told < 0) {
+      if (!world.profile.unreachable?.has(-told)) world.violate(NAME, `the size is refused with ${errnoName(told)}`);
+    } else if (told + told / 8 + SLACK < read || told > read + read / 2 + SLACK)
+      world.violate(NAME, `the size of the data is told to be ${told}, and is ${read}`);
+  }
+
   /** PRECOPY_INFO answered. */
-  promised(tenant: Tenant, file: DataFile, result: number): void {
+  promised(tenant: Tenant, file: DataFile, result: number, flags = 0): void {
+    if (result === 0 && flags !== 0 && !tenant.optedIn)
+      this.world.violate(NAME, `PRECOPY_INFO answers flags ${flags} to a user that did not ask for any`);
     const inPrecopy = tenant.state === MIG_STATE.PRE_COPY || tenant.state === MIG_STATE.PRE_COPY_P2P;
     const known = tenant.state !== undefined && tenant.pending === 0 && file.certain;
     if (known && result === 0 && (!inPrecopy || !file.alive))
@@ -126,7 +179,10 @@ export class FsmLegality implements Check {
   }
 
   /** So much could be read after PRECOPY_INFO had answered, and before anything else happened. */
-  couldRead(reported: number, read: number): void {
+  couldRead(reported: number, read: number, initial = 0): void {
+    const { world } = this;
+    if (initial > read && world.sound && !world.hasFailed)
+      world.violate(NAME, `${initial - read} initial bytes that PRECOPY_INFO reported do not come`);
     if (read > reported)
       this.world.violate(NAME, `${read - reported} bytes more than PRECOPY_INFO reported can be read`);
   }
@@ -136,6 +192,7 @@ export class FsmLegality implements Check {
     const inPrecopy = tenant.state === MIG_STATE.PRE_COPY || tenant.state === MIG_STATE.PRE_COPY_P2P;
     if (result === 0 && length > 0 && inPrecopy && file.alive && file.certain && this.world.profile.tellsNoMore)
       this.world.violate(NAME, 'a stream that goes on ends in pre-copy');
+    if (result > 0 && file.ended && file.certain) this.world.violate(NAME, 'bytes come behind the end of a stream');
     if (file.reported === undefined || result <= 0) return;
     file.reported -= result;
     if (file.reported < 0 && tenant.state !== MIG_STATE.STOP_COPY)

@@ -2,6 +2,8 @@
 
 import type { ResetEvent } from '../../../sim/fabric.ts';
 import { HangError } from '../../../sim/hang.ts';
+import { POLL } from '../../kernel/file.ts';
+import { ERRNO } from '../../uapi/errno.ts';
 import { MIG_STATE } from '../../uapi/vfio.ts';
 import { kernelCrash } from '../kernel-crash.ts';
 import { coreOf } from '../pci/core-of.ts';
@@ -137,6 +139,15 @@ export class ResetAndLiveness implements Check {
     const core = coreOf(machine, tenant.bdf);
     if (core !== undefined && core.mappings.size > 0)
       world.violate(NAME, `memory of ${target.name} is mapped while it is reset`);
+  }
+
+  /** A save file was polled, and then read without waiting, in between nothing could happen. */
+  polled(bits: number, read: number): void {
+    const says = (bits & POLL.IN) !== 0;
+    // An end that is told by an errno is no news in pre-copy.
+    const nothing = read === -ERRNO.EAGAIN || read === -ERRNO.ENOMSG || read === -ERRNO.EFAULT;
+    if (!says && !nothing) this.world.violate(NAME, `who polls waits for ever: a read answers ${read}`);
+    if (says && read === -ERRNO.EAGAIN) this.world.violate(NAME, 'a file polls as readable, and is not');
   }
 
   /** A call was interrupted, because nothing could have ended it. */

@@ -1,6 +1,9 @@
 /** Save-load round trip: saving, loading and saving again gives the same stream. */
 import { Buffer } from 'node:buffer';
 import { errnoName } from '../../uapi/errno.ts';
+import { MIG_STATE } from '../../uapi/vfio.ts';
+import { STATE_NAMES } from '../reference/arcs.ts';
+import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import type { Check, Property } from './property.ts';
 
@@ -9,12 +12,21 @@ export const SAVE_LOAD_ROUND_TRIP: Property = {
   promise:
     'What is loaded is what was saved, in every bit and in whatever chunks it is moved, into the same device or another; and a device that has stopped stands still.',
   observes:
-    'All state of the device before and after, both streams byte for byte, the memory of its tenant while it is stopped, and whether the device takes its own stream.',
+    'All state of the device before and after, both streams byte for byte, the memory of its tenant while it is stopped, requests of the device in states in which it makes none, and whether the device takes its own stream.',
   allows: ['a device that cannot be reached for the time being, with the errno its driver declares for that'],
   needs: ['migration'],
 };
 
 const NAME = SAVE_LOAD_ROUND_TRIP.name;
+
+/** States in which a device asks nothing of memory by itself (include/uapi/linux/vfio.h: enum vfio_device_mig_state). */
+const QUIET: ReadonlySet<number> = new Set([
+  MIG_STATE.STOP,
+  MIG_STATE.STOP_COPY,
+  MIG_STATE.RESUMING,
+  MIG_STATE.RUNNING_P2P,
+  MIG_STATE.PRE_COPY_P2P,
+]);
 
 export class SaveLoadRoundTrip implements Check {
   readonly property = SAVE_LOAD_ROUND_TRIP;
@@ -22,6 +34,19 @@ export class SaveLoadRoundTrip implements Check {
 
   constructor(world: World) {
     this.world = world;
+  }
+
+  /** The device reads or writes memory. In a call that changes its state that says nothing. */
+  memoryUsed(tenant: Tenant): void {
+    if (tenant.state !== undefined && QUIET.has(tenant.state)) tenant.strayed = true;
+  }
+
+  after(tenant: Tenant): void {
+    if (!tenant.strayed) return;
+    tenant.strayed = false;
+    const { state, pending } = tenant;
+    if (state !== undefined && QUIET.has(state) && pending === 0 && !this.world.raced)
+      this.world.violate(NAME, `the device uses memory in ${STATE_NAMES[state]}`);
   }
 
   /** The device answered to its own stream. */
