@@ -83,6 +83,7 @@ export const MAPPING_DOMAINS: DomainTable = {
   'hwpt_nest.length': oneOf(8, 16, 24, 32),
   'hwpt_track.flags': KIND,
   'hwpt_dirty.flags': KIND,
+  'hwpt_dirty.begin': WITHIN_PAGE,
   'hwpt_invalidate.count': ENTRIES,
   'hwpt_invalidate.length': andBeyond(24, 4096, 4097, LARGEST),
   'hwpt_invalidate.type': FLAG,

@@ -49,7 +49,13 @@ const dirty: Scene = (tenant, world, ioas, salt) => {
   step(tenant, world, 'device_attach', { device: 0, pt: hwpt });
   const started = step(tenant, world, 'hwpt_track', { hwpt, flags: 1 });
   // At 4 GiB even a bit for 4 GiB has a first page to tell of.
-  const memory = { region: 0, page: 0, pages: 1 + (salt >> 4), flags: 7, vaddrOffset: 0, iovaOffset: 0, sizeOffset: 0 };
+  const plain = { flags: 7, vaddrOffset: 0, iovaOffset: 0, sizeOffset: 0 };
+  // Some of it so large that the IOMMU has large pages for it, which are written and told of as one.
+  const large = (salt & 6) === 6;
+  const memory = {
+    ...plain,
+    ...(large ? { region: 2, page: 0, pages: 512 } : { region: 0, page: 0, pages: 1 + (salt >> 4) }),
+  };
   if (salt & 1) step(tenant, world, 'ioas_map', { ioas, ...memory, iova: 2 ** 20 });
   const area = side.reference.ioas(ioas)?.areas.at(salt & 1 ? -1 : 0);
   if (area === undefined) return started;
