@@ -138,4 +138,6 @@ export const NUMBERED: readonly string[] = [
   'short_of_memory',
   'type1_rejoin',
   'meet',
+  'hw_queue_alloc',
+  'iommufd_odd',
 ];

@@ -8,6 +8,7 @@ import { IOMMUFD_DEVICE } from './iommufd-device.ts';
 import { IOMMUFD_FAULTS } from './iommufd-faults.ts';
 import { IOMMUFD_HWPT } from './iommufd-hwpt.ts';
 import { IOMMUFD_MAP } from './iommufd-map.ts';
+import { IOMMUFD_QUEUES } from './iommufd-queues.ts';
 import { IOMMUFD_SPACE } from './iommufd-space.ts';
 import { IOMMUFD_UNMAP } from './iommufd-unmap.ts';
 import { IOMMUFD_VIOMMU } from './iommufd-viommu.ts';
@@ -18,6 +19,7 @@ const ALL = new Map(
     ...IOMMUFD_DEVICE,
     ...IOMMUFD_FAULTS,
     ...IOMMUFD_VIOMMU,
+    ...IOMMUFD_QUEUES,
     ...IOMMUFD_UNMAP,
     ...IOMMUFD_HWPT,
     ...IOMMUFD_MAP,
@@ -59,7 +61,8 @@ const dirty: Scene = (tenant, world, ioas, salt) => {
   if (salt & 1) step(tenant, world, 'ioas_map', { ioas, ...memory, iova: 2 ** 20 });
   const area = side.reference.ioas(ioas)?.areas.at(salt & 1 ? -1 : 0);
   if (area === undefined) return started;
-  const target = Number(area.start / 4096n) + (salt % Math.min(8, Number((area.last - area.start) / 4096n) + 1));
+  const pages = Number((area.last - area.start) / 4096n) + 1;
+  const target = Number(area.start / 4096n) + (large ? salt % pages : salt % Math.min(8, pages));
   touch(tenant, world, target, salt);
   return started;
 };
@@ -78,7 +81,29 @@ const events: Scene = (tenant, world, ioas, salt) => {
   if (hwpt < 0) return hwpt;
   const viommu = step(tenant, world, 'viommu_alloc', { device, hwpt, type: 1 });
   const queue = viommu < 0 ? viommu : step(tenant, world, 'veventq_alloc', { viommu, type: 1, depth: 1 + (salt % 3) });
-  return queue < 0 ? queue : step(tenant, world, 'viommu_event', { queue, length: 8 });
+  if (queue < 0) return queue;
+  // Some do not find room.
+  for (let more = 0; more < (salt >> 2) % 5; more++) step(tenant, world, 'viommu_event', { queue, length: 8 });
+  return step(tenant, world, 'viommu_event', { queue, length: 8 });
+};
+
+/** A virtual IOMMU with a queue that hardware reads in the guest's memory. */
+const hardware: Scene = (tenant, world, ioas, salt) => {
+  const device = sideOf(tenant).side.reference.devices[0]!.id;
+  const hwpt = step(tenant, world, 'hwpt_alloc', { device, pt: ioas, flags: 1, fault: 0 });
+  if (hwpt < 0) return hwpt;
+  const place = { region: 0, page: 13, pages: 4, flags: 7, vaddrOffset: 0, iovaOffset: 0, sizeOffset: 0 };
+  step(tenant, world, 'ioas_map', { ioas, ...place, iova: 2 ** 20 + 8 });
+  const viommu = step(tenant, world, 'viommu_alloc', { device, hwpt, type: 2 });
+  const iova = 2 ** 20 + 8 + (salt & 1);
+  if (viommu < 0) return viommu;
+  return step(tenant, world, 'hw_queue_alloc', {
+    viommu,
+    type: 1,
+    index: (salt >> 1) & 1,
+    iova,
+    pages: 1 + (salt >> 6),
+  });
 };
 
 /** An empty address space whose last pages are all that may be chosen. */
@@ -112,7 +137,7 @@ const pinner: Scene = (tenant, world, ioas, salt) => {
   return salt & 2 ? step(tenant, world, 'access_attach', { ioas: other, detach: 0 }) : attached;
 };
 
-const SCENES: readonly Scene[] = [dirty, faults, events, top, small, pinner];
+const SCENES: readonly Scene[] = [dirty, faults, events, top, small, pinner, hardware];
 
 const scene: Operation = {
   name: 'iommufd_scene',

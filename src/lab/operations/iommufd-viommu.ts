@@ -28,7 +28,11 @@ const viommu: Operation = {
     const { side } = sideOf(tenant);
     const parents = [...side.reference.objects].flatMap(([id, { hwpt }]) => (hwpt?.nestParent ? [id] : []));
     const hwpt = parents.length > 0 && random.chance(90) ? random.pick(parents) : side.anyId(random, 'hwpt-paging');
-    return { device: side.anyId(random, 'device'), hwpt, type: random.chance(90) ? 1 : random.below(4) };
+    return {
+      device: side.anyId(random, 'device'),
+      hwpt,
+      type: random.chance(90) ? 1 + random.below(2) : random.below(4),
+    };
   },
   run(tenant, { device, hwpt, type }, world) {
     const { side } = sideOf(tenant);
@@ -40,7 +44,7 @@ const viommu: Operation = {
     else if (type! > 2 || reference.features.virtual === undefined) expected = -U.EOPNOTSUPP;
     else if (known?.kind !== 'hwpt-paging') expected = -U.ENOENT;
     else if (!known.hwpt!.nestParent) expected = -U.EINVAL;
-    else expected = reference.add({ kind: 'viommu', holds: [hwpt!], held: false });
+    else expected = reference.add({ kind: 'viommu', holds: [hwpt!], held: false, tag: BigInt(type!) });
     const fields = { dev_id: device!, hwpt_id: hwpt!, type: type! };
     const result = side.client.call('VIOMMU_ALLOC', fields) || side.client.field('VIOMMU_ALLOC', 'out_viommu_id');
     holdObject(world, 'VIOMMU_ALLOC', result, expected);

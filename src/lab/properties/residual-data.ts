@@ -61,6 +61,11 @@ export class ResidualData implements Check {
     }
   }
 
+  /** An answer was written beside the room that was given for it, or leaves some of that room as it was. */
+  beside(call: string): void {
+    this.world.violate(NAME, `${call} writes beside the room for its answer, or not all of it`);
+  }
+
   /** A bitmap of so many bits from byte `begin` of its memory on, which was zero: nothing is set before it or behind it. */
   within(bytes: Uint8Array, begin: number, bits: number): void {
     const end = begin + Math.floor(bits / 8);

@@ -1,6 +1,6 @@
 /** What the objects of an iommufd are, in the reference. */
 import type { IommuDescription } from '../../../sim/pci/description.ts';
-import type { ReferenceIoas, ShownBy } from './ioas.ts';
+import type { ReferenceHold, ReferenceIoas, ShownBy } from './ioas.ts';
 
 /** A device, or the emulated one. */
 export interface ReferenceDevice {
@@ -38,7 +38,16 @@ export type Kind =
   | 'fault'
   | 'viommu'
   | 'vdevice'
-  | 'veventq';
+  | 'veventq'
+  | 'hw-queue';
+
+/** A queue that hardware reads by itself, and the access that pins its memory. */
+export interface ReferenceQueue {
+  readonly index: number;
+  readonly access: number;
+  readonly space: ReferenceIoas;
+  readonly holds: readonly ReferenceHold[];
+}
 
 export interface ReferenceObject {
   readonly kind: Kind;
@@ -49,6 +58,7 @@ export interface ReferenceObject {
   readonly ioas?: ReferenceIoas;
   readonly hwpt?: ReferenceHwpt;
   readonly device?: ReferenceDevice;
+  readonly queue?: ReferenceQueue;
   /** What else an alloc said: a virtual id, a type. */
   readonly tag?: bigint;
 }

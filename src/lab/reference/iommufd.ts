@@ -320,6 +320,11 @@ export class IommufdReference {
     this.objects.delete(id);
     if (object.kind === 'hwpt-paging') object.hwpt!.ioas.hide(object.hwpt!);
     if (object.kind === 'vdevice') object.device!.vdevice = 0;
+    if (object.queue !== undefined) {
+      object.queue.space.unlock(object.queue.holds);
+      object.queue.space.accesses--;
+      this.objects.delete(object.queue.access);
+    }
     if (object.ioas !== undefined) {
       object.ioas.unmap(0n, U.TOP);
       if (this.compat === object.ioas) this.compat = undefined;
