@@ -24,7 +24,7 @@ export const MAPPING_NAMES: DomainTable = {
   fail: upTo(15),
   bad: FLAG,
   pageSize: upTo(12),
-  bitmap: upTo(5),
+  bitmap: upTo(8),
 };
 
 export const MAPPING_DOMAINS: DomainTable = {
@@ -41,6 +41,8 @@ export const MAPPING_DOMAINS: DomainTable = {
   'type1_rejoin.first': PAGE_NUMBER,
   'type1_rejoin.second': PAGE_NUMBER,
   'type1_rejoin.third': PAGE_NUMBER,
+  'type1_pinned.iova': upTo(63),
+  'type1_pinned.page': KIND,
   'type1_pin.offset': ODD_BYTES,
   'type1_pin.count': upTo(513),
   'type1_pin.write': FLAG,

@@ -140,4 +140,5 @@ export const NUMBERED: readonly string[] = [
   'meet',
   'hw_queue_alloc',
   'iommufd_odd',
+  'type1_pinned',
 ];

@@ -45,6 +45,7 @@ import { TYPE1_DIRTY } from './type1-dirty.ts';
 import { TYPE1_GROUPS } from './type1-groups.ts';
 import { TYPE1_INFO } from './type1-info.ts';
 import { TYPE1_MAP } from './type1-map.ts';
+import { TYPE1_PINNED } from './type1-pinned.ts';
 import { TYPE1_REJOIN } from './type1-rejoin.ts';
 
 export const OPERATIONS: readonly Operation[] = [
@@ -82,6 +83,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...TYPE1_INFO,
   ...TYPE1_GROUPS,
   ...TYPE1_REJOIN,
+  ...TYPE1_PINNED,
   ...IOMMUFD_MAP,
   ...IOMMUFD_UNMAP,
   ...IOMMUFD_SPACE,

@@ -53,7 +53,7 @@ const dirty: Scene = (tenant, world, ioas, salt) => {
   // At 4 GiB even a bit for 4 GiB has a first page to tell of.
   const plain = { flags: 7, vaddrOffset: 0, iovaOffset: 0, sizeOffset: 0 };
   // Some of it so large that the IOMMU has large pages for it, which are written and told of as one.
-  const large = (salt & 6) === 6;
+  const large = (salt & 2) !== 0;
   const memory = {
     ...plain,
     ...(large ? { region: 2, page: 0, pages: 512 } : { region: 0, page: 0, pages: 1 + (salt >> 4) }),
@@ -64,7 +64,9 @@ const dirty: Scene = (tenant, world, ioas, salt) => {
   const pages = Number((area.last - area.start) / 4096n) + 1;
   const target = Number(area.start / 4096n) + (large ? salt % pages : salt % Math.min(8, pages));
   touch(tenant, world, target, salt);
-  return started;
+  if (!(salt & 8)) return started;
+  const whole = { iova: Number(area.start / 4096n), pages, iovaOffset: 0, sizeOffset: 0, pageSize: 0, bad: 0 };
+  return step(tenant, world, 'hwpt_dirty', { hwpt, ...whole, flags: (salt >> 4) & 1, begin: salt & 16 ? 4095 : 0 });
 };
 
 /** A queue for page requests, the first device attached to what reports there, and a request that waits. */

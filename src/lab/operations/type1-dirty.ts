@@ -5,7 +5,7 @@ import { attempt } from '../bench/verdict.ts';
 import { DIRTY_TRACKING_SOUNDNESS } from '../properties/dirty-tracking-soundness.ts';
 import { anyFailure, anyOffset, oddSize, PAGE_SIZES, u64 } from './bench-values.ts';
 import { type Operation, whileOpen } from './operation.ts';
-import { dirtyOf, range, type1Of } from './type1-map.ts';
+import { BITMAPS, dirtyOf, range, type1Of } from './type1-map.ts';
 
 const START = 1;
 const STOP = 2;
@@ -38,7 +38,7 @@ const dirty: Operation = {
         sizeOffset: 0,
         argsz: 48,
         pageSize: 0,
-        bitmap: 0,
+        bitmap: random.pick(BITMAPS),
         fail: anyFailure(random),
       };
     return {
@@ -49,7 +49,7 @@ const dirty: Operation = {
       sizeOffset: anyOffset(random, 20),
       argsz: random.chance(80) ? 48 : random.pick([0, 7, 8, 47]),
       pageSize: random.below(PAGE_SIZES.length),
-      bitmap: random.below(6),
+      bitmap: random.below(9),
       fail: 0,
     };
   },
