@@ -9,7 +9,9 @@ import { UserIovaBitmap } from '../../src/iommufd/iova-bitmap.ts';
 import { Pages } from '../../src/iommufd/pages.ts';
 import { Reserved } from '../../src/iommufd/reserved.ts';
 import { Ucmd } from '../../src/iommufd/ucmd.ts';
+import { Vdevice } from '../../src/iommufd/vdevice.ts';
 import { Veventq, VeventqFile } from '../../src/iommufd/veventq.ts';
+import type { Viommu } from '../../src/iommufd/viommu.ts';
 import type { Defect } from './defect.ts';
 import { inner, patch } from './patch.ts';
 
@@ -249,6 +251,40 @@ export const MORE_IOMMUFD_DEFECTS: readonly Defect[] = [
           function (this: NestedHwpt) {
             destroy.call(this);
             if (this.base.kind === 'viommu') this.base.users++;
+          },
+      ),
+  },
+  {
+    id: 'IFD-OWN-34',
+    subject,
+    title: 'a guest’s entry that aborts passes everything on',
+    reference: 'shape of arm_smmu_make_nested_domain_ste',
+    properties: ['DMA confinement'],
+    plant: () =>
+      patch(
+        Domain.prototype,
+        'nest',
+        (nest) =>
+          function (this: Domain, second, stage) {
+            nest.call(this, second, stage.kind === 'abort' ? { kind: 'bypass' } : stage);
+          },
+      ),
+  },
+  {
+    id: 'IFD-OWN-35',
+    subject,
+    title: 'a virtual device that goes is still the guest’s to name',
+    reference: 'shape of iommufd_vdevice_destroy and its xa_cmpxchg',
+    properties: ['fd lifetime', 'stream robustness', 'DMA confinement'],
+    plant: () =>
+      patch(
+        Vdevice.prototype,
+        'destroy',
+        (destroy) =>
+          function (this: Vdevice) {
+            const { viommu } = this as unknown as { viommu: Viommu };
+            destroy.call(this);
+            viommu.vdevices.set(this.virtualId, this);
           },
       ),
   },

@@ -141,4 +141,6 @@ export const NUMBERED: readonly string[] = [
   'hw_queue_alloc',
   'iommufd_odd',
   'type1_pinned',
+  'viommu_nest',
+  'viommu_invalidate',
 ];

@@ -16,6 +16,7 @@ import { IOMMUFD_DEVICE } from './iommufd-device.ts';
 import { IOMMUFD_FAULTS } from './iommufd-faults.ts';
 import { IOMMUFD_HWPT } from './iommufd-hwpt.ts';
 import { IOMMUFD_MAP } from './iommufd-map.ts';
+import { IOMMUFD_NESTED } from './iommufd-nested.ts';
 import { IOMMUFD_ODD } from './iommufd-odd.ts';
 import { IOMMUFD_QUEUES } from './iommufd-queues.ts';
 import { IOMMUFD_SCENES } from './iommufd-scenes.ts';
@@ -93,6 +94,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...IOMMUFD_VIOMMU,
   ...IOMMUFD_QUEUES,
   ...IOMMUFD_ODD,
+  ...IOMMUFD_NESTED,
   ...IOMMUFD_SCENES,
   ...BENCH_DMA,
   ...BENCH_PROCESS,

@@ -7,7 +7,7 @@ import type { IommufdBench } from '../bench/iommufd-bench.ts';
 import { attempt, hold, holdObject } from '../bench/verdict.ts';
 import { DIRTY_TRACKING_SOUNDNESS } from '../properties/dirty-tracking-soundness.ts';
 import { FD_LIFETIME } from '../properties/fd-lifetime.ts';
-import type { ReferenceHwpt } from '../reference/iommufd-objects.ts';
+import type { ReferenceHwpt, ReferenceObject } from '../reference/iommufd-objects.ts';
 import * as U from '../reference/u64.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
@@ -274,7 +274,7 @@ const invalidate: Operation = {
     view.setUint32(24, count!, true);
     bench.process.memory.write(bench.scratch.address + DATA_AT, zeroedBytes(ENTRIES));
     const object = side.reference.objects.get(hwpt!);
-    const [error, handled] = expectInvalidate(object?.kind, count!, length!, type!, bad !== 0);
+    const [error, handled] = expectInvalidate(object, count!, length!, type!, bad !== 0);
     const result = bench.process.ioctl(side.client.fd, IOMMU.HWPT_INVALIDATE, bench.scratch.put(32));
     // Long lists run on into other memory of the tenant: how far is not the point.
     if (count! <= 5 && (count! === 0 || length! > 4096 || count! * length! <= ENTRIES)) {
@@ -286,13 +286,14 @@ const invalidate: Operation = {
 };
 
 function expectInvalidate(
-  kind: string | undefined,
+  object: ReferenceObject | undefined,
   count: number,
   length: number,
   type: number,
   bad: boolean,
 ): [error: number, handled: number] {
   if (count > 0 && (length === 0 || length > 4096 || count > 2 ** 19)) return [-U.EINVAL, 0];
+  const kind = object?.kind;
   if (kind === undefined) return [-U.ENOENT, 0];
   if (kind === 'viommu') {
     if (type !== 1) return [-U.EINVAL, 0];
@@ -300,6 +301,8 @@ function expectInvalidate(
     return [count === 0 ? 0 : bad ? -U.EFAULT : -U.EIO, 0];
   }
   if (kind !== 'hwpt-nested') return [-U.EINVAL, 0];
+  // A guest's caches are its virtual IOMMU's.
+  if (object?.hwpt?.stage !== undefined) return [-U.EOPNOTSUPP, 0];
   if (type !== 0) return [-U.EINVAL, 0];
   if (count === 0) return [0, 0];
   if (length !== 24) return [-U.EINVAL, 0];

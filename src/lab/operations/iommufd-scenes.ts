@@ -8,6 +8,7 @@ import { IOMMUFD_DEVICE } from './iommufd-device.ts';
 import { IOMMUFD_FAULTS } from './iommufd-faults.ts';
 import { IOMMUFD_HWPT } from './iommufd-hwpt.ts';
 import { IOMMUFD_MAP } from './iommufd-map.ts';
+import { IOMMUFD_NESTED } from './iommufd-nested.ts';
 import { IOMMUFD_QUEUES } from './iommufd-queues.ts';
 import { IOMMUFD_SPACE } from './iommufd-space.ts';
 import { IOMMUFD_UNMAP } from './iommufd-unmap.ts';
@@ -20,6 +21,7 @@ const ALL = new Map(
     ...IOMMUFD_FAULTS,
     ...IOMMUFD_VIOMMU,
     ...IOMMUFD_QUEUES,
+    ...IOMMUFD_NESTED,
     ...IOMMUFD_UNMAP,
     ...IOMMUFD_HWPT,
     ...IOMMUFD_MAP,
@@ -139,7 +141,26 @@ const pinner: Scene = (tenant, world, ioas, salt) => {
   return salt & 2 ? step(tenant, world, 'access_attach', { ioas: other, detach: 0 }) : attached;
 };
 
-const SCENES: readonly Scene[] = [dirty, faults, events, top, small, pinner, hardware];
+/** A guest with a virtual IOMMU in which its device passes, or does not; and what the guest says of its caches. */
+const guest: Scene = (tenant, world, ioas, salt) => {
+  const { side } = sideOf(tenant);
+  const device = side.reference.devices[0]!.id;
+  const hwpt = step(tenant, world, 'hwpt_alloc', { device, pt: ioas, flags: 1, fault: 0 });
+  const viommu = hwpt < 0 ? hwpt : step(tenant, world, 'viommu_alloc', { device, hwpt, type: 1 });
+  if (viommu < 0) return viommu;
+  if (salt & 1) step(tenant, world, 'vdevice_alloc', { viommu, device, virtual: 1 });
+  const commands = { first: salt & 2 ? 0x06 : 0x40, second: 0x10, stream: 1, count: 2 };
+  step(tenant, world, 'viommu_invalidate', { viommu, ...commands });
+  const stage = { valid: 1, config: salt & 4 ? 4 : 0, length: 16, bad: 0 };
+  const nested = step(tenant, world, 'viommu_nest', { device, viommu, ...stage });
+  if (nested < 0) return nested;
+  const attached = step(tenant, world, 'device_attach', { device: 0, pt: nested });
+  const area = side.reference.ioas(ioas)?.areas[0];
+  if (area !== undefined) touch(tenant, world, Number(area.start / 4096n), salt);
+  return attached;
+};
+
+const SCENES: readonly Scene[] = [dirty, faults, events, top, small, pinner, hardware, guest];
 
 const scene: Operation = {
   name: 'iommufd_scene',

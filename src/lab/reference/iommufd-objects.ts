@@ -24,6 +24,8 @@ export interface ReferenceHwpt extends ShownBy {
   readonly fault: number;
   /** No device can be attached: what its first stage says is nothing the IOMMU can do. */
   readonly refused: boolean;
+  /** A guest's first stage that says the same of every address. */
+  readonly stage?: 'bypass' | 'abort';
   tracking: boolean;
   /** IOVAs of pages that were written since they were last asked for. */
   readonly dirty: Set<bigint>;

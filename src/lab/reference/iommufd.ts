@@ -143,6 +143,13 @@ export class IommufdReference {
     return this.add({ kind: 'hwpt-nested', holds: [parentId], held: false, hwpt });
   }
 
+  /** One of a guest's, in its virtual IOMMU. */
+  allocGuest(viommu: number, stage: 'bypass' | 'abort'): number {
+    const parent = this.objects.get(this.objects.get(viommu)!.holds[0]!)!.hwpt!;
+    const hwpt = { ...newHwpt(this.features, parent.ioas, false, 0, 0), parent, stage };
+    return this.add({ kind: 'hwpt-nested', holds: [viommu], held: false, hwpt });
+  }
+
   /** The emulated device: attach, or replace. */
   attachAccess(id: number): number {
     const ioas = this.ioas(id);
@@ -209,7 +216,7 @@ export class IommufdReference {
   /** Where a request of a device goes. */
   reach(name: string, iova: bigint): Reached | undefined {
     const hwpt = this.shown(name);
-    if (hwpt === undefined) return undefined;
+    if (hwpt === undefined || hwpt.stage === 'abort') return undefined;
     const area = hwpt.ioas.at(iova);
     if (area === undefined) return undefined;
     const at = area.offset + Number(iova - area.start);
