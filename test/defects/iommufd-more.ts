@@ -1,5 +1,6 @@
 /** More defects of an iommufd: bitmaps in the user's memory, records of queues, arguments, and what queues live in. */
 import { Domain } from '../../sim/iommu/domain.ts';
+import { Iommu } from '../../sim/iommu/iommu.ts';
 import type { Area } from '../../src/iommufd/area.ts';
 import { FaultFile } from '../../src/iommufd/fault-file.ts';
 import { HwQueue } from '../../src/iommufd/hw-queue.ts';
@@ -285,6 +286,22 @@ export const MORE_IOMMUFD_DEFECTS: readonly Defect[] = [
             const { viommu } = this as unknown as { viommu: Viommu };
             destroy.call(this);
             viommu.vdevices.set(this.virtualId, this);
+          },
+      ),
+  },
+  {
+    id: 'IFD-OWN-36',
+    subject,
+    title: 'a PASID that is detached stays translated',
+    reference: 'shape of iommufd_device_pasid_detach, 2025',
+    properties: ['DMA confinement'],
+    plant: () =>
+      patch(
+        Iommu.prototype,
+        'attachPasid',
+        (attach) =>
+          function (this: Iommu, requester, pasid, domain) {
+            if (domain !== undefined) attach.call(this, requester, pasid, domain);
           },
       ),
   },

@@ -12,7 +12,7 @@ import { type ReferenceArea, type ReferenceIoas, span } from '../reference/ioas.
 import type { IommufdReference } from '../reference/iommufd.ts';
 import type { World } from '../world.ts';
 import type { Bench } from './bench.ts';
-import type { IommufdBench } from './iommufd-bench.ts';
+import { ABLE, type IommufdBench } from './iommufd-bench.ts';
 import { Ledger } from './ledger.ts';
 import { isolated, TranslationCheck } from './translation-check.ts';
 
@@ -137,13 +137,23 @@ function areaDiffers(area: Area, known: ReferenceArea, space: ReferenceIoas, led
 
 function devicesDiffer(world: World, bench: Bench, { kernel, reference }: IommufdBench): Problem | undefined {
   const { iommu } = world.machine.hardware.fabric;
+  let attached = 0;
   for (const { fn, name } of bench.devices) {
     const sees = iommu.domainOf(fn.aliasId);
     const shown = reference.shown(name);
     const right = shown && (kernel.objects.get(shown.id) as AnyHwpt | undefined)?.domain;
     if (right === undefined ? !isolated(sees) : sees !== right)
       return [DMA_CONFINEMENT.name, `${name} is behind another page table than it was attached to`];
+    const { pasids, pasidCount } = reference.devices.find((device) => device.name === name)!;
+    if (pasidCount === 0) continue;
+    attached += pasids.size;
+    for (const [pasid, { id }] of pasids)
+      if (iommu.domainOf(fn.aliasId, pasid) !== (kernel.objects.get(id) as AnyHwpt).domain)
+        return [DMA_CONFINEMENT.name, `PASID ${pasid} of ${name} is behind another page table than it was attached to`];
   }
+  // Only one device has PASIDs, and so there is no other tenant's.
+  if (bench.devices[0]?.name === ABLE && iommu.pasidContexts !== attached)
+    return [DMA_CONFINEMENT.name, 'a PASID is translated that is attached to nothing'];
   return undefined;
 }
 

@@ -143,4 +143,5 @@ export const NUMBERED: readonly string[] = [
   'type1_pinned',
   'viommu_nest',
   'viommu_invalidate',
+  'pasid_attach',
 ];

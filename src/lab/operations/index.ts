@@ -18,6 +18,7 @@ import { IOMMUFD_HWPT } from './iommufd-hwpt.ts';
 import { IOMMUFD_MAP } from './iommufd-map.ts';
 import { IOMMUFD_NESTED } from './iommufd-nested.ts';
 import { IOMMUFD_ODD } from './iommufd-odd.ts';
+import { IOMMUFD_PASID } from './iommufd-pasid.ts';
 import { IOMMUFD_QUEUES } from './iommufd-queues.ts';
 import { IOMMUFD_SCENES } from './iommufd-scenes.ts';
 import { IOMMUFD_SPACE } from './iommufd-space.ts';
@@ -94,6 +95,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...IOMMUFD_VIOMMU,
   ...IOMMUFD_QUEUES,
   ...IOMMUFD_ODD,
+  ...IOMMUFD_PASID,
   ...IOMMUFD_NESTED,
   ...IOMMUFD_SCENES,
   ...BENCH_DMA,

@@ -4,6 +4,8 @@ import { agree } from '../bench/agree.ts';
 import type { IommufdBench } from '../bench/iommufd-bench.ts';
 import { hold, holdObject } from '../bench/verdict.ts';
 import { STREAM_ROBUSTNESS } from '../properties/stream-robustness.ts';
+import type { IommufdReference } from '../reference/iommufd.ts';
+import { newHwpt } from '../reference/iommufd-objects.ts';
 import * as U from '../reference/u64.ts';
 import { sideOf } from './iommufd-arguments.ts';
 import { type Operation, whileOpen } from './operation.ts';
@@ -69,18 +71,25 @@ function expectNested(
   if (length === 0) return -U.EOPNOTSUPP;
   if (length !== ENTRY) return -U.EINVAL;
   if (bad) return -U.EFAULT;
-  if (!valid) return reference.allocGuest(id, 'abort');
+  if (!valid) return allocGuest(reference, id, 'abort');
   if (config === CONFIG.TRANSLATE) return -U.EOPNOTSUPP;
   if (config !== CONFIG.ABORT && config !== CONFIG.BYPASS) return -U.EIO;
-  return reference.allocGuest(id, config === CONFIG.ABORT ? 'abort' : 'bypass');
+  return allocGuest(reference, id, config === CONFIG.ABORT ? 'abort' : 'bypass');
 }
 
-function expectOther(reference: IommufdBench['reference'], id: number, device: number, length: number): number {
+function expectOther(reference: IommufdReference, id: number, device: number, length: number): number {
   const base = reference.objects.get(id);
   if (length === 0) return reference.allocHwpt(device, id, 0, 0);
   if (base?.kind === 'ioas') return -U.EOPNOTSUPP;
   if (base?.kind !== 'hwpt-paging') return -U.EINVAL;
   return base.hwpt!.automatic || !base.hwpt!.nestParent ? -U.EINVAL : -U.EOPNOTSUPP;
+}
+
+function allocGuest(reference: IommufdReference, viommu: number, stage: 'bypass' | 'abort'): number {
+  const { objects, features } = reference;
+  const parent = objects.get(objects.get(viommu)!.holds[0]!)!.hwpt!;
+  const hwpt = { ...newHwpt(features, parent.ioas, false, 0, 0), parent, stage };
+  return reference.add({ kind: 'hwpt-nested', holds: [viommu], held: false, hwpt });
 }
 
 /** Opcodes (SMMUv3 architecture 4.1.1) that need no device, that name one, and that are not a guest's to give. */

@@ -9,6 +9,7 @@ import { IOMMUFD_FAULTS } from './iommufd-faults.ts';
 import { IOMMUFD_HWPT } from './iommufd-hwpt.ts';
 import { IOMMUFD_MAP } from './iommufd-map.ts';
 import { IOMMUFD_NESTED } from './iommufd-nested.ts';
+import { IOMMUFD_PASID } from './iommufd-pasid.ts';
 import { IOMMUFD_QUEUES } from './iommufd-queues.ts';
 import { IOMMUFD_SPACE } from './iommufd-space.ts';
 import { IOMMUFD_UNMAP } from './iommufd-unmap.ts';
@@ -21,6 +22,7 @@ const ALL = new Map(
     ...IOMMUFD_FAULTS,
     ...IOMMUFD_VIOMMU,
     ...IOMMUFD_QUEUES,
+    ...IOMMUFD_PASID,
     ...IOMMUFD_NESTED,
     ...IOMMUFD_UNMAP,
     ...IOMMUFD_HWPT,
@@ -160,7 +162,19 @@ const guest: Scene = (tenant, world, ioas, salt) => {
   return attached;
 };
 
-const SCENES: readonly Scene[] = [dirty, faults, events, top, small, pinner, hardware, guest];
+/** A page table for a PASID of the first device, and perhaps another that takes its place. */
+const pasid: Scene = (tenant, world, ioas, salt) => {
+  const device = sideOf(tenant).side.reference.devices[0]!.id;
+  const attach = (flags: number): number => {
+    const pt = step(tenant, world, 'hwpt_alloc', { device, pt: ioas, flags, fault: 0 });
+    return pt < 0 ? pt : step(tenant, world, 'pasid_attach', { pasid: 1 + (salt & 1), pt, detach: 0 });
+  };
+  const attached = attach(PASID);
+  return salt & 2 ? attach(salt & 4 ? PASID : 0) : attached;
+};
+const PASID = 8;
+
+const SCENES: readonly Scene[] = [dirty, faults, events, top, small, pinner, hardware, guest, pasid];
 
 const scene: Operation = {
   name: 'iommufd_scene',

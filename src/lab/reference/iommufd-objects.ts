@@ -11,6 +11,10 @@ export interface ReferenceDevice {
   id: number;
   hwpt: ReferenceHwpt | undefined;
   vdevice: number;
+  /** How many PASIDs it has. */
+  readonly pasidCount: number;
+  /** What they are translated by. */
+  readonly pasids: Map<number, ReferenceHwpt>;
 }
 
 export interface ReferenceHwpt extends ShownBy {
@@ -19,6 +23,8 @@ export interface ReferenceHwpt extends ShownBy {
   readonly automatic: boolean;
   readonly nestParent: boolean;
   readonly dirtyTracking: boolean;
+  /** It may be attached to PASIDs, and beside such attachments. */
+  readonly pasid: boolean;
   /** Whom it is nested on. */
   readonly parent: ReferenceHwpt | undefined;
   readonly fault: number;
@@ -82,6 +88,7 @@ export function newHwpt(
     automatic,
     nestParent: (flags & HWPT_FLAG.NEST) !== 0,
     dirtyTracking: (flags & HWPT_FLAG.DIRTY) !== 0,
+    pasid: (flags & HWPT_FLAG.PASID) !== 0,
     parent: undefined,
     fault,
     refused: false,
