@@ -77,7 +77,11 @@ const dirty: Scene = (tenant, world, ioas, salt) => {
 const faults: Scene = (tenant, world, ioas, salt) => {
   if (sideOf(tenant).side.queues.faults.size === 0) step(tenant, world, 'fault_alloc', {});
   const attached = step(tenant, world, 'fault_attach', { ioas });
-  return attached < 0 ? attached : step(tenant, world, 'page_request', { records: 1 + (salt % 3), page: 0 });
+  if (attached < 0) return attached;
+  const asked = step(tenant, world, 'page_request', { records: 1 + (salt % 3), page: salt & 7 });
+  const [queue] = sideOf(tenant).side.queues.faults.keys();
+  // Room for what waits, however many there are.
+  return salt & 8 ? step(tenant, world, 'fault_read', { queue: queue!, length: 400, bad: 0 }) : asked;
 };
 
 /** A virtual IOMMU with a queue, and an event in it. */
@@ -150,7 +154,11 @@ const guest: Scene = (tenant, world, ioas, salt) => {
   const hwpt = step(tenant, world, 'hwpt_alloc', { device, pt: ioas, flags: 1, fault: 0 });
   const viommu = hwpt < 0 ? hwpt : step(tenant, world, 'viommu_alloc', { device, hwpt, type: 1 });
   if (viommu < 0) return viommu;
-  if (salt & 1) step(tenant, world, 'vdevice_alloc', { viommu, device, virtual: 1 });
+  if (salt & 1) {
+    const named = step(tenant, world, 'vdevice_alloc', { viommu, device, virtual: 1 });
+    // What it was given may be taken away before it says anything.
+    if (salt & 8 && named > 0) step(tenant, world, 'iommufd_destroy', { id: named });
+  }
   const commands = { first: salt & 2 ? 0x06 : 0x40, second: 0x10, stream: 1, count: 2 };
   step(tenant, world, 'viommu_invalidate', { viommu, ...commands });
   const stage = { valid: 1, config: salt & 4 ? 4 : 0, length: 16, bad: 0 };
@@ -169,8 +177,11 @@ const pasid: Scene = (tenant, world, ioas, salt) => {
     const pt = step(tenant, world, 'hwpt_alloc', { device, pt: ioas, flags, fault: 0 });
     return pt < 0 ? pt : step(tenant, world, 'pasid_attach', { pasid: 1 + (salt & 1), pt, detach: 0 });
   };
-  const attached = attach(PASID);
-  return salt & 2 ? attach(salt & 4 ? PASID : 0) : attached;
+  // A page table that is not for PASIDs would be in their way.
+  if (!(salt & 16)) step(tenant, world, 'device_detach', { device: 0 });
+  attach(PASID);
+  if (salt & 2) attach(salt & 4 ? PASID : 0);
+  return salt & 8 ? step(tenant, world, 'pasid_attach', { pasid: 1 + (salt & 1), pt: 0, detach: 1 }) : 0;
 };
 const PASID = 8;
 
