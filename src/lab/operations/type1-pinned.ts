@@ -15,7 +15,7 @@ const pinned: Operation = {
   name: 'type1_pinned',
   needs: 'type1',
   args: ['iova', 'page', 'salt'],
-  weights: whileOpen(4),
+  weights: whileOpen(2),
   generate: (random, tenant) =>
     tenant.bench!.pinner === undefined
       ? undefined
