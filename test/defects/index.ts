@@ -3,6 +3,7 @@ import type { Defect } from './defect.ts';
 import { DIRTY_DEFECTS } from './dirty.ts';
 import { FAILING_DEFECTS } from './failing.ts';
 import { IOMMUFD_DEFECTS } from './iommufd.ts';
+import { MORE_IOMMUFD_DEFECTS } from './iommufd-more.ts';
 import { IO_PAGES_DEFECTS } from './iommufd-pages.ts';
 import { IO_PAGETABLE_DEFECTS } from './iommufd-pagetable.ts';
 import { LEFT_OUT } from './left-out.ts';
@@ -22,6 +23,7 @@ import { SESSION_DEFECTS } from './sessions.ts';
 import { OWN_SESSION_DEFECTS } from './sessions-own.ts';
 import { STREAM_DEFECTS } from './streams.ts';
 import { TYPE1_DEFECTS } from './type1.ts';
+import { MORE_TYPE1_DEFECTS } from './type1-more.ts';
 import { VFIO_DEFECTS } from './vfio.ts';
 
 export const DEFECTS: readonly Defect[] = [
@@ -39,10 +41,12 @@ export const DEFECTS: readonly Defect[] = [
   ...SESSION_DEFECTS,
   ...OWN_SESSION_DEFECTS,
   ...TYPE1_DEFECTS,
+  ...MORE_TYPE1_DEFECTS,
   ...DIRTY_DEFECTS,
   ...IO_PAGETABLE_DEFECTS,
   ...IO_PAGES_DEFECTS,
   ...IOMMUFD_DEFECTS,
+  ...MORE_IOMMUFD_DEFECTS,
   ...FAILING_DEFECTS,
   ...RACE_DEFECTS,
   ...MORE_MIGRATION_DEFECTS,

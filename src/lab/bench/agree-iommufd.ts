@@ -12,7 +12,7 @@ import { type ReferenceArea, type ReferenceIoas, span } from '../reference/ioas.
 import type { IommufdReference } from '../reference/iommufd.ts';
 import type { World } from '../world.ts';
 import type { Bench } from './bench.ts';
-import type { IommufdBench } from './iommufd-bench.ts';
+import { ABLE, type IommufdBench } from './iommufd-bench.ts';
 import { Ledger } from './ledger.ts';
 import { isolated, TranslationCheck } from './translation-check.ts';
 
@@ -44,7 +44,8 @@ function objectsDiffer({ kernel, reference }: IommufdBench): Problem | undefined
     const users = reference.users(object.id);
     if (object.users !== users)
       return [FD_LIFETIME.name, `${object.kind} ${object.id} counts ${object.users} users and has ${users}`];
-    if (object instanceof Access && object.ioas?.id !== reference.accessIoas?.id)
+    // An access of a hardware queue holds its address space for good.
+    if (object instanceof Access && object.ioas?.id !== (known.holds[0] ?? reference.accessIoas?.id))
       return [FSM_LEGALITY.name, 'the emulated device is attached to another address space than it was told'];
   }
   if (kernel.vfioIoas?.id !== reference.compat?.id)
@@ -136,13 +137,23 @@ function areaDiffers(area: Area, known: ReferenceArea, space: ReferenceIoas, led
 
 function devicesDiffer(world: World, bench: Bench, { kernel, reference }: IommufdBench): Problem | undefined {
   const { iommu } = world.machine.hardware.fabric;
+  let attached = 0;
   for (const { fn, name } of bench.devices) {
     const sees = iommu.domainOf(fn.aliasId);
     const shown = reference.shown(name);
     const right = shown && (kernel.objects.get(shown.id) as AnyHwpt | undefined)?.domain;
     if (right === undefined ? !isolated(sees) : sees !== right)
       return [DMA_CONFINEMENT.name, `${name} is behind another page table than it was attached to`];
+    const { pasids, pasidCount } = reference.devices.find((device) => device.name === name)!;
+    if (pasidCount === 0) continue;
+    attached += pasids.size;
+    for (const [pasid, { id }] of pasids)
+      if (iommu.domainOf(fn.aliasId, pasid) !== (kernel.objects.get(id) as AnyHwpt).domain)
+        return [DMA_CONFINEMENT.name, `PASID ${pasid} of ${name} is behind another page table than it was attached to`];
   }
+  // Only one device has PASIDs, and so there is no other tenant's.
+  if (bench.devices[0]?.name === ABLE && iommu.pasidContexts !== attached)
+    return [DMA_CONFINEMENT.name, 'a PASID is translated that is attached to nothing'];
   return undefined;
 }
 

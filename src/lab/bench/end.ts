@@ -6,7 +6,7 @@ import { agreeIommufd } from './agree-iommufd.ts';
 import { agreeType1 } from './agree-type1.ts';
 import type { Bench } from './bench.ts';
 import { isolated } from './translation-check.ts';
-import { hold } from './verdict.ts';
+import { hold, holdObject } from './verdict.ts';
 
 /** What is mapped goes, from the page tables too, before anybody closes anything. */
 function unmapAll(world: World, bench: Bench): void {
@@ -17,6 +17,9 @@ function unmapAll(world: World, bench: Bench): void {
     agreeType1(world, bench, type1);
   }
   if (iommufd === undefined) return;
+  // What hardware queues live in can go only after them.
+  for (const [id, { kind }] of [...iommufd.reference.objects])
+    if (kind === 'hw-queue') holdObject(world, 'DESTROY', iommufd.client.destroy(id), iommufd.reference.destroy(id));
   for (const space of iommufd.reference.spaces)
     hold(world, 'IOAS_UNMAP', iommufd.client.unmapAll(space.id), Number(space.unmap(0n, 0xffff_ffff_ffff_ffffn).bytes));
   agreeIommufd(world, bench, iommufd);

@@ -16,8 +16,9 @@ import type { BenchDevice } from './device.ts';
 import { FILE_PAGES } from './memory.ts';
 import { QueueReference } from './queue-reference.ts';
 
-/** The function that asks for pages. */
-const ABLE = '0000:03:00.0';
+/** The function that asks for pages, and has so many PASIDs. */
+const PASIDS = 256;
+export const ABLE = '0000:03:00.0';
 /** Pages of the BAR that are exported. */
 const BAR_PAGES = 3;
 const TASK_SIZE = 0x7fff_ffff_f000n;
@@ -55,6 +56,8 @@ export class IommufdBench {
         id: 0,
         hwpt: undefined,
         vdevice: 0,
+        pasidCount: name === ABLE && features.pasid === true ? PASIDS : 0,
+        pasids: new Map(),
       })),
       features,
     );

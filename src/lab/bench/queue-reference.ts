@@ -4,6 +4,9 @@
 export interface WaitingGroup {
   readonly device: string;
   readonly records: number;
+  /** Number of the device, and the page from which on it asks. */
+  readonly deviceId: number;
+  readonly page: number;
   /** What the device was answered. */
   answered: string | undefined;
 }
@@ -15,13 +18,20 @@ export interface FaultQueueReference {
   readonly delivered: Map<number, WaitingGroup>;
 }
 
+/** An event of a virtual IOMMU: bytes of its data, -1 where events were lost. */
+export interface WaitingEvent {
+  readonly length: number;
+  readonly sequence: number;
+}
+
 export interface EventQueueReference {
   readonly fd: number;
   readonly viommu: number;
   readonly type: number;
   readonly depth: number;
-  /** Bytes of data of each event; -1: events were lost. */
-  readonly waiting: number[];
+  readonly waiting: WaitingEvent[];
+  /** Number of the next event: lost ones have theirs too. */
+  next: number;
 }
 
 export class QueueReference {

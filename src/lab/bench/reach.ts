@@ -1,4 +1,5 @@
 /** Where a device's request must go, by the reference model. */
+import type { IommufdReference } from '../reference/iommufd.ts';
 import type { Bench } from './bench.ts';
 import type { BenchDevice } from './device.ts';
 
@@ -14,7 +15,7 @@ export interface Reached {
 
 export function reach(bench: Bench, device: BenchDevice, iova: bigint): Reached | undefined {
   const { type1, iommufd } = bench;
-  if (iommufd !== undefined) return iommufd.reference.reach(device.name, iova);
+  if (iommufd !== undefined) return throughIommufd(iommufd.reference, device.name, iova);
   const joined = type1!.groups.some((group) => group.joined && group.devices.includes(device));
   const entry = joined ? type1!.reference.find(iova, 1n) : undefined;
   if (entry?.pages === undefined) return undefined;
@@ -23,4 +24,17 @@ export function reach(bench: Bench, device: BenchDevice, iova: bigint): Reached 
   const within = offset % 4096;
   const { read, write } = entry;
   return { physical: page.physical + within, room: 4096 - within, read, write, mmio: false };
+}
+
+function throughIommufd(reference: IommufdReference, name: string, iova: bigint): Reached | undefined {
+  const hwpt = reference.shown(name);
+  if (hwpt === undefined || hwpt.stage === 'abort') return undefined;
+  const area = hwpt.ioas.at(iova);
+  if (area === undefined) return undefined;
+  const at = area.offset + Number(iova - area.start);
+  const physical = area.pages.physical(Math.floor(at / 4096));
+  if (physical === undefined) return undefined;
+  const room = Math.min(4096 - (at % 4096), Number(area.last - iova) + 1);
+  const { read, write } = area;
+  return { physical: physical + (at % 4096), room, read, write, mmio: area.pages.source.kind === 'dma-buf' };
 }

@@ -25,6 +25,12 @@ export interface BenchGroup {
 const BITMAP_AT = 0x1_0000;
 const BITMAP_ROOM = 0x2000;
 const GONE = 0x1000;
+/** Where bitmaps begin in their page, by what is asked for; all others at its start. */
+const BEGINNINGS: ReadonlyMap<number, number> = new Map([
+  [6, 8],
+  [7, 4088],
+  [8, 4093],
+]);
 
 export class Type1Bench {
   readonly reference: Type1Reference;
@@ -33,6 +39,10 @@ export class Type1Bench {
   readonly helperFd: number;
   private readonly bench: Bench;
   private readonly kind: number;
+  /** The last unmap left the size as the user wrote it, as one that fails must. */
+  sizeKept = true;
+  /** Address of the last bitmap. */
+  private bitmapAt = 0;
 
   constructor(bench: Bench, v2: boolean, limit: number, aperture: readonly [number, number]) {
     this.bench = bench;
@@ -114,7 +124,9 @@ export class Type1Bench {
     view.setBigUint64(at.size, size, true);
     putBitmap(view, length, bitmap);
     const result = process.ioctl(this.fd, VFIO.IOMMU_UNMAP_DMA, scratch.put(length + 24));
-    return result < 0 ? result : number64(scratch.take(length), at.size);
+    const told = scratch.take(length);
+    this.sizeKept = told.getBigUint64(at.size, true) === size;
+    return result < 0 ? result : number64(told, at.size);
   }
 
   dirtyPages(argsz: number, flags: number, iova: bigint, size: bigint, bitmap: BitmapArgument): number {
@@ -133,8 +145,9 @@ export class Type1Bench {
     const { process, scratch } = this.bench;
     const pages = Number(size / 4096n);
     const bytes = BigInt(Math.min(BITMAP_ROOM, Math.ceil(pages / 64) * 8));
-    const good = { pageSize, bytes, address: BigInt(scratch.address + BITMAP_AT), good: true };
-    process.memory.write(scratch.address + BITMAP_AT, zeroedBytes(Number(bytes)));
+    this.bitmapAt = scratch.address + BITMAP_AT + (BEGINNINGS.get(kind) ?? 0);
+    const good = { pageSize, bytes, address: BigInt(this.bitmapAt), good: true };
+    process.memory.write(this.bitmapAt, zeroedBytes(Number(bytes)));
     switch (kind) {
       case 1:
         return { ...good, address: BigInt(GONE), good: false };
@@ -153,8 +166,7 @@ export class Type1Bench {
 
   /** Bit `index` of the bitmap that the last call wrote. */
   bits(pages: number): (index: number) => boolean {
-    const { process, scratch } = this.bench;
-    const bytes = process.memory.copyIn(scratch.address + BITMAP_AT, Math.ceil(pages / 64) * 8)!;
+    const bytes = this.bench.process.memory.copyIn(this.bitmapAt, Math.ceil(pages / 64) * 8)!;
     return (index) => (bytes[index >> 3]! & (1 << (index & 7))) !== 0;
   }
 

@@ -142,4 +142,10 @@ export const NUMBERED: readonly string[] = [
   'poll_file',
   'file_odd',
   'log_odd',
+  'hw_queue_alloc',
+  'iommufd_odd',
+  'type1_pinned',
+  'viommu_nest',
+  'viommu_invalidate',
+  'pasid_attach',
 ];

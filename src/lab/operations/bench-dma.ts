@@ -40,7 +40,8 @@ const dma: Operation = {
     const bench = tenant.bench!;
     const device = bench.devices[args['device']! % bench.devices.length]!;
     // What a first stage of the user's makes of an address is the user's own affair.
-    if (device.fd === undefined || bench.iommufd?.reference.shown(device.name)?.parent !== undefined) return -9;
+    const shown = bench.iommufd?.reference.shown(device.name);
+    if (device.fd === undefined || (shown?.parent !== undefined && shown.stage === undefined)) return -9;
     const length = atMost(MOST_BYTES, args['length']);
     if (length === 0) return 0;
     const bytes = zeroedBytes(length);

@@ -18,6 +18,10 @@ import { IOMMUFD_DEVICE } from './iommufd-device.ts';
 import { IOMMUFD_FAULTS } from './iommufd-faults.ts';
 import { IOMMUFD_HWPT } from './iommufd-hwpt.ts';
 import { IOMMUFD_MAP } from './iommufd-map.ts';
+import { IOMMUFD_NESTED } from './iommufd-nested.ts';
+import { IOMMUFD_ODD } from './iommufd-odd.ts';
+import { IOMMUFD_PASID } from './iommufd-pasid.ts';
+import { IOMMUFD_QUEUES } from './iommufd-queues.ts';
 import { IOMMUFD_SCENES } from './iommufd-scenes.ts';
 import { IOMMUFD_SPACE } from './iommufd-space.ts';
 import { IOMMUFD_UNMAP } from './iommufd-unmap.ts';
@@ -45,7 +49,9 @@ import { STREAM } from './stream.ts';
 import { TOKENS } from './tokens.ts';
 import { TYPE1_DIRTY } from './type1-dirty.ts';
 import { TYPE1_GROUPS } from './type1-groups.ts';
+import { TYPE1_INFO } from './type1-info.ts';
 import { TYPE1_MAP } from './type1-map.ts';
+import { TYPE1_PINNED } from './type1-pinned.ts';
 import { TYPE1_REJOIN } from './type1-rejoin.ts';
 
 export const OPERATIONS: readonly Operation[] = [
@@ -84,8 +90,10 @@ export const OPERATIONS: readonly Operation[] = [
   ...POLL_FILE,
   ...TYPE1_MAP,
   ...TYPE1_DIRTY,
+  ...TYPE1_INFO,
   ...TYPE1_GROUPS,
   ...TYPE1_REJOIN,
+  ...TYPE1_PINNED,
   ...IOMMUFD_MAP,
   ...IOMMUFD_UNMAP,
   ...IOMMUFD_SPACE,
@@ -93,6 +101,10 @@ export const OPERATIONS: readonly Operation[] = [
   ...IOMMUFD_HWPT,
   ...IOMMUFD_FAULTS,
   ...IOMMUFD_VIOMMU,
+  ...IOMMUFD_QUEUES,
+  ...IOMMUFD_ODD,
+  ...IOMMUFD_PASID,
+  ...IOMMUFD_NESTED,
   ...IOMMUFD_SCENES,
   ...BENCH_DMA,
   ...BENCH_PROCESS,

@@ -1,12 +1,16 @@
 /** Page requests: queues, reads of any length into any memory, answers of any kind. */
 
 import { zeroedBytes } from '../../kernel/bytes.ts';
+import { POLL } from '../../kernel/file.ts';
+import { iommu_hwpt_pgfault, PGFAULT_FLAG, PGFAULT_PERM } from '../../uapi/iommufd.ts';
 import { agree } from '../bench/agree.ts';
 import type { Probe } from '../bench/machine.ts';
 import type { WaitingGroup } from '../bench/queue-reference.ts';
 import { hold, holdObject } from '../bench/verdict.ts';
 import { STREAM_ROBUSTNESS } from '../properties/stream-robustness.ts';
 import * as U from '../reference/u64.ts';
+import type { Tenant } from '../tenant.ts';
+import type { World } from '../world.ts';
 import { anyLength, sideOf } from './iommufd-arguments.ts';
 import { atMost, type Operation, whileOpen } from './operation.ts';
 
@@ -14,6 +18,8 @@ const RECORD = 40;
 const RESPONSE = 8;
 /** The device that asks for pages is the first. */
 const ABLE = 0;
+/** The number its groups have. */
+const GROUP = 1;
 /** Of one group of requests. */
 const MOST_RECORDS = 32;
 
@@ -84,12 +90,19 @@ const request: Operation = {
     if (device.fd === undefined || records === 0) return -9;
     const known = side.reference.devices[ABLE]!;
     const queue = side.queues.faults.get(known.hwpt?.fault ?? 0);
-    const group: WaitingGroup = { device: device.name, records, answered: undefined };
+    const group: WaitingGroup = { device: device.name, records, deviceId: known.id, page: page!, answered: undefined };
     const { dma } = (device.fn.model as Probe).ports;
     let taken = true;
     for (let i = 0; i < records; i++) {
       const last = i === records - 1;
-      const asked = { pasid: undefined, group: 1, address: BigInt(page! + i) * 4096n, read: true, write: last, last };
+      const asked = {
+        pasid: undefined,
+        group: GROUP,
+        address: BigInt(page! + i) * 4096n,
+        read: true,
+        write: last,
+        last,
+      };
       taken = dma.pageRequest(asked, (response) => {
         group.answered = response;
       });
@@ -124,6 +137,7 @@ const read: Operation = {
     const address = bad ? 0x1000 : bench.scratch.room(length!);
     const result = bench.process.read(fd, address, length!);
     let expected = length! % RECORD !== 0 ? -U.ESPIPE : 0;
+    const right: Uint8Array[] = [];
     while (expected >= 0 && waiting.length > 0) {
       const bytes = waiting[0]!.records * RECORD;
       if (expected + bytes > length!) {
@@ -136,13 +150,41 @@ const read: Operation = {
       }
       let cookie = 1;
       while (delivered.has(cookie)) cookie++;
-      delivered.set(cookie, waiting.shift()!);
+      const group = waiting.shift()!;
+      delivered.set(cookie, group);
+      right.push(recordsOf(group, cookie));
       expected += bytes;
     }
     hold(world, 'reading a fault queue', result, expected, STREAM_ROBUSTNESS.name);
+    if (result === expected && result > 0) world.checks.streams.records(bench.process, address, right, 'page requests');
+    holdPoll(tenant, world, fd, waiting.length > 0);
     return result;
   },
 };
+
+/** What user space reads of a group (struct iommu_hwpt_pgfault). */
+function recordsOf({ records, deviceId, page }: WaitingGroup, cookie: number): Uint8Array {
+  const bytes = zeroedBytes(records * RECORD);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const { at } = iommu_hwpt_pgfault;
+  for (let i = 0; i < records; i++) {
+    const base = i * RECORD;
+    const last = i === records - 1;
+    view.setUint32(base + at.flags, last ? PGFAULT_FLAG.LAST_PAGE : 0, true);
+    view.setUint32(base + at.dev_id, deviceId, true);
+    view.setUint32(base + at.grpid, GROUP, true);
+    view.setUint32(base + at.perm, PGFAULT_PERM.READ | (last ? PGFAULT_PERM.WRITE : 0), true);
+    view.setBigUint64(base + at.addr, BigInt(page + i) * 4096n, true);
+    view.setUint32(base + at.cookie, cookie, true);
+  }
+  return bytes;
+}
+
+/** A queue can be read if something waits in it. */
+export function holdPoll(tenant: Tenant, world: World, fd: number, waits: boolean): void {
+  const readable = ((tenant.bench!.process.file(fd)?.file.poll?.() ?? 0) & POLL.IN) !== 0;
+  hold(world, 'poll', readable ? 1 : 0, waits ? 1 : 0, STREAM_ROBUSTNESS.name);
+}
 
 const answer: Operation = {
   name: 'fault_answer',

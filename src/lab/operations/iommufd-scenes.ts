@@ -8,6 +8,9 @@ import { IOMMUFD_DEVICE } from './iommufd-device.ts';
 import { IOMMUFD_FAULTS } from './iommufd-faults.ts';
 import { IOMMUFD_HWPT } from './iommufd-hwpt.ts';
 import { IOMMUFD_MAP } from './iommufd-map.ts';
+import { IOMMUFD_NESTED } from './iommufd-nested.ts';
+import { IOMMUFD_PASID } from './iommufd-pasid.ts';
+import { IOMMUFD_QUEUES } from './iommufd-queues.ts';
 import { IOMMUFD_SPACE } from './iommufd-space.ts';
 import { IOMMUFD_UNMAP } from './iommufd-unmap.ts';
 import { IOMMUFD_VIOMMU } from './iommufd-viommu.ts';
@@ -18,6 +21,9 @@ const ALL = new Map(
     ...IOMMUFD_DEVICE,
     ...IOMMUFD_FAULTS,
     ...IOMMUFD_VIOMMU,
+    ...IOMMUFD_QUEUES,
+    ...IOMMUFD_PASID,
+    ...IOMMUFD_NESTED,
     ...IOMMUFD_UNMAP,
     ...IOMMUFD_HWPT,
     ...IOMMUFD_MAP,
@@ -49,20 +55,33 @@ const dirty: Scene = (tenant, world, ioas, salt) => {
   step(tenant, world, 'device_attach', { device: 0, pt: hwpt });
   const started = step(tenant, world, 'hwpt_track', { hwpt, flags: 1 });
   // At 4 GiB even a bit for 4 GiB has a first page to tell of.
-  const memory = { region: 0, page: 0, pages: 1 + (salt >> 4), flags: 7, vaddrOffset: 0, iovaOffset: 0, sizeOffset: 0 };
+  const plain = { flags: 7, vaddrOffset: 0, iovaOffset: 0, sizeOffset: 0 };
+  // Some of it so large that the IOMMU has large pages for it, which are written and told of as one.
+  const large = (salt & 2) !== 0;
+  const memory = {
+    ...plain,
+    ...(large ? { region: 2, page: 0, pages: 512 } : { region: 0, page: 0, pages: 1 + (salt >> 4) }),
+  };
   if (salt & 1) step(tenant, world, 'ioas_map', { ioas, ...memory, iova: 2 ** 20 });
   const area = side.reference.ioas(ioas)?.areas.at(salt & 1 ? -1 : 0);
   if (area === undefined) return started;
-  const target = Number(area.start / 4096n) + (salt % Math.min(8, Number((area.last - area.start) / 4096n) + 1));
+  const pages = Number((area.last - area.start) / 4096n) + 1;
+  const target = Number(area.start / 4096n) + (large ? salt % pages : salt % Math.min(8, pages));
   touch(tenant, world, target, salt);
-  return started;
+  if (!(salt & 8)) return started;
+  const whole = { iova: Number(area.start / 4096n), pages, iovaOffset: 0, sizeOffset: 0, pageSize: 0, bad: 0 };
+  return step(tenant, world, 'hwpt_dirty', { hwpt, ...whole, flags: (salt >> 4) & 1, begin: salt & 16 ? 4095 : 0 });
 };
 
 /** A queue for page requests, the first device attached to what reports there, and a request that waits. */
 const faults: Scene = (tenant, world, ioas, salt) => {
   if (sideOf(tenant).side.queues.faults.size === 0) step(tenant, world, 'fault_alloc', {});
   const attached = step(tenant, world, 'fault_attach', { ioas });
-  return attached < 0 ? attached : step(tenant, world, 'page_request', { records: 1 + (salt % 3), page: 0 });
+  if (attached < 0) return attached;
+  const asked = step(tenant, world, 'page_request', { records: 1 + (salt % 3), page: salt & 7 });
+  const [queue] = sideOf(tenant).side.queues.faults.keys();
+  // Room for what waits, however many there are.
+  return salt & 8 ? step(tenant, world, 'fault_read', { queue: queue!, length: 400, bad: 0 }) : asked;
 };
 
 /** A virtual IOMMU with a queue, and an event in it. */
@@ -72,7 +91,29 @@ const events: Scene = (tenant, world, ioas, salt) => {
   if (hwpt < 0) return hwpt;
   const viommu = step(tenant, world, 'viommu_alloc', { device, hwpt, type: 1 });
   const queue = viommu < 0 ? viommu : step(tenant, world, 'veventq_alloc', { viommu, type: 1, depth: 1 + (salt % 3) });
-  return queue < 0 ? queue : step(tenant, world, 'viommu_event', { queue, length: 8 });
+  if (queue < 0) return queue;
+  // Some do not find room.
+  for (let more = 0; more < (salt >> 2) % 5; more++) step(tenant, world, 'viommu_event', { queue, length: 8 });
+  return step(tenant, world, 'viommu_event', { queue, length: 8 });
+};
+
+/** A virtual IOMMU with a queue that hardware reads in the guest's memory. */
+const hardware: Scene = (tenant, world, ioas, salt) => {
+  const device = sideOf(tenant).side.reference.devices[0]!.id;
+  const hwpt = step(tenant, world, 'hwpt_alloc', { device, pt: ioas, flags: 1, fault: 0 });
+  if (hwpt < 0) return hwpt;
+  const place = { region: 0, page: 13, pages: 4, flags: 7, vaddrOffset: 0, iovaOffset: 0, sizeOffset: 0 };
+  step(tenant, world, 'ioas_map', { ioas, ...place, iova: 2 ** 20 + 8 });
+  const viommu = step(tenant, world, 'viommu_alloc', { device, hwpt, type: 2 });
+  const iova = 2 ** 20 + 8 + (salt & 1);
+  if (viommu < 0) return viommu;
+  return step(tenant, world, 'hw_queue_alloc', {
+    viommu,
+    type: 1,
+    index: (salt >> 1) & 1,
+    iova,
+    pages: 1 + (salt >> 6),
+  });
 };
 
 /** An empty address space whose last pages are all that may be chosen. */
@@ -106,7 +147,45 @@ const pinner: Scene = (tenant, world, ioas, salt) => {
   return salt & 2 ? step(tenant, world, 'access_attach', { ioas: other, detach: 0 }) : attached;
 };
 
-const SCENES: readonly Scene[] = [dirty, faults, events, top, small, pinner];
+/** A guest with a virtual IOMMU in which its device passes, or does not; and what the guest says of its caches. */
+const guest: Scene = (tenant, world, ioas, salt) => {
+  const { side } = sideOf(tenant);
+  const device = side.reference.devices[0]!.id;
+  const hwpt = step(tenant, world, 'hwpt_alloc', { device, pt: ioas, flags: 1, fault: 0 });
+  const viommu = hwpt < 0 ? hwpt : step(tenant, world, 'viommu_alloc', { device, hwpt, type: 1 });
+  if (viommu < 0) return viommu;
+  if (salt & 1) {
+    const named = step(tenant, world, 'vdevice_alloc', { viommu, device, virtual: 1 });
+    // What it was given may be taken away before it says anything.
+    if (salt & 8 && named > 0) step(tenant, world, 'iommufd_destroy', { id: named });
+  }
+  const commands = { first: salt & 2 ? 0x06 : 0x40, second: 0x10, stream: 1, count: 2 };
+  step(tenant, world, 'viommu_invalidate', { viommu, ...commands });
+  const stage = { valid: 1, config: salt & 4 ? 4 : 0, length: 16, bad: 0 };
+  const nested = step(tenant, world, 'viommu_nest', { device, viommu, ...stage });
+  if (nested < 0) return nested;
+  const attached = step(tenant, world, 'device_attach', { device: 0, pt: nested });
+  const area = side.reference.ioas(ioas)?.areas[0];
+  if (area !== undefined) touch(tenant, world, Number(area.start / 4096n), salt);
+  return attached;
+};
+
+/** A page table for a PASID of the first device, and perhaps another that takes its place. */
+const pasid: Scene = (tenant, world, ioas, salt) => {
+  const device = sideOf(tenant).side.reference.devices[0]!.id;
+  const attach = (flags: number): number => {
+    const pt = step(tenant, world, 'hwpt_alloc', { device, pt: ioas, flags, fault: 0 });
+    return pt < 0 ? pt : step(tenant, world, 'pasid_attach', { pasid: 1 + (salt & 1), pt, detach: 0 });
+  };
+  // A page table that is not for PASIDs would be in their way.
+  if (!(salt & 16)) step(tenant, world, 'device_detach', { device: 0 });
+  attach(PASID);
+  if (salt & 2) attach(salt & 4 ? PASID : 0);
+  return salt & 8 ? step(tenant, world, 'pasid_attach', { pasid: 1 + (salt & 1), pt: 0, detach: 1 }) : 0;
+};
+const PASID = 8;
+
+const SCENES: readonly Scene[] = [dirty, faults, events, top, small, pinner, hardware, guest, pasid];
 
 const scene: Operation = {
   name: 'iommufd_scene',

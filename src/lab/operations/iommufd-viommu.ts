@@ -2,15 +2,20 @@
 
 import type { Viommu } from '../../iommufd/viommu.ts';
 import { zeroedBytes } from '../../kernel/bytes.ts';
+import { VEVENTQ_FLAG } from '../../uapi/iommufd.ts';
 import { agree } from '../bench/agree.ts';
 import type { IommufdBench } from '../bench/iommufd-bench.ts';
+import type { WaitingEvent } from '../bench/queue-reference.ts';
 import { hold, holdObject } from '../bench/verdict.ts';
 import { STREAM_ROBUSTNESS } from '../properties/stream-robustness.ts';
 import * as U from '../reference/u64.ts';
 import { anyLength, sideOf } from './iommufd-arguments.ts';
+import { holdPoll } from './iommufd-faults.ts';
 import { atMost, type Operation, whileOpen } from './operation.ts';
 
 const HEADER = 8;
+/** In place of the length of an event. */
+const LOST = -1;
 /** Of one event. */
 const MOST_BYTES = 64;
 
@@ -23,7 +28,11 @@ const viommu: Operation = {
     const { side } = sideOf(tenant);
     const parents = [...side.reference.objects].flatMap(([id, { hwpt }]) => (hwpt?.nestParent ? [id] : []));
     const hwpt = parents.length > 0 && random.chance(90) ? random.pick(parents) : side.anyId(random, 'hwpt-paging');
-    return { device: side.anyId(random, 'device'), hwpt, type: random.chance(90) ? 1 : random.below(4) };
+    return {
+      device: side.anyId(random, 'device'),
+      hwpt,
+      type: random.chance(90) ? 1 + random.below(2) : random.below(4),
+    };
   },
   run(tenant, { device, hwpt, type }, world) {
     const { side } = sideOf(tenant);
@@ -35,7 +44,7 @@ const viommu: Operation = {
     else if (type! > 2 || reference.features.virtual === undefined) expected = -U.EOPNOTSUPP;
     else if (known?.kind !== 'hwpt-paging') expected = -U.ENOENT;
     else if (!known.hwpt!.nestParent) expected = -U.EINVAL;
-    else expected = reference.add({ kind: 'viommu', holds: [hwpt!], held: false });
+    else expected = reference.add({ kind: 'viommu', holds: [hwpt!], held: false, tag: BigInt(type!) });
     const fields = { dev_id: device!, hwpt_id: hwpt!, type: type! };
     const result = side.client.call('VIOMMU_ALLOC', fields) || side.client.field('VIOMMU_ALLOC', 'out_viommu_id');
     holdObject(world, 'VIOMMU_ALLOC', result, expected);
@@ -102,7 +111,8 @@ const eventQueue: Operation = {
     const error = side.client.call('VEVENTQ_ALLOC', { viommu_id: viommu!, type: type!, veventq_depth: depth! });
     const result = error || side.client.field('VEVENTQ_ALLOC', 'out_veventq_id');
     const fd = side.client.field('VEVENTQ_ALLOC', 'out_veventq_fd');
-    if (error === 0) queues.events.set(result, { fd, viommu: viommu!, type: type!, depth: depth!, waiting: [] });
+    if (error === 0)
+      queues.events.set(result, { fd, viommu: viommu!, type: type!, depth: depth!, waiting: [], next: 0 });
     holdObject(world, 'VEVENTQ_ALLOC', result, expected);
     agree(world, tenant);
     return result;
@@ -126,11 +136,25 @@ const event: Operation = {
     const known = side.queues.events.get(queue!);
     if (known === undefined) return -9;
     const { waiting, depth, viommu, type } = known;
-    if (waiting.at(-1) === -1) waiting.pop();
-    waiting.push(waiting.length < depth ? length : -1);
-    return reporter(side, viommu).report(type, zeroedBytes(length).fill(0x77));
+    if (waiting.at(-1)?.length === LOST) waiting.pop();
+    const sequence = known.next++;
+    waiting.push({ length: waiting.length < depth ? length : LOST, sequence });
+    return reporter(side, viommu).report(type, dataOf(length, sequence));
   },
 };
+
+/** Data of an event, by which each is known. */
+const dataOf = (length: number, sequence: number): Uint8Array => zeroedBytes(length).fill(0x70 + (sequence & 0xf));
+
+/** What user space reads of it (struct iommufd_vevent_header, and the data). */
+function recordOf({ length, sequence }: WaitingEvent): Uint8Array {
+  const bytes = zeroedBytes(HEADER + Math.max(0, length));
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  view.setUint32(0, length === LOST ? VEVENTQ_FLAG.LOST_EVENTS : 0, true);
+  view.setUint32(4, sequence, true);
+  if (length !== LOST) bytes.set(dataOf(length, sequence), HEADER);
+  return bytes;
+}
 
 /** The virtual IOMMU as the hardware below it reports to it. */
 const reporter = (side: IommufdBench, id: number): Viommu => side.kernel.objects.get(id, 'viommu') as Viommu;
@@ -144,7 +168,7 @@ const readEvents: Operation = {
     const { events } = sideOf(tenant).side.queues;
     if (events.size === 0) return undefined;
     const queue = random.pick([...events.keys()]);
-    const first = events.get(queue)!.waiting[0] ?? 8;
+    const first = events.get(queue)!.waiting[0]?.length ?? 8;
     const record = HEADER + Math.max(0, first);
     return { queue, length: anyLength(random, record), bad: random.chance(15) ? 1 : 0 };
   },
@@ -156,8 +180,9 @@ const readEvents: Operation = {
     const address = bad ? 0x1000 : bench.scratch.room(length!);
     const result = bench.process.read(fd, address, length!);
     let expected = length! < HEADER ? -U.EINVAL : 0;
+    const right: Uint8Array[] = [];
     while (expected >= 0 && waiting.length > 0) {
-      const bytes = HEADER + Math.max(0, waiting[0]!);
+      const bytes = HEADER + Math.max(0, waiting[0]!.length);
       if (expected + bytes > length!) {
         if (expected === 0) expected = -U.EINVAL;
         break;
@@ -166,10 +191,12 @@ const readEvents: Operation = {
         expected = -U.EFAULT;
         break;
       }
-      waiting.shift();
+      right.push(recordOf(waiting.shift()!));
       expected += bytes;
     }
     hold(world, 'reading an event queue', result, expected, STREAM_ROBUSTNESS.name);
+    if (result === expected && result > 0) world.checks.streams.records(bench.process, address, right, 'events');
+    holdPoll(tenant, world, fd, waiting.length > 0);
     return result;
   },
 };

@@ -1,12 +1,11 @@
 /** DIRTY_PAGES, and GET_INFO, of a container with type1. */
 import { Oops } from '../../../sim/oops.ts';
-import { iommu_type1_info, VFIO } from '../../uapi/vfio.ts';
 import { agreeType1 } from '../bench/agree-type1.ts';
-import { attempt, hold } from '../bench/verdict.ts';
+import { attempt } from '../bench/verdict.ts';
 import { DIRTY_TRACKING_SOUNDNESS } from '../properties/dirty-tracking-soundness.ts';
 import { anyFailure, anyOffset, oddSize, PAGE_SIZES, u64 } from './bench-values.ts';
 import { type Operation, whileOpen } from './operation.ts';
-import { dirtyOf, range, type1Of } from './type1-map.ts';
+import { BITMAPS, dirtyOf, range, type1Of } from './type1-map.ts';
 
 const START = 1;
 const STOP = 2;
@@ -39,7 +38,7 @@ const dirty: Operation = {
         sizeOffset: 0,
         argsz: 48,
         pageSize: 0,
-        bitmap: 0,
+        bitmap: random.pick(BITMAPS),
         fail: anyFailure(random),
       };
     return {
@@ -50,7 +49,7 @@ const dirty: Operation = {
       sizeOffset: anyOffset(random, 20),
       argsz: random.chance(80) ? 48 : random.pick([0, 7, 8, 47]),
       pageSize: random.below(PAGE_SIZES.length),
-      bitmap: random.below(6),
+      bitmap: random.below(9),
       fail: 0,
     };
   },
@@ -85,31 +84,4 @@ const dirty: Operation = {
   },
 };
 
-const INFO_SIZES = [0, 8, 15, 16, 17, 20, 24, 32, 55, 56, 72, 88, 103, 104, 120, 256, 4096, 0xffff_ffff] as const;
-
-const info: Operation = {
-  name: 'type1_info',
-  needs: 'type1',
-  args: ['argsz'],
-  weights: whileOpen(3),
-  generate: (random) => ({ argsz: random.pick(INFO_SIZES) }),
-  run(tenant, { argsz }, world) {
-    const { bench, side } = type1Of(tenant);
-    const room = Math.min(argsz!, 4096);
-    const { at, size } = iommu_type1_info;
-    bench.scratch.begin(Math.max(room, 4)).setUint32(0, argsz!, true);
-    const result = bench.process.ioctl(side.fd, VFIO.IOMMU_GET_INFO, bench.scratch.put(Math.max(room, 4)));
-    const expected = !side.reference.active || argsz! < at.cap_offset ? -22 : 0;
-    hold(world, 'GET_INFO', result, expected);
-    if (result < 0) return result;
-    world.observe(tenant, bench.process.memory.copyIn(bench.scratch.address, room)!);
-    const view = bench.scratch.take(Math.max(room, size));
-    if (room >= 72 && expected === 0 && view.getUint32(at.cap_offset, true) !== 0) {
-      const left = view.getUint32(56 + 8, true);
-      hold(world, 'DMA_AVAIL', left, side.reference.limit - side.reference.entries.length, 'resource bound');
-    }
-    return result;
-  },
-};
-
-export const TYPE1_DIRTY: readonly Operation[] = [dirty, info];
+export const TYPE1_DIRTY: readonly Operation[] = [dirty];

@@ -23,6 +23,9 @@ const NAME = RESIDUAL_DATA.name;
 /** STATUS, and the line of the interrupt: an interrupt that is pending says nothing of who had the device. */
 const STATUS = [0x06, 0x07] as const;
 
+/** Bytes looked at before a bitmap, and behind it. */
+const BESIDE = 64;
+
 /** A function as its first user found it. */
 interface Fresh {
   readonly hardware: Uint8Array;
@@ -56,6 +59,20 @@ export class ResidualData implements Check {
       if (!scratch.guardHolds()) this.world.violate(NAME, 'a call wrote behind the argument it was given');
       if (tenant.pending === 0) scratch.leaveGuard();
     }
+  }
+
+  /** An answer was written beside the room that was given for it, or leaves some of that room as it was. */
+  beside(call: string): void {
+    this.world.violate(NAME, `${call} writes beside the room for its answer, or not all of it`);
+  }
+
+  /** A bitmap of so many bits from byte `begin` of its memory on, which was zero: nothing is set before it or behind it. */
+  within(bytes: Uint8Array, begin: number, bits: number): void {
+    const end = begin + Math.floor(bits / 8);
+    const rest = end < bytes.length ? bytes[end]! >> (bits % 8) : 0;
+    const clear = (from: number, to: number): boolean => bytes.subarray(from, to).every((byte) => byte === 0);
+    if (rest !== 0 || !clear(Math.max(0, begin - BESIDE), begin) || !clear(end + 1, end + 1 + BESIDE))
+      this.world.violate(NAME, 'bits are set beside the bitmap that was given');
   }
 
   /** An answer says how many devices it is about. */

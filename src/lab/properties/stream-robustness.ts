@@ -1,6 +1,7 @@
 /** Stream robustness: a bad stream is refused with a declared errno, and the device is as it was. */
 import { Buffer } from 'node:buffer';
 import { TASK_SIZE } from '../../kernel/address-space.ts';
+import type { Process } from '../../kernel/process.ts';
 import { ERRNO, errnoName } from '../../uapi/errno.ts';
 import type { DataFile, Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
@@ -98,6 +99,17 @@ export class StreamRobustness implements Check {
   writtenAgain(result: number): void {
     if (result >= 0 && this.world.profile.staysRefused)
       this.world.violate(NAME, 'a stream that was refused is taken further');
+  }
+
+  /** What was read of a queue is, byte by byte, what waited there. */
+  records(reader: Process, address: number, right: readonly Uint8Array[], what: string): void {
+    let at = address;
+    for (const bytes of right) {
+      const read = reader.memory.copyIn(at, bytes.length);
+      if (read === undefined || Buffer.compare(read, bytes) !== 0)
+        return this.world.violate(NAME, `what is read of a queue of ${what} is not what was reported`);
+      at += bytes.length;
+    }
   }
 
   /** Somebody waits for an answer that was given otherwise, or not at all. */

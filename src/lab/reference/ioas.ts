@@ -41,6 +41,14 @@ export interface ShownBy {
   readonly dirty: Set<bigint>;
 }
 
+/** Pages that an emulated device holds, or a hardware queue, which lets nobody unmap them. */
+export interface ReferenceHold {
+  readonly area: ReferenceArea;
+  readonly first: number;
+  readonly last: number;
+  locked: boolean;
+}
+
 export class ReferenceIoas {
   id = 0;
   areas: ReferenceArea[] = [];
@@ -53,7 +61,7 @@ export class ReferenceIoas {
   /** Emulated devices. */
   accesses = 0;
   /** What emulated devices hold: which pages of which area. */
-  readonly holds: { readonly area: ReferenceArea; readonly first: number; readonly last: number }[] = [];
+  readonly holds: ReferenceHold[] = [];
   private readonly around: Surroundings;
 
   constructor(around: Surroundings) {
@@ -133,6 +141,7 @@ export class ReferenceIoas {
   unmap(first: bigint, last: bigint): { readonly error: number; readonly bytes: bigint } {
     let bytes = 0n;
     for (const area of this.areas.filter((a) => U.overlap(a.start, a.last, first, last))) {
+      if (this.holds.some((hold) => hold.area === area && hold.locked)) return { error: -U.EBUSY, bytes };
       if (area.start < first || area.last > last) return { error: -U.ENOENT, bytes };
       if (this.holds.some((hold) => hold.area === area)) {
         area.closed = true;
@@ -211,7 +220,7 @@ export class ReferenceIoas {
 
   /** An emulated device pins; -errno and nothing pinned. */
   hold(iova: bigint, length: bigint, write: boolean): number {
-    const done: typeof this.holds = [];
+    const done: ReferenceHold[] = [];
     const error = this.walk(iova, length, (area, first, last) => {
       const at = area.offset + Number(first - area.start);
       if (area.closed || at % 4096 !== 0) return -U.EINVAL;
@@ -219,7 +228,7 @@ export class ReferenceIoas {
       if (area.pages.source.kind === 'dma-buf') return -U.EINVAL;
       const [from, to] = [at / 4096, Math.floor((at + Number(last - first)) / 4096)];
       const refused = area.pages.pin(from, to, this.around.room(area.pages));
-      if (refused === 0) done.push({ area, first: from, last: to });
+      if (refused === 0) done.push({ area, first: from, last: to, locked: false });
       return refused;
     });
     if (error === 0) this.holds.push(...done);
@@ -231,12 +240,22 @@ export class ReferenceIoas {
   release(iova: bigint, length: bigint): void {
     this.walk(iova, length, (area, first, last) => {
       const page = (at: bigint): number => Math.floor((area.offset + Number(at - area.start)) / 4096);
-      const index = this.holds.findIndex((h) => h.area === area && h.first === page(first) && h.last === page(last));
+      const index = this.holds.findIndex(
+        (h) => !h.locked && h.area === area && h.first === page(first) && h.last === page(last),
+      );
       if (index < 0) return 0;
       const [hold] = this.holds.splice(index, 1);
       area.pages.unpin(hold!.first, hold!.last);
       return 0;
     });
+  }
+
+  /** What a hardware queue held is free again. */
+  unlock(holds: readonly ReferenceHold[]): void {
+    for (const hold of holds) {
+      this.holds.splice(this.holds.indexOf(hold), 1);
+      hold.area.pages.unpin(hold.first, hold.last);
+    }
   }
 
   /** Each area of a range and the part of it, until an error, or a gap: ENOENT. */

@@ -1,6 +1,6 @@
 /** What the objects of an iommufd are, in the reference. */
 import type { IommuDescription } from '../../../sim/pci/description.ts';
-import type { ReferenceIoas, ShownBy } from './ioas.ts';
+import type { ReferenceHold, ReferenceIoas, ShownBy } from './ioas.ts';
 
 /** A device, or the emulated one. */
 export interface ReferenceDevice {
@@ -11,6 +11,10 @@ export interface ReferenceDevice {
   id: number;
   hwpt: ReferenceHwpt | undefined;
   vdevice: number;
+  /** How many PASIDs it has. */
+  readonly pasidCount: number;
+  /** What they are translated by. */
+  readonly pasids: Map<number, ReferenceHwpt>;
 }
 
 export interface ReferenceHwpt extends ShownBy {
@@ -19,11 +23,15 @@ export interface ReferenceHwpt extends ShownBy {
   readonly automatic: boolean;
   readonly nestParent: boolean;
   readonly dirtyTracking: boolean;
+  /** It may be attached to PASIDs, and beside such attachments. */
+  readonly pasid: boolean;
   /** Whom it is nested on. */
   readonly parent: ReferenceHwpt | undefined;
   readonly fault: number;
   /** No device can be attached: what its first stage says is nothing the IOMMU can do. */
   readonly refused: boolean;
+  /** A guest's first stage that says the same of every address. */
+  readonly stage?: 'bypass' | 'abort';
   tracking: boolean;
   /** IOVAs of pages that were written since they were last asked for. */
   readonly dirty: Set<bigint>;
@@ -38,7 +46,16 @@ export type Kind =
   | 'fault'
   | 'viommu'
   | 'vdevice'
-  | 'veventq';
+  | 'veventq'
+  | 'hw-queue';
+
+/** A queue that hardware reads by itself, and the access that pins its memory. */
+export interface ReferenceQueue {
+  readonly index: number;
+  readonly access: number;
+  readonly space: ReferenceIoas;
+  readonly holds: readonly ReferenceHold[];
+}
 
 export interface ReferenceObject {
   readonly kind: Kind;
@@ -49,6 +66,7 @@ export interface ReferenceObject {
   readonly ioas?: ReferenceIoas;
   readonly hwpt?: ReferenceHwpt;
   readonly device?: ReferenceDevice;
+  readonly queue?: ReferenceQueue;
   /** What else an alloc said: a virtual id, a type. */
   readonly tag?: bigint;
 }
@@ -70,6 +88,7 @@ export function newHwpt(
     automatic,
     nestParent: (flags & HWPT_FLAG.NEST) !== 0,
     dirtyTracking: (flags & HWPT_FLAG.DIRTY) !== 0,
+    pasid: (flags & HWPT_FLAG.PASID) !== 0,
     parent: undefined,
     fault,
     refused: false,

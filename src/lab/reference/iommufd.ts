@@ -2,7 +2,6 @@
 import type { IommuDescription } from '../../../sim/pci/description.ts';
 import type { AddressSpace } from '../../kernel/address-space.ts';
 import type { Process } from '../../kernel/process.ts';
-import type { Reached } from '../bench/reach.ts';
 import type { ReferencePages } from './io-pages.ts';
 import { ReferenceIoas } from './ioas.ts';
 import {
@@ -49,7 +48,11 @@ export class IommufdReference {
     const own = this.objects.get(id)!;
     if (own.held) users++;
     for (const { holds } of this.objects.values()) for (const other of holds) if (other === id) users++;
-    if (own.hwpt !== undefined) for (const { hwpt } of this.devices) if (hwpt === own.hwpt) users++;
+    if (own.hwpt !== undefined)
+      for (const { hwpt, pasids } of this.devices) {
+        if (hwpt === own.hwpt) users++;
+        for (const other of pasids.values()) if (other === own.hwpt) users++;
+      }
     if (own.ioas !== undefined && this.accessIoas === own.ioas) users++;
     return users;
   }
@@ -84,6 +87,7 @@ export class IommufdReference {
   }
 
   unbind(device: ReferenceDevice): void {
+    device.pasids.clear();
     this.detach(device);
     if (device.vdevice !== 0) {
       this.objects.delete(device.vdevice);
@@ -206,20 +210,6 @@ export class IommufdReference {
     return own.hwpt ?? this.devices.find(({ group, hwpt }) => group === own.group && hwpt !== undefined)?.hwpt;
   }
 
-  /** Where a request of a device goes. */
-  reach(name: string, iova: bigint): Reached | undefined {
-    const hwpt = this.shown(name);
-    if (hwpt === undefined) return undefined;
-    const area = hwpt.ioas.at(iova);
-    if (area === undefined) return undefined;
-    const at = area.offset + Number(iova - area.start);
-    const physical = area.pages.physical(Math.floor(at / 4096));
-    if (physical === undefined) return undefined;
-    const room = Math.min(4096 - (at % 4096), Number(area.last - iova) + 1);
-    const { read, write } = area;
-    return { physical: physical + (at % 4096), room, read, write, mmio: area.pages.source.kind === 'dma-buf' };
-  }
-
   /** A device wrote: its page table may have noted the pages. */
   wrote(name: string, iova: bigint, length: number): void {
     const hwpt = this.shown(name);
@@ -264,6 +254,8 @@ export class IommufdReference {
     if (!replace && current !== undefined && current !== hwpt) return -U.EINVAL;
     const moves = !replace || current?.ioas !== hwpt.ioas;
     if (moves && hwpt.ioas.inUse(U.MSI_FIRST, U.MSI_LAST)) return -U.EADDRINUSE;
+    // A page table for PASIDs, and others, cannot serve a device at a time (iommufd_hwpt_pasid_compat).
+    if (current !== hwpt && !hwpt.pasid && device.pasids.size > 0) return -U.EINVAL;
     if (current !== hwpt && hwpt.fault !== 0 && !this.requestsPages(device.group)) return -U.ENODEV;
     if (current !== hwpt && hwpt.refused) return -U.EINVAL;
     if (!replace) {
@@ -293,6 +285,7 @@ export class IommufdReference {
     const members = this.devices.filter((other) => other.group === device.group && other.hwpt !== undefined);
     if (members.length > 0) return -U.EINVAL;
     if (ioas.inUse(U.MSI_FIRST, U.MSI_LAST)) return -U.EADDRINUSE;
+    if (device.pasids.size > 0) return -U.EINVAL;
     const error = ioas.show(hwpt);
     if (error !== 0) return error;
     this.addHwpt(hwpt);
@@ -320,6 +313,11 @@ export class IommufdReference {
     this.objects.delete(id);
     if (object.kind === 'hwpt-paging') object.hwpt!.ioas.hide(object.hwpt!);
     if (object.kind === 'vdevice') object.device!.vdevice = 0;
+    if (object.queue !== undefined) {
+      object.queue.space.unlock(object.queue.holds);
+      object.queue.space.accesses--;
+      this.objects.delete(object.queue.access);
+    }
     if (object.ioas !== undefined) {
       object.ioas.unmap(0n, U.TOP);
       if (this.compat === object.ioas) this.compat = undefined;

@@ -183,6 +183,17 @@ export class Type1Reference {
     return this.translated > 0;
   }
 
+  /** What GET_INFO says can be mapped: nothing as long as there never was an IOMMU. */
+  get ranges(): (readonly [first: bigint, last: bigint])[] {
+    const { apertureFirst, apertureLast } = this;
+    if (this.translated === 0) return this.limited ? [[0n, U.TOP]] : [];
+    const list: (readonly [bigint, bigint])[] = [
+      [apertureFirst, min(apertureLast, U.MSI_FIRST - 1n)],
+      [apertureFirst > U.MSI_LAST ? apertureFirst : U.MSI_LAST + 1n, apertureLast],
+    ];
+    return list.filter(([first, end]) => first <= end);
+  }
+
   /** A group joins. */
   attach(translated: boolean): number {
     if (this.invalid) return -U.EBUSY;
