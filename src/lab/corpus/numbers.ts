@@ -142,4 +142,8 @@ export const NUMBERED: readonly string[] = [
   'poll_file',
   'file_odd',
   'log_odd',
+  'hot_reset_odd',
+  'bar_hold',
+  'ioeventfd_many',
+  'power_cycle',
 ];
