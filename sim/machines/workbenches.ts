@@ -7,6 +7,7 @@ import { virtioRng } from '../devices/virtio-rng/description.ts';
 import {
   alienFirst,
   claimedBar,
+  resetTogether,
   sharedPage,
   withoutIntxMask,
   withoutReset,
@@ -61,7 +62,14 @@ export const WORKBENCHES = {
   nvme: apart('workbench-nvme', nvme, edu),
   /** Two functions that only a reset of their bus resets, each in a group of its own. */
   slot: machine('workbench-slot', [port(1, slot(true))]),
-  /** The same in one group, and a third function elsewhere. */
+  /** The same, and none of them has a reset of its own. */
+  together: machine('workbench-reset-together', [
+    port(1, [
+      { devfn: '00.0', function: resetTogether },
+      { devfn: '00.1', function: resetTogether },
+    ]),
+  ]),
+  /** Such functions in one group, and a third function elsewhere. */
   group: machine('workbench-group', [port(1, slot(false)), port(2, alone(edu))]),
   virtio: machine('workbench-virtio', [
     { devfn: '03.0', function: virtioAnywhere },

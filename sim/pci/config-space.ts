@@ -1,3 +1,4 @@
+import { PCI } from './registers.ts';
 import type { FunctionTemplate, StickyBits } from './template.ts';
 
 /** What an unsupported request reads: all ones of 1, 2 or 4 bytes. */
@@ -46,7 +47,10 @@ export class ConfigSpace {
     const kept: [StickyBits, number][] = [];
     for (const { sticky } of this.template.capabilities)
       for (const bits of sticky) kept.push([bits, this.read(bits.at, bits.width)]);
+    // Whether its device has other functions is how the function is built.
+    const type = this.bytes[PCI.HEADER_TYPE]!;
     this.bytes.set(this.template.reset);
+    this.bytes[PCI.HEADER_TYPE] = type;
     for (const [{ at, width, mask }, value] of kept)
       this.set(at, width, ((this.read(at, width) & ~mask) | (value & mask)) >>> 0);
   }

@@ -59,6 +59,8 @@ export class PciFunction {
   private readonly fabric: Fabric;
   private readonly vectors: VectorWindow | undefined;
   private readonly messages: Messages;
+  /** Told of every write to a BAR before it is carried out; whoever sets it takes it away again. */
+  onWrite: ((bar: number, offset: number, width: number, value: number) => void) | undefined = undefined;
   /** Resets so far: work that a reset cancels is of an earlier one. */
   private epoch = 0;
   private readonly pm: number;
@@ -162,6 +164,7 @@ export class PciFunction {
 
   /** A write request to a BAR; an unsupported request vanishes. */
   write(bar: number, offset: number, width: number, value: number): void {
+    this.onWrite?.(bar, offset, width, value);
     if (!this.decodes(bar)) {
       this.unclaimed(bar, offset, true);
       return;
@@ -184,6 +187,7 @@ export class PciFunction {
 
   write8(bar: number, offset: number, value: Quad): void {
     const { model, vectors } = this;
+    if (model.write8 !== undefined) this.onWrite?.(bar, offset, 4, value[0]);
     if (model.write8 === undefined || vectors?.covers(bar, offset)) {
       this.write(bar, offset, 4, value[0]);
       this.write(bar, offset + 4, 4, value[1]);

@@ -77,7 +77,13 @@ function whatToLookAt(random: Random, world: World): number {
 }
 
 /** Percent of the calls of tenant A that are left under way: those that wait for something, more often. */
-const LEFT_UNDER_WAY: Readonly<Record<string, number>> = { read: 40, write: 25, log_start: 30, log_stop: 30 };
+const LEFT_UNDER_WAY: Readonly<Record<string, number>> = {
+  read: 40,
+  write: 25,
+  log_start: 30,
+  log_stop: 30,
+  reset: 25,
+};
 /** Percent of the steps beside a call under way that are calls which sleep, too. */
 const MEETING = 50;
 

@@ -81,6 +81,7 @@ const NEEDS_REST = new Set([
   'take_back',
   'dup',
   'hot_reset',
+  'hot_reset_odd',
   'failing_open',
   'beside',
   'short_of_memory',

@@ -14,8 +14,11 @@ import { MTTY_DEFECTS } from './mtty.ts';
 import { PCI_CONFIG_DEFECTS } from './pci-config.ts';
 import { PCI_DEFECTS } from './pci-core.ts';
 import { PCI_IRQ_DEFECTS } from './pci-irqs.ts';
+import { PCI_KEPT_DEFECTS } from './pci-kept.ts';
+import { PCI_MORE_DEFECTS } from './pci-more.ts';
 import { PCI_OWNERSHIP_DEFECTS } from './pci-ownership.ts';
 import { PCI_RESET_DEFECTS } from './pci-reset.ts';
+import { PCI_TOLD_DEFECTS } from './pci-told.ts';
 import { RACE_DEFECTS } from './races.ts';
 import { SAMPLE_DEFECTS } from './sample.ts';
 import { SAVED_STATE_DEFECTS } from './saved-state.ts';
@@ -33,6 +36,9 @@ export const DEFECTS: readonly Defect[] = [
   ...PCI_CONFIG_DEFECTS,
   ...PCI_RESET_DEFECTS,
   ...PCI_OWNERSHIP_DEFECTS,
+  ...PCI_MORE_DEFECTS,
+  ...PCI_TOLD_DEFECTS,
+  ...PCI_KEPT_DEFECTS,
   ...MLX5_DEFECTS,
   ...SAMPLE_DEFECTS,
   ...MTTY_DEFECTS,

@@ -83,7 +83,7 @@ export const PCI_OWNERSHIP_DEFECTS: readonly Defect[] = [
     title: 'a buffer without a descriptor is undone twice',
     subject,
     reference: 'vfio/pci: Fix double free in dma-buf feature',
-    properties: ['fd lifetime', 'resource bound'],
+    properties: ['fd lifetime', 'resource bound', 'reset and liveness'],
     plant: () =>
       patch(dmaBufRules, 'unwind', (unwind) => (buffer) => {
         const { core } = buffer as unknown as { core: VfioPciCoreDevice };

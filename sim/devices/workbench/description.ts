@@ -95,6 +95,13 @@ export const withoutReset: FunctionDescription = {
   capabilities: [{ ...PM, body: '03ca08000000' }, { ...MSI, body: '8000' }, EXP, { ...DSN, at: 0x100 }],
 };
 
+/** Of a device with several such functions, which a reset of their bus resets together. */
+export const resetTogether: FunctionDescription = {
+  ...withoutReset,
+  quirks: ['no_flr'],
+  capabilities: [...withoutReset.capabilities!, { kind: 'acs', at: 0x150, body: '1d00' }],
+};
+
 /** BAR 1 is less than a page, and the rest of that page is somebody else's. */
 export const sharedPage = (half: 0 | 1): FunctionDescription => ({
   ...workbench,

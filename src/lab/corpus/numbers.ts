@@ -148,4 +148,8 @@ export const NUMBERED: readonly string[] = [
   'viommu_nest',
   'viommu_invalidate',
   'pasid_attach',
+  'hot_reset_odd',
+  'bar_hold',
+  'ioeventfd_many',
+  'power_cycle',
 ];

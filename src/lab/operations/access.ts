@@ -1,5 +1,5 @@
 /** Reads and writes of the device's regions. */
-import { PCI_REGION } from '../../uapi/vfio.ts';
+import { DEVICE_FLAGS, PCI_REGION } from '../../uapi/vfio.ts';
 import { littleEndian, writeConfig } from '../pci/config-write.ts';
 import { type Operation, whileOpen } from './operation.ts';
 
@@ -95,8 +95,16 @@ const info: Operation = {
       const told = device.info();
       if (typeof told !== 'number') world.checks.config.regions(told.regions);
     }
+    const pci = world.profile.pci !== undefined;
+    if (pci) world.checks.config.asking(tenant);
+    world.checks.interrupts.waking(tenant);
     const answer = kind === 0 ? device.info() : kind === 1 ? device.regionInfo(index!) : device.irqInfo(index!);
+    if (pci) world.checks.config.asked(tenant);
+    world.checks.interrupts.woke(tenant);
     if (typeof answer === 'number') return answer;
+    if ('offset' in answer) world.checks.config.toldRegion(tenant, index!, answer);
+    if ('irqs' in answer) world.checks.liveness.promised(tenant, (answer.flags & DEVICE_FLAGS.RESET) !== 0);
+    if ('count' in answer) world.checks.interrupts.toldIndex(tenant, index!, answer);
     for (const value of Object.values(answer)) world.observe(tenant, value);
     return 0;
   },

@@ -7,7 +7,7 @@ import type { Random } from '../random.ts';
 import type { Shown } from '../reference/config-access.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
-import { type Operation, whileOpen } from './operation.ts';
+import { after, type Operation, whileOpen } from './operation.ts';
 
 const LENGTHS = [1, 2, 3, 4, 8] as const;
 const VALUES = [0, 1, 0xff, 0x7fff, 0x8000, 0xffff, 0x0001_0000, 0x8000_0000, 0xffff_ffff];
@@ -88,7 +88,24 @@ const power: Operation = {
   generate: (random, { fn }) =>
     fn!.capability(CAP.PM) === 0 ? undefined : { state: random.chance(60) ? 3 * random.below(2) : random.below(4) },
   run(tenant, { state }, world) {
-    return writeRegister(tenant, world, tenant.fn!.capability(CAP.PM) + PM.CTRL, 2, state!);
+    const call = writeRegister(tenant, world, tenant.fn!.capability(CAP.PM) + PM.CTRL, 2, state!);
+    return after(call, (result) => {
+      if (result > 0) world.checks.config.wokenUp(tenant);
+      return result;
+    });
+  },
+};
+
+/** Asleep and awake again, which the user's function must survive as it was. */
+const cycle: Operation = {
+  name: 'power_cycle',
+  needs: 'pci',
+  args: [],
+  weights: whileOpen(3),
+  generate: (_random, { fn, pending }) => (fn!.capability(CAP.PM) === 0 || pending > 0 ? undefined : {}),
+  run(tenant, _args, world) {
+    world.finish(tenant, power.run(tenant, { state: 3 }, world, false));
+    return power.run(tenant, { state: 0 }, world, false);
   },
 };
 
@@ -185,4 +202,4 @@ function judgeSize({ device, fn }: Tenant, world: World, bar: number, sized: num
     world.checks.config.disagrees(bar, 'the kind of its BAR register');
 }
 
-export const CONFIG: readonly Operation[] = [read, write, command, power, resetBit, list, sizing];
+export const CONFIG: readonly Operation[] = [read, write, command, power, resetBit, list, sizing, cycle];

@@ -25,7 +25,9 @@ const odd: Operation = {
     view.setUint32(0, argsz!, true);
     view.setUint32(4, flags!, true);
     view.setUint32(8, index!, true);
+    world.checks.config.asking(tenant);
     const result = process.ioctl(tenant.device!.fd, CALLS[kind! % CALLS.length]!, scratch.put(length));
+    world.checks.config.asked(tenant);
     scratch.take(length);
     world.observe(tenant, scratch.bytes.slice(0, length));
     return result;

@@ -17,8 +17,12 @@ const reset: Operation = {
   run(tenant, _args, world, spawned) {
     const device = spawned ? world.spareDevice(tenant) : tenant.device!;
     if (!spawned) world.checks.liveness.resetting(tenant);
+    const { fn } = tenant;
+    const before = fn === undefined ? 0 : world.resetsOf(fn);
     return after(tenant.process.ioctlCall(device.fd, VFIO.DEVICE_RESET, 0), (result) => {
-      if (result === 0) world.afterReset(tenant);
+      if (result !== 0) return result;
+      world.afterReset(tenant);
+      if (fn !== undefined && world.resetsOf(fn) === before) world.checks.liveness.notReset();
       return result;
     });
   },

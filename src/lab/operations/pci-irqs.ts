@@ -2,9 +2,11 @@
 import { ERRNO } from '../../uapi/errno.ts';
 import { IRQ_SET, PCI_IRQ } from '../../uapi/vfio.ts';
 import { MOST_VECTORS } from '../pci/irq-model.ts';
+import { memoryOn, memoryUnknown } from '../pci/memory-on.ts';
 import { BAD_FD, setIrqs } from '../pci/set-irqs.ts';
 import type { Random } from '../random.ts';
 import type { Tenant } from '../tenant.ts';
+import type { World } from '../world.ts';
 import { after, type Operation, whileOpen } from './operation.ts';
 
 const { ACTION_MASK, ACTION_TRIGGER, ACTION_UNMASK, DATA_NONE, DATA_BOOL, DATA_EVENTFD } = IRQ_SET;
@@ -73,6 +75,15 @@ const KINDS = [
   { data: DATA_BOOL, bytes: [0] },
 ] as const;
 
+/** The eventfd that a trigger by hand must signal; -1: none, or it is not known. */
+function armedWith({ pci: { irqs, lowPower }, pending }: Tenant, index: number, start: number): number {
+  if (pending > 0 || irqs.unsure || lowPower) return -1;
+  if (index >= PCI_IRQ.ERR) return start > 0 ? -1 : index === PCI_IRQ.ERR ? irqs.err : irqs.req;
+  if (irqs.type !== index) return -1;
+  if (index === PCI_IRQ.INTX) return start > 0 || irqs.disabled ? -1 : irqs.intx;
+  return irqs.messages[start] ?? -1;
+}
+
 const trigger: Operation = {
   name: 'irq_trigger',
   needs: 'pci',
@@ -86,7 +97,12 @@ const trigger: Operation = {
   run(tenant, { index, start, kind }, world) {
     const { data, bytes } = KINDS[kind! % KINDS.length]!;
     const request = { index: index!, flags: data | ACTION_TRIGGER, start: start!, count: 1, data: bytes };
-    return setIrqs(tenant, world, request);
+    const armed = armedWith(tenant, index!, start!);
+    tenant.pci.signals.length = 0;
+    return after(setIrqs(tenant, world, request), (result) => {
+      if (bytes[0] !== 0) world.checks.interrupts.triggered(tenant, armed, result);
+      return result;
+    });
   },
 };
 
@@ -148,6 +164,21 @@ const ofHost: Operation = {
   },
 };
 
+/** A signal on which registers are written: each of them must be, with what was agreed. */
+function writing(tenant: Tenant, world: World, call: () => number): number {
+  const { fn, pci } = tenant;
+  const certain = !memoryUnknown(tenant) && memoryOn(tenant);
+  const written = new Set<string>();
+  fn!.onWrite = (bar, offset, width, value) => written.add(`${bar} ${offset} ${width} ${value}`);
+  const result = call();
+  fn!.onWrite = undefined;
+  // A register of 64 bits may be written in halves.
+  for (const { bar, offset, width, data } of pci.ioEvents)
+    if (certain && !written.has(`${bar} ${offset} ${Math.min(width, 4)} ${data}`))
+      world.checks.config.unwritten(bar, offset);
+  return result;
+}
+
 /** The tenant signals the eventfd that the kernel listens to: INTx is unmasked by it, registers are written. */
 const signal: Operation = {
   name: 'signal',
@@ -164,7 +195,8 @@ const signal: Operation = {
     }
     world.checks.interrupts.writing(tenant, LISTENED);
     tenant.scratch.begin(8).setUint32(0, 1, true);
-    return tenant.process.write(tenant.events[LISTENED]!.fd, tenant.scratch.put(8), 8);
+    const call = (): number => tenant.process.write(tenant.events[LISTENED]!.fd, tenant.scratch.put(8), 8);
+    return tenant.pci.ioEvents.length === 0 ? call() : writing(tenant, world, call);
   },
 };
 

@@ -59,6 +59,24 @@ const touch: Operation = {
   },
 };
 
+/** Several mappings with pages in them: all of them go when memory goes. */
+const hold: Operation = {
+  name: 'bar_hold',
+  needs: 'pci',
+  args: ['page'],
+  weights: whileOpen(2),
+  generate: (random, { pci }) => (pci.mappings.length >= MOST ? undefined : { page: random.below(2) }),
+  run(tenant, { page }, world) {
+    const bars = memoryBars(tenant);
+    for (let i = tenant.pci.mappings.length; i < MOST; i++) {
+      const result = map.run(tenant, { bar: bars[i % bars.length]!, page: page! }, world, false);
+      if (typeof result === 'number' && result >= 0)
+        touch.run(tenant, { which: tenant.pci.mappings.length - 1, offset: WORDS[0]!, write: 0 }, world, false);
+    }
+    return tenant.pci.mappings.length;
+  },
+};
+
 const unmap: Operation = {
   name: 'bar_unmap',
   needs: 'pci',
@@ -83,8 +101,10 @@ const edges: Operation = {
   weights: whileOpen(4),
   generate: (random) => ({ region: random.below(10) }),
   run(tenant, { region }, world) {
-    const info = tenant.device!.regionInfo(region!);
     const { config } = world.checks;
+    config.asking(tenant);
+    const info = tenant.device!.regionInfo(region!);
+    config.asked(tenant);
     if (typeof info === 'number') {
       if (region! < PCI_REGION.VGA) config.disagrees(region!, 'there is no region info');
       return info;
@@ -123,6 +143,12 @@ function judgeEdges(tenant: Tenant, world: World, region: number, info: { flags:
     config.disagrees(region, `its last byte answers ${last}`);
   const across = device!.readRegion(region, size - 1, 2);
   if (across > 1) config.disagrees(region, 'a read across its end is answered in full');
+  const whole = { read: true, write: true, shared: false };
+  const copied = process.mmap(device!.fd, region * REGION, PAGE, whole);
+  if (copied >= 0) {
+    config.disagrees(region, 'a private mapping is granted');
+    process.munmap(copied);
+  }
   const behind = process.mmap(device!.fd, region * REGION + Math.ceil(size / PAGE) * PAGE, PAGE, {
     read: true,
     write: false,
@@ -133,4 +159,4 @@ function judgeEdges(tenant: Tenant, world: World, region: number, info: { flags:
   process.munmap(behind);
 }
 
-export const PCI_REGIONS: readonly Operation[] = [map, touch, unmap, edges];
+export const PCI_REGIONS: readonly Operation[] = [map, touch, unmap, edges, hold];

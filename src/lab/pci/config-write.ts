@@ -27,6 +27,8 @@ export function writeConfig(tenant: Tenant, world: World, offset: number, bytes:
   const end = offset + bytes.length;
   const asleep = fn?.powerState === D3HOT && !tenant.pci.lowPower;
   world.checks.config.writing(tenant, offset);
+  // Until it is read again.
+  if (offset <= DISABLE_AT && end > PCI.COMMAND) tenant.pci.command = -1;
   // What is unmasked may interrupt before the call returns.
   if (offset <= DISABLE_AT && end > DISABLE_AT && (bytes[DISABLE_AT - offset]! & DISABLE) === 0) {
     // Waking up for the call unmasks what falling asleep has masked: it may come twice.

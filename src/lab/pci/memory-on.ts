@@ -10,6 +10,7 @@ export function noteCommand(tenant: Tenant): number {
   const command = tenant.device!.read(PCI_REGION.CONFIG, PCI.COMMAND, 2);
   // VFs have no bit of their own: theirs is the PF's.
   const decodes = tenant.fn!.physical !== undefined || (command & COMMAND.MEMORY) !== 0;
+  tenant.pci.command = tenant.fn!.powerState === 0 ? command : -1;
   if (command >= 0) tenant.pci.memory = decodes;
   return command;
 }

@@ -35,6 +35,8 @@ export class PciState {
   readonly ioEvents: HeldIoEvent[] = [];
   /** COMMAND has memory on, as the tenant last read it. */
   memory = false;
+  /** COMMAND as the tenant last read it of a function that was awake; -1: it is not known. */
+  command = -1;
   /** Something else than the tenant ended low power: memory that was taken away stays so for importers. */
   woken = false;
   /** A reset through its bit in D3hot lost COMMAND, and nobody has written it since: its user gets what it asked for. */
@@ -43,6 +45,8 @@ export class PciState {
   lowPower = false;
   /** Messages were switched on or off while the function slept: whether its line is on when it wakes is not known. */
   muted = false;
+  /** Messages of MSI that were asked for at most, by whatever request. */
+  askedFor = 1;
   /** Numbers of eventfds on which signals came, since somebody last asked. */
   readonly signals: number[] = [];
 

@@ -48,6 +48,7 @@ export function setIrqs(tenant: Tenant, world: World, request: IrqRequest, spawn
   const { interrupts } = world.checks;
   // Waking up for the call unmasks what falling asleep has masked: it may come twice.
   if (tenant.pci.lowPower && flags & IRQ_SET.ACTION_UNMASK) irqs.deferred = true;
+  if (index === PCI_IRQ.MSI && flags & DATA_EVENTFD) tenant.pci.askedFor = Math.max(tenant.pci.askedFor, start + count);
   let before = irqs.anticipate(request);
   interrupts.triggering(tenant, request);
   const call = tenant.process.ioctlCall(tenant.device!.fd, VFIO.DEVICE_SET_IRQS, scratch.put(length));

@@ -95,7 +95,7 @@ export interface Guarded {
 
 /** A PCI function under vfio-pci itself. */
 export interface PciWork {
-  /** What tenant A does may be seen by B: one has the PF, the other one of its VFs. */
+  /** What tenant A does may be seen by B: one has the PF, the other one of its VFs; or whoever closes last resets both. */
   readonly trusting: boolean;
   /** A function of the two is a PF with VFs, or such a VF. */
   readonly vfs: boolean;

@@ -16,7 +16,7 @@ import { noteCommand } from '../pci/memory-on.ts';
 import { resetsItself, resetsWithBusAlone } from '../reference/resets.ts';
 import type { Setting } from '../setting.ts';
 import type { Tenant } from '../tenant.ts';
-import { WAY_FACTOR } from '../ways/way.ts';
+import { WAY_FACTOR, type WayKind } from '../ways/way.ts';
 import type { World } from '../world.ts';
 import { assigned, bindTo, firstVfs } from './assign-functions.ts';
 import type { Assigned, DeviceProfile, Inside, Profiles } from './profile.ts';
@@ -35,6 +35,10 @@ interface Pair {
   readonly a: string;
   readonly b: string;
   readonly also?: string;
+  /** The only way to them; undefined: each. */
+  readonly way?: WayKind;
+  /** The last who closes one has both reset. */
+  readonly together?: true;
   /** VFs of the first function: of a host driver, or of tenant A or B as owner of the PF. */
   readonly vfs?: 'host' | 'A' | 'B';
 }
@@ -56,6 +60,15 @@ const PAIRS: readonly Pair[] = [
   { name: 'two functions in a group', machine: WORKBENCHES.group, a: FIRST, also: '0000:01:00.1', b: SECOND },
   { name: 'I/O BARs, no reset', machine: WORKBENCHES.virtio, a: '0000:00:03.0', b: '0000:00:04.0' },
   { name: 'behind PCI bridges', machine: WORKBENCHES.conventional, a: '0000:02:01.0', b: '0000:04:01.0' },
+  // Who owns what is proven by an iommufd.
+  {
+    name: 'functions that are reset together',
+    machine: WORKBENCHES.together,
+    a: FIRST,
+    b: '0000:01:00.1',
+    way: 'cdev',
+    together: true,
+  },
 ];
 
 const MODULES: readonly { readonly name: string; readonly parameters: Partial<VfioPciParameters> }[] = [
@@ -146,7 +159,7 @@ function waiting(machine: Machine, device: PciDevice, shares: boolean): Assigned
 function profileIn(setting: Setting): DeviceProfile {
   const pair = PAIRS[setting['functions'] ?? 0]!;
   const { parameters } = MODULES[setting['module'] ?? 0]!;
-  const kind = WAY_FACTOR.kinds[setting['way'] ?? 0]!;
+  const kind = pair.way ?? WAY_FACTOR.kinds[setting['way'] ?? 0]!;
   const noiommu = setting['iommu'] === 1;
   // Without an IOMMU there is nothing to map, in a container or elsewhere.
   const way = noiommu && kind !== 'cdev' ? 'noiommu' : kind;
@@ -163,7 +176,7 @@ function profileIn(setting: Setting): DeviceProfile {
       return { a: waiting(machine, a, shares), b: waiting(machine, b, shares), inside: inside(machine) };
     },
     pci: {
-      trusting: pair.vfs === 'A',
+      trusting: pair.vfs === 'A' || pair.together === true,
       vfs: pair.vfs !== undefined,
       resets: ({ fn }, topology) => resetsItself(fn!) || resetsWithBusAlone(fn!, topology),
     },

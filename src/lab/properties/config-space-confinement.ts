@@ -2,9 +2,11 @@
 import { Buffer } from 'node:buffer';
 import type { UnclaimedEvent } from '../../../sim/fabric.ts';
 import type { PciFunction } from '../../../sim/pci/function.ts';
-import { CAP, MSIX, MSIX_ENTRY } from '../../../sim/pci/registers.ts';
-import { PCI_REGION } from '../../uapi/vfio.ts';
+import { CAP, COMMAND, MSI, MSI_FLAGS, MSIX, MSIX_ENTRY, PCI } from '../../../sim/pci/registers.ts';
+import { type RegionClientInfo, regionOffset } from '../../client/device.ts';
+import { PCI_IRQ, PCI_REGION, REGION_INFO_FLAG } from '../../uapi/vfio.ts';
 import { coreOf } from '../pci/core-of.ts';
+import { memoryOn, memoryUnknown } from '../pci/memory-on.ts';
 import { configReference, type Shown } from '../reference/config-access.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
@@ -110,13 +112,33 @@ export class ConfigSpaceConfinement implements Check {
   }
 
   /** A read of configuration space answered. */
-  read({ fn }: Tenant, offset: number, answer: Uint8Array): void {
-    const { fixed, expected } = configReference(fn!);
+  read({ fn, pending, pci }: Tenant, offset: number, answer: Uint8Array): void {
+    const { fixed, expected, mirrored } = configReference(fn!);
+    const calm = pending === 0 && !pci.lowPower;
     for (let i = 0; i < answer.length; i++) {
       const at = offset + i;
       if ((answer[i]! & fixed[at]!) !== expected[at])
         return this.world.violate(NAME, `byte ${at.toString(16)} of configuration space reads ${answer[i]}`);
+      if (calm && ((answer[i]! ^ fn!.config.bytes[at]!) & mirrored[at]!) !== 0)
+        return this.world.violate(
+          NAME,
+          `byte ${at.toString(16)} reads ${answer[i]}, which is not what the function has`,
+        );
     }
+  }
+
+  /** A call that only asks is about to be made, … */
+  asking(tenant: Tenant): void {
+    this.calm = tenant.pending === 0 && !tenant.pci.lowPower;
+    this.header.set(tenant.fn!.config.bytes.subarray(0, HEADER));
+  }
+
+  /** … and was made: the function is as it was. */
+  asked({ fn }: Tenant): void {
+    if (!this.calm) return;
+    for (let at = 0; at < HEADER; at++)
+      if (fn!.config.bytes[at] !== this.header[at] && !(STATUS as readonly number[]).includes(at))
+        return this.world.violate(NAME, `a call that asks changes byte ${at.toString(16)} of the function`);
   }
 
   /** The capability lists as the tenant found them. */
@@ -143,9 +165,46 @@ export class ConfigSpaceConfinement implements Check {
       );
   }
 
+  /** The tenant chose a power state: a function that is awake has what it had when it fell asleep. */
+  wokenUp({ fn, pci, pending }: Tenant): void {
+    if (pci.command < 0 || pci.lost || pci.lowPower || pending > 0 || fn!.powerState !== 0) return;
+    if ((fn!.config.bytes[PCI.COMMAND]! ^ pci.command) & decodes(fn!))
+      this.world.violate(NAME, 'a function that was woken has not what its user last read of COMMAND');
+  }
+
+  after(tenant: Tenant): void {
+    // Pages of a mapping are there while memory is on, and not a call longer.
+    if (tenant.pci.mappings.length === 0 || !this.world.watched || memoryUnknown(tenant) || memoryOn(tenant)) return;
+    if ((coreOf(this.world.machine, tenant.bdf)?.mappings.size ?? 0) > 0)
+      this.world.violate(NAME, 'a mapping keeps its pages with memory off');
+  }
+
+  /** The device says what a region is. */
+  toldRegion({ fn }: Tenant, index: number, { flags, size, offset }: RegionClientInfo): void {
+    const { profile } = this.world;
+    if (profile.pci === undefined) return;
+    const bar = fn!.template.bars[index];
+    const due = index < PCI_REGION.ROM ? (bar?.size ?? 0) : index === PCI_REGION.CONFIG ? fn!.template.size : size;
+    const access = index === PCI_REGION.ROM ? REGION_INFO_FLAG.READ : REGION_INFO_FLAG.READ | REGION_INFO_FLAG.WRITE;
+    const mapped = index < PCI_REGION.ROM && bar?.kind !== 'io' ? REGION_INFO_FLAG.MMAP | REGION_INFO_FLAG.CAPS : 0;
+    const wrong = size === 0 ? flags !== 0 : (flags & access) !== access || (flags & ~(access | mapped)) !== 0;
+    if (size !== due || wrong || offset !== regionOffset(index))
+      this.world.violate(NAME, `region ${index} is told to have ${size} bytes at ${offset} and flags ${flags}`);
+  }
+
   /** The kernel agreed to write a register where no user may. */
   ioeventfd(bar: number, offset: number, width: number): void {
     this.world.violate(NAME, `an ioeventfd of ${width} bytes at ${offset.toString(16)} of BAR ${bar} is taken`);
+  }
+
+  /** VFIO_DEVICE_IOEVENTFD answered, and something else is due. */
+  ioeventfdAnswers(result: number, due: number): void {
+    this.world.violate(NAME, `a register write by eventfd is answered with ${result}, not ${due}`);
+  }
+
+  /** An eventfd was signalled, and a register that is to be written by it was not. */
+  unwritten(bar: number, offset: number): void {
+    this.world.violate(NAME, `a signal does not write what was agreed to ${offset.toString(16)} of BAR ${bar}`);
   }
 
   /** The device says how many regions it has. */
@@ -172,6 +231,12 @@ export class ConfigSpaceConfinement implements Check {
       if (at >= BARS[0] && at < BARS[1] && bytes[at] === this.placed(fn)[at]) continue;
       if (bits === 0 || (STATUS as readonly number[]).includes(at)) continue;
       if (fn !== tenant.fn) return this.world.violate(NAME, `a configuration write changes ${fn.name}`);
+      if (at === fn.capability(CAP.MSI) + MSI.FLAGS && log2Of(bytes[at]!) > Math.ceil(Math.log2(tenant.pci.askedFor)))
+        return this.world.violate(NAME, `a configuration write turns more messages on than were set up`);
+      const { type, unsure } = tenant.pci.irqs;
+      const on = at === fn.capability(CAP.MSI) + MSI.FLAGS && bits & bytes[at]! & MSI_FLAGS.ENABLE;
+      if (on && type !== PCI_IRQ.MSI && !unsure)
+        return this.world.violate(NAME, 'a configuration write switches messages on');
       if (bits & ~reached[at]!)
         return this.world.violate(NAME, `a configuration write changes bits ${bits} of byte ${at.toString(16)}`);
     }
@@ -189,6 +254,13 @@ export class ConfigSpaceConfinement implements Check {
     this.world.violate(NAME, `a ${what} reaches ${target.name}, which does not decode it`);
   }
 }
+
+/** Decode and mastering; a VF's memory bit is none. */
+const decodes = ({ physical }: PciFunction): number =>
+  COMMAND.IO | COMMAND.MASTER | (physical === undefined ? COMMAND.MEMORY : 0);
+
+/** How many messages MSI may send, as the power of two in its flags. */
+const log2Of = (flags: number): number => (flags & MSI_FLAGS.QSIZE) >> 4;
 
 const text = (list: readonly Shown[]): string => list.map(({ id, at }) => `${id}@${at.toString(16)}`).join(' ');
 

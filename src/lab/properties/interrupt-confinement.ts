@@ -3,9 +3,11 @@ import { Buffer } from 'node:buffer';
 import type { InterruptEvent } from '../../../sim/fabric.ts';
 import type { PciFunction } from '../../../sim/pci/function.ts';
 import { IRQ_SET, PCI_IRQ } from '../../uapi/vfio.ts';
+import { coreOf } from '../pci/core-of.ts';
 import type { IrqRequest } from '../pci/irq-model.ts';
 import { isUp } from '../pci/is-up.ts';
 import { vectorOf } from '../pci/vector-of.ts';
+import { type IrqFacts, irqFacts } from '../reference/device-facts.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import type { Check, Property } from './property.ts';
@@ -26,11 +28,14 @@ const NAME = INTERRUPT_CONFINEMENT.name;
 /** What a host does that it tells the user by an eventfd. */
 export type HostEvent = 'err' | 'req';
 
+const HOST_EVENTS: readonly HostEvent[] = ['err', 'req'];
+
 export class InterruptConfinement implements Check {
   readonly property = INTERRUPT_CONFINEMENT;
   private readonly world: World;
   /** The message under way: set just before its handler runs. */
   private message: { fn: PciFunction; vector: number } | undefined;
+  private asleep = false;
   /** The tenant whose own call may signal its eventfds. */
   cause: Tenant | undefined;
   /** Which of them; undefined: any. */
@@ -61,6 +66,35 @@ export class InterruptConfinement implements Check {
   /** SET_IRQS took what the uAPI rules out. */
   accepted(what: string): void {
     this.world.violate(NAME, `SET_IRQS accepts ${what}`);
+  }
+
+  /** The tenant calls its device, which may sleep, … */
+  waking(tenant: Tenant): void {
+    const core = this.world.profile.pci && coreOf(this.world.machine, tenant.bdf);
+    this.asleep = tenant.pending === 0 && tenant.pci.irqs.wake >= 0 && core?.power.isSuspended === true;
+  }
+
+  /** … and has woken it: who let it sleep was told, if it had asked for that. */
+  woke(tenant: Tenant): void {
+    if (this.asleep && this.world.watched && tenant.pci.irqs.wake >= 0)
+      this.world.violate(NAME, 'the user is not told that its device was woken');
+    this.asleep = false;
+  }
+
+  /** The device says what it has of an index. */
+  toldIndex(tenant: Tenant, index: number, told: IrqFacts): void {
+    if (this.world.profile.pci === undefined) return;
+    const due = irqFacts(tenant.fn!, index);
+    if (due === undefined || told.count !== due.count || told.flags !== due.flags)
+      this.world.violate(NAME, `index ${index} is told to have ${told.count} interrupts and flags ${told.flags}`);
+  }
+
+  /** The owner has signalled by hand what is armed (`armed` < 0: nothing is). */
+  triggered(tenant: Tenant, armed: number, result: number): void {
+    if (!this.world.watched || tenant.pending > 0) return;
+    const came = tenant.pci.signals.includes(armed);
+    if (armed >= 0 && !(result === 0 && came))
+      this.world.violate(NAME, 'an eventfd that is armed is not signalled by hand');
   }
 
   /** Whatever the tenant's call signals is its own doing. */
@@ -125,6 +159,14 @@ export class InterruptConfinement implements Check {
     if (profile.pci === undefined || !watched || tenant.pending > 0 || tenant.device === undefined) return;
     const { irqs, lowPower, muted } = tenant.pci;
     irqs.cameUntold(isUp(tenant.fn!));
+    const core = coreOf(this.world.machine, tenant.bdf);
+    if (core !== undefined && !irqs.unsure)
+      for (const event of HOST_EVENTS)
+        if (
+          (event === 'err' ? core.errTrigger : core.reqTrigger) !==
+          (irqs[event] < 0 ? undefined : tenant.events[irqs[event]]!.file)
+        )
+          this.world.violate(NAME, `what tells of ${event} is not what its owner armed`);
     if (irqs.type !== PCI_IRQ.INTX || irqs.intx < 0 || irqs.masked || irqs.disabled || irqs.deferred) return;
     const { fn } = tenant;
     if (isUp(fn!) && fn!.powerState === 0 && !lowPower && !muted)

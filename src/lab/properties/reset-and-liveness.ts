@@ -79,6 +79,28 @@ export class ResetAndLiveness implements Check {
     if (left !== undefined) world.violate(NAME, `the device runs, and ${left}`);
   }
 
+  /** The device says whether its user can reset it. */
+  promised(tenant: Tenant, told: boolean): void {
+    const { profile, machine } = this.world;
+    if (profile.pci !== undefined && told !== profile.pci.resets(tenant, machine.hardware.topology))
+      this.world.violate(NAME, `a device ${told ? 'promises' : 'denies'} that it can be reset`);
+  }
+
+  /** A reset was answered with success. */
+  notReset(): void {
+    this.world.violate(NAME, 'a reset that succeeds resets nothing');
+  }
+
+  /** GET_PCI_HOT_RESET_INFO names a device. */
+  hotResetNames(what: string): void {
+    this.world.violate(NAME, `the scope of a hot reset tells ${what}`);
+  }
+
+  /** A hot reset was asked for in a way that the uAPI rules out, and done. */
+  hotResetTaken(what: string): void {
+    this.world.violate(NAME, `a hot reset with ${what} is done`);
+  }
+
   /** GET_PCI_HOT_RESET_INFO answered, and something else is due. */
   hotResetInfo(result: number, expected: number): void {
     this.world.violate(NAME, `the scope of a hot reset is answered with ${result}, not ${expected}`);

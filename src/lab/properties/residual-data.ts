@@ -1,5 +1,6 @@
 /** Residual data: nothing that was somebody else's, and nothing uncleared, comes out of the kernel or a device. */
 import { Buffer } from 'node:buffer';
+import { COMMAND, PCI } from '../../../sim/pci/registers.ts';
 import type { VfioPciCoreDevice } from '../../pci-core/core-device.ts';
 import { coreOf } from '../pci/core-of.ts';
 import { configReference } from '../reference/config-access.ts';
@@ -93,6 +94,7 @@ export class ResidualData implements Check {
       [(core.dmaBufs?.size ?? 0) > 0, 'its dma-bufs'],
       [core.power.engaged, 'that it is in low power'],
       [core.regions.length > 0, 'its regions'],
+      [(tenant.fn!.config.bytes[PCI.COMMAND]! & COMMAND.MASTER) !== 0, 'its mastering of the bus'],
     ] as const;
     for (const { file } of tenant.events)
       if (file.consumers > this.listening) this.world.violate(NAME, 'a device that was closed listens to an eventfd');

@@ -49,6 +49,11 @@ export class ResourceBound implements Check {
     memory.largestCopy = 0;
   }
 
+  /** So many of something were taken, and no limit was met. */
+  endless(what: string, count: number): void {
+    this.world.violate(NAME, `${count} ${what} are taken, and there is no end of them`);
+  }
+
   /** The tenant has so many mappings. */
   mapped({ shadow }: Tenant): void {
     const { limit } = this.world;

@@ -11,6 +11,10 @@ type Reaches = readonly (readonly [at: number, width: number, bits: number])[];
 /** A capability the user sees: bytes it has, and what of them is the user's; `raw`: all of it. */
 interface Visible {
   readonly length: (byte: (at: number) => number) => number;
+  /** Bits that are shown otherwise than the function has them. */
+  readonly shown?: Reaches | ((byte: (at: number) => number) => Reaches);
+  /** Of these, bits that always read as zero. */
+  readonly zero?: Reaches;
   readonly reaches?: Reaches | ((byte: (at: number) => number) => Reaches) | 'raw';
 }
 
@@ -29,11 +33,34 @@ const msiReaches = (byte: (at: number) => number): Reaches => {
   return [[2, 2, 0x0071], ...(byte(3) & 1 ? vectors : [])];
 };
 
+/** INTX_DISABLE, and the memory bit that VFs lack; the list; BARs and ROM; list pointer, line and pin. */
+const HEADER_SHOWN: Reaches = [
+  [0x00, 4, 0xffff_ffff],
+  [0x04, 2, 0x0402],
+  [0x06, 2, 0xffff],
+  ...[0x10, 0x14, 0x18, 0x1c, 0x20, 0x24, 0x30].map((at) => [at, 4, 0xffff_ffff] as const),
+  [0x34, 1, 0xff],
+  [0x3c, 2, 0xffff],
+];
+const WHOLE = 0xffff_ffff;
+const whole = (from: number, to: number): Reaches =>
+  Array.from({ length: to - from }, (_, i) => [from + i, 1, 0xff] as const);
+/** The message; masks and what is pending are the function's own. */
+const msiShown = (byte: (at: number) => number): Reaches => whole(2, byte(2) & 0x80 ? 0x0e : 0x0a);
+
 const fixedLength = (bytes: number) => (): number => bytes;
 
 /** Ids of the standard list that are shown. All others are taken out of it, and their bytes are the user's. */
 const STANDARD: Readonly<Record<number, Visible>> = {
-  1: { length: fixedLength(8), reaches: [[4, 4, 0xffff_7eff]] },
+  1: {
+    length: fixedLength(8),
+    reaches: [[4, 4, 0xffff_7eff]],
+    // No user's function wakes the host.
+    zero: [
+      [2, 2, 0xf800],
+      [4, 2, 0x8100],
+    ],
+  },
   2: { length: fixedLength(12) },
   3: {
     length: fixedLength(8),
@@ -41,8 +68,9 @@ const STANDARD: Readonly<Record<number, Visible>> = {
       [2, 2, 0xffff],
       [4, 4, 0xffff_ffff],
     ],
+    shown: whole(2, 8),
   },
-  5: { length: (byte) => 10 + (byte(2) & 0x80 ? 4 : 0) + (byte(3) & 1 ? 10 : 0), reaches: msiReaches },
+  5: { length: (byte) => 10 + (byte(2) & 0x80 ? 4 : 0) + (byte(3) & 1 ? 10 : 0), reaches: msiReaches, shown: msiShown },
   9: { length: (byte) => byte(2), reaches: 'raw' },
   16: {
     length: (byte) => ((byte(2) & 0xf) === 1 ? 0x14 : 0x34),
@@ -52,9 +80,10 @@ const STANDARD: Readonly<Record<number, Visible>> = {
       [0x0a, 2, 0x000f],
       [0x28, 2, 0xffdf],
     ],
+    shown: [[0x08, 2, 0xf0e0]],
   },
   17: { length: fixedLength(12) },
-  19: { length: fixedLength(6) },
+  19: { length: fixedLength(6), shown: [[4, 1, 1]] },
 };
 
 const vendorLength = (byte: (at: number) => number): number => (byte(7) << 4) | (byte(6) >> 4);
@@ -91,6 +120,8 @@ export interface Shown {
 export class ConfigReference {
   /** Bits of each byte of the function that a write of its user may change. */
   readonly reached: Uint8Array;
+  /** Bits that must read as the function has them. */
+  readonly mirrored: Uint8Array;
   /** Bits that must read as {@link expected}, whatever was written. */
   readonly fixed: Uint8Array;
   readonly expected: Uint8Array;
@@ -101,6 +132,8 @@ export class ConfigReference {
   constructor({ template, physical }: PciFunction) {
     const { size, description } = template;
     this.reached = new Uint8Array(size).fill(0xff);
+    this.mirrored = new Uint8Array(size).fill(0xff);
+    this.hide(0, HEADER_SHOWN);
     this.fixed = new Uint8Array(size);
     this.expected = new Uint8Array(size);
     this.reached.fill(0, 0, 0x40);
@@ -143,13 +176,21 @@ export class ConfigReference {
       const next = shown.length > 0 ? (template.reset[first.at + 3]! << 4) | (template.reset[first.at + 2]! >> 4) : 0;
       this.must(first.at, [0, 0, (next & 0xf) << 4, next >> 4]);
       this.reached.fill(0, first.at, first.at + 4);
+      this.mirrored.fill(0, first.at, first.at + 4);
       return [{ id: 0, at: first.at }, ...shown];
     }
     return shown;
   }
 
-  private place({ reset, size }: FunctionTemplate, { length, reaches = [] }: Visible, at: number): void {
+  private place({ reset, size }: FunctionTemplate, visible: Visible, at: number): void {
     const byte = (offset: number): number => reset[at + offset]!;
+    const { length, reaches = [], shown = [], zero = [] } = visible;
+    // The list pointer, and of extended capabilities the header.
+    this.hide(at, at < 0x100 ? [[1, 1, 0xff]] : [[0, 4, WHOLE]]);
+    this.hide(at, typeof shown === 'function' ? shown(byte) : shown);
+    this.hide(at, zero);
+    for (const [offset, width, bits] of zero)
+      for (let i = 0; i < width; i++) this.fixed[at + offset + i]! |= (bits >>> (8 * i)) & 0xff;
     if (reaches === 'raw') return;
     this.reached.fill(0, at, Math.min(at + length(byte), size));
     this.allow(at, typeof reaches === 'function' ? reaches(byte) : reaches);
@@ -158,6 +199,11 @@ export class ConfigReference {
   private allow(start: number, reaches: Reaches): void {
     for (const [at, width, bits] of reaches)
       for (let i = 0; i < width; i++) this.reached[start + at + i]! |= (bits >>> (8 * i)) & 0xff;
+  }
+
+  private hide(start: number, shown: Reaches): void {
+    for (const [at, width, bits] of shown)
+      for (let i = 0; i < width; i++) this.mirrored[start + at + i]! &= ~(bits >>> (8 * i)) & 0xff;
   }
 
   private must(at: number, bytes: readonly number[]): void {
