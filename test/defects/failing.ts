@@ -22,7 +22,7 @@ export const FAILING_DEFECTS: readonly Defect[] = [
     subject: 'iommufd',
     title: 'a page table that cannot be filled keeps what it reserved',
     reference: 'shape of iopt_table_add_domain without iopt_remove_reserved_iova',
-    properties: ['resource bound'],
+    properties: ['resource bound', 'DMA confinement'],
     plant: () =>
       patch(
         IoPagetable.prototype,

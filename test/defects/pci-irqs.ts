@@ -46,7 +46,7 @@ export const PCI_IRQ_DEFECTS: readonly Defect[] = [
     title: 'INTx is masked by what was set up when the write began',
     subject,
     reference: 'CVE-2024-26810, 810cd4bb5345',
-    properties: CONFINEMENT,
+    properties: [...CONFINEMENT, 'config-space confinement'],
     plant: () =>
       patch(
         HeaderHandler.prototype,

@@ -83,7 +83,7 @@ export const PCI_RESET_DEFECTS: readonly Defect[] = [
     title: 'a PF sleeps while it has VFs',
     subject,
     reference: 'vfio/pci: Use a private flag to prevent power state change with VFs',
-    properties: ['parent-interaction scope', 'noninterference'],
+    properties: ['parent-interaction scope', 'noninterference', 'interrupt confinement'],
     plant: () =>
       patch(
         Power.prototype,

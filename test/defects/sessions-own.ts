@@ -51,7 +51,7 @@ export const OWN_SESSION_DEFECTS: readonly Defect[] = [
     id: 'SESSION-OWN-03',
     title: 'what is to come is not told from the end of the stream in pre-copy',
     reference: 'shape of a missing ENOMSG',
-    properties: ['FSM legality'],
+    properties: ['FSM legality', 'reset and liveness'],
     plant: () => patch(SaveReader.prototype, 'empty', () => () => 0),
   },
   {
