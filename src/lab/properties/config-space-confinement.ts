@@ -17,7 +17,7 @@ export const CONFIG_SPACE_CONFINEMENT: Property = {
   promise:
     'A user changes of its function’s configuration space what is the user’s to change, and its regions grant the accesses and mappings that region info promises, and no others.',
   observes:
-    'The whole configuration space of every function, before and after each write of any width and alignment, and what reads answer, held against a second table of who may write what; the answers of mmap, read and write held against region info; every access to a BAR that the function does not decode.',
+    'The whole configuration space of every function, before and after each write of any width and alignment, and what reads answer, held against a second table of who may write what; the answers of mmap, read and write held against region info, and all that GET_INFO tells of device and regions against what there is; every access to a BAR that the function does not decode.',
   allows: [
     'bits that the virtualisation of vfio-pci-core passes through to the function that is assigned',
     'an access in D1 or D2, to which the user sent its function itself',

@@ -16,7 +16,7 @@ export const DMA_CONFINEMENT: Property = {
   name: 'DMA confinement',
   promise: 'A device reaches exactly the memory its tenant has mapped at that moment, and no peer device.',
   observes:
-    'Every memory request at the fabric, held against the list of what the tenant mapped and unmapped by its own account; and after each call that maps or unmaps, what the IOMMU would translate for the device.',
+    'Every memory request at the fabric, held against the list of what the tenant mapped and unmapped by its own account; and after each call that maps or unmaps, what the IOMMU would translate for the device; and what a container or an address space tells of its ranges and page sizes.',
   allows: ['a request that is blocked', 'a host driver’s own device in the memory of that driver'],
   needs: ['mappings'],
 };

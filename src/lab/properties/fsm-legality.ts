@@ -12,7 +12,7 @@ export const FSM_LEGALITY: Property = {
   promise:
     'Every state request takes the path of the uAPI or fails on it; PRECOPY_INFO promises what can be read; data files come with the arcs that open them and serve as long as their session.',
   observes:
-    'The answer, the state and the data file after each request, held against tables of next states written down a second time; each answer of a data file in a known state.',
+    'The answer, the state and the data file after each request, held against tables of next states written down a second time; each answer of a data file in a known state; what a request of any other shape (flags, sizes, probes) answers, writes and leaves.',
   allows: [
     'a request that fails on its way, in any state of that way',
     'any state of a device whose calls ran beside each other, until it is asked',

@@ -17,7 +17,7 @@ export const INTERRUPT_CONFINEMENT: Property = {
   promise:
     'An eventfd is signalled only by an interrupt that its owner armed with it, of the function it owns; and one that is armed arrives.',
   observes:
-    'Every interrupt message at the fabric, every signal on an eventfd of a tenant, and every answer of SET_IRQS to a range or a combination of flags that the uAPI rules out; of PCI functions also the line of INTx after each call, errors and requests of the host, and every message that a device sends on a vector that is armed.',
+    'Every interrupt message at the fabric, every signal on an eventfd of a tenant, and every answer of SET_IRQS to a range or a combination of flags that the uAPI rules out; of PCI functions also the line of INTx after each call, errors, requests and wake-ups of the host, what GET_IRQ_INFO tells, and every message that a device sends on a vector that is armed.',
   allows: [
     'an owner that signals its own eventfd (DATA_NONE and DATA_BOOL triggers, its own writes)',
     'a message of a function that its user put to sleep, or whose mastering or messages it switched off',

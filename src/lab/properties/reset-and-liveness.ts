@@ -17,7 +17,7 @@ export const RESET_AND_LIVENESS: Property = {
   promise:
     'Every call returns; no order of calls crashes the kernel, or takes its locks in two orders; after a reset the device works as a new one.',
   observes:
-    'The header and the interrupts of a PCI function before and after each way to reset it, and who can reach its memory meanwhile; loops over their budget, calls that nothing can wake any more, pointers followed that were never set, accesses outside of buffers, the order in which locks are taken, the state of devices after each kind of reset and when they are opened, work that was posted to a device that runs.',
+    'The header and the interrupts of a PCI function before and after each way to reset it, and who can reach its memory meanwhile; loops over their budget, calls that nothing can wake any more, pointers followed that were never set, accesses outside of buffers, what poll says of a file before it is read, the order in which locks are taken, the state of devices after each kind of reset and when they are opened, work that was posted to a device that runs.',
   allows: ['a blocking read that sleeps while its session can still produce data'],
 };
 

@@ -13,7 +13,7 @@ export const RESIDUAL_DATA: Property = {
   promise:
     'No answer holds bytes of memory that the kernel did not clear, none is longer than was asked for, and a device that was closed or reset keeps nothing of who had it before.',
   observes:
-    'Two runs that differ only in what uncleared kernel memory holds; guard bytes behind the memory of every call’s argument; data files after their session; every bit of a device after a reset; a PCI function and what VFIO keeps of it when it is opened again, held against the first time.',
+    'Two runs that differ only in what uncleared kernel memory holds; guard bytes behind the memory of every call’s argument, and before and behind bitmaps; data files after their session; every bit of a device after a reset; a PCI function and what VFIO keeps of it when it is opened again, held against the first time.',
   allows: [
     'what the tenant itself left in its device, as far as the driver declares that it stays over a close',
     'what a user wrote to a function that nothing resets',

@@ -12,7 +12,7 @@ export const STREAM_ROBUSTNESS: Property = {
   promise:
     'Whatever bytes are written to a data file, in whatever pieces: a stream the device cannot take is refused with an errno that a safeguard declares, and leaves the device as it was; a valid one is taken.',
   observes:
-    'The answer of each write of any length and from any address, whether the driver finds what it declares, how many bytes are taken, the state of the device around each image that its parent refused, and what a device does that runs with what was loaded.',
+    'The answer of each write of any length and from any address, whether the driver finds what it declares, how many bytes are taken, the state of the device around each image that its parent refused, and what a device does that runs with what was loaded; records that the kernel queues for its user, byte for byte.',
   allows: [
     'a stream that is well formed and says something else: the state it loads is the user’s own',
     'a refusal after an injected failure, or in a session that calls beside each other have disturbed',
