@@ -45,7 +45,7 @@ describe('an engine that only changes bytes', () => {
   test('finds a planted defect, and is told what, where, and how to see it again', () => {
     const seeds = [...seedsOf(mlx5, 16)];
     plant('MLX5-05');
-    const found = engine(fuzzOf(mlx5), seeds, 1000) as ConfinementViolation;
+    const found = engine(fuzzOf(mlx5), seeds, 8000) as ConfinementViolation;
     expect(found).toBeInstanceOf(ConfinementViolation);
     const { property, message, bytes } = found;
     expect(PROPERTIES.map(({ name }) => name)).toContain(property);
