@@ -57,6 +57,7 @@ export type { SaveLoadRoundTrip } from './properties/save-load-round-trip.ts';
 export type { Loaded, StreamRobustness, Transfer, Written } from './properties/stream-robustness.ts';
 export { caseSeed, Random } from './random.ts';
 export type { Difference, Recorder } from './recorder.ts';
+export type { IrqFacts } from './reference/device-facts.ts';
 export type { StreamReference } from './reference/stream-verdict.ts';
 export { type CaseFrame, type CaseResult, looksAlike, rerun, runCase } from './run-case.ts';
 export {
