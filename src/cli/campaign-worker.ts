@@ -2,7 +2,6 @@
 import { type CampaignResult, runCampaign } from '../lab/campaign.ts';
 import { subjectNamed } from '../lab/subject.ts';
 import { readLowestCase } from './lowest-case.ts';
-import { inlineLess } from './optimizer.ts';
 import { LOWEST_CASE_FD, type Message, type Task } from './workers.ts';
 
 /** A clock that means the same in every process. */
@@ -38,7 +37,6 @@ function run({ variant, seed, cases, deadline, slice }: Task): CampaignResult {
   });
 }
 
-inlineLess();
 process.once('message', (task: Task) => {
   const message: Message = { kind: 'result', result: sendable(run(task)) };
   process.send!(message, () => process.disconnect());

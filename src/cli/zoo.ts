@@ -5,7 +5,6 @@ import type { Subject } from '../lab/subject.ts';
 import type { Defect, LeftOut } from '../lab/zoo/defect.ts';
 import type { Entry, ZooReport } from '../lab/zoo/zoo.ts';
 import { EXIT, report, UsageError } from './errors.ts';
-import { inlineLess } from './optimizer.ts';
 import { duration, wholeNumber } from './parse.ts';
 
 /** What the command needs from its surroundings. */
@@ -48,7 +47,6 @@ async function zoo(deps: ZooDependencies, ids: readonly string[], options: Optio
   if (unknown !== undefined) throw new UsageError(`There is no defect called ${unknown}.`);
   const chosen = <T extends { readonly id: string }>(list: readonly T[]): readonly T[] =>
     ids.length === 0 ? list : list.filter(({ id }) => ids.includes(id));
-  inlineLess();
   const { runZoo } = await import('../lab/zoo/zoo.ts');
   const titles = new Map(DEFECTS.map(({ id, title }) => [id, title]));
   const result = runZoo(chosen(DEFECTS), chosen(LEFT_OUT), deps.subject, {

@@ -83,6 +83,7 @@ const LEFT_UNDER_WAY: Readonly<Record<string, number>> = {
   log_start: 30,
   log_stop: 30,
   reset: 25,
+  hot_reset: 25,
 };
 /** Percent of the steps beside a call under way that are calls which sleep, too. */
 const MEETING = 50;

@@ -28,7 +28,7 @@ export function perform(world: World, step: Step, index: number): number {
   if (tenant.pending > 0 && (NEEDS_REST.has(step.op) || (step.op === 'close' && tenant.pendingOnDevice)))
     world.settle();
   // Resets of hardware tell of themselves.
-  if (step.op === 'reset' && (spawned || tenant.pending > 0)) world.raced = true;
+  if (RESETS.has(step.op) && (spawned || tenant.pending > 0)) world.raced = true;
   // What PRECOPY_INFO reported holds until something else happens.
   if (step.op !== 'read') for (const file of tenant.files) file.reported = undefined;
   resync(tenant);
@@ -48,6 +48,9 @@ function discarded(world: World, errno: number): number {
   world.discarded++;
   return -errno;
 }
+
+/** Steps that end sessions. */
+const RESETS: ReadonlySet<string> = new Set(['reset', 'hot_reset']);
 
 /** Numbers below this are looks of the host; then comes the parent taking its devices out of service, and back. */
 const LOOKS = 4;

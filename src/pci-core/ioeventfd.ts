@@ -1,4 +1,6 @@
 /** ioeventfds: a register write done by the kernel when an eventfd is signalled (vfio_pci_rdwr.c: vfio_pci_ioeventfd). */
+import { DONE, type Task } from '../../sim/scheduler.ts';
+import type { Result } from '../kernel/file.ts';
 import type { BarAccess } from '../kernel/pci/device.ts';
 import type { Process } from '../kernel/process.ts';
 import { ERRNO } from '../uapi/errno.ts';
@@ -37,7 +39,7 @@ export class IoEventFds {
   }
 
   /** VFIO_DEVICE_IOEVENTFD. */
-  ioctl(caller: Process, argument: number): number {
+  ioctl(caller: Process, argument: number): Result {
     const bytes = caller.copyFromUser(argument, MIN_SIZE);
     if (bytes === undefined) return -ERRNO.EFAULT;
     const view = new DataView(bytes.buffer, bytes.byteOffset);
@@ -51,7 +53,7 @@ export class IoEventFds {
   }
 
   /** vfio_pci_ioeventfd: registers, or with fd -1 removes. */
-  set(caller: Process, offset: number, data: bigint, width: number, fd: number): number {
+  set(caller: Process, offset: number, data: bigint, width: number, fd: number): Result {
     const { core } = this;
     const bar = offsetToIndex(offset, core.offsetShift);
     const position = offsetInRegion(offset, core.offsetShift);
@@ -67,32 +69,46 @@ export class IoEventFds {
     if (fd < 0) return -ERRNO.ENODEV;
     if (this.list.length >= MAX_IOEVENTFDS) return -ERRNO.ENOSPC;
     if (caller.faults.allocation.fails()) return -ERRNO.ENOMEM;
-    const fire = (): boolean => this.fire(bar, position, data, width);
-    const hook = enableVirqfd(caller, fd, core.pdev.scheduler, undefined, { handler: fire, thread: () => void fire() });
+    // Ports are there whatever becomes of memory.
+    const lock = core.pdev.resources[bar]!.io ? undefined : core.memoryLock;
+    const write = (): void => this.write(bar, position, data, width);
+    const hook = enableVirqfd(caller, fd, core.pdev.scheduler, undefined, {
+      handler() {
+        if (lock?.locked === true) return true;
+        write();
+        return false;
+      },
+      thread: write,
+      lock,
+    });
     if (typeof hook === 'number') return hook;
     this.list.push({ bar, position, data, width, hook });
     return 0;
   }
 
-  /** At close. */
+  /** At close: no reset is under way then. */
   clear(): void {
     for (const entry of this.list) entry.hook.disable();
     this.list = [];
   }
 
-  private remove(at: number): number {
-    this.list.splice(at, 1)[0]!.hook.disable();
-    return 0;
+  private remove(at: number): Result {
+    const flushed = this.list.splice(at, 1)[0]!.hook.disable();
+    return flushed === DONE ? 0 : removed(flushed);
   }
 
-  /** Writes, unless memory is disabled; true if a reset is in the way and the write has to be tried again later. */
-  private fire(bar: number, position: number, data: bigint, width: number): boolean {
+  /** vfio_pci_ioeventfd_do_write: nothing while memory is disabled. */
+  private write(bar: number, position: number, data: bigint, width: number): void {
     const { core } = this;
-    if (core.memoryLock.locked) return true;
     if (core.pdev.resources[bar]!.io || __vfio_pci_memory_enabled(core))
       writeData(core.bars.registers(bar), position, data, width);
-    return false;
   }
+}
+
+/** A write that waits for the end of a reset is done before its eventfd is let go. */
+function* removed(flushed: Task<void>): Task<number> {
+  yield* flushed;
+  return 0;
 }
 
 function writeData(io: BarAccess, position: number, data: bigint, width: number): void {

@@ -1,6 +1,7 @@
 /** Defects of interrupts under vfio-pci-core. */
 
 import { deref } from '../../sim/oops.ts';
+import { DONE } from '../../sim/scheduler.ts';
 import { HeaderHandler } from '../../src/pci-core/config/header.ts';
 import { VfioPciCoreDevice } from '../../src/pci-core/core-device.ts';
 import { pci_intx } from '../../src/pci-core/host-device.ts';
@@ -186,10 +187,7 @@ export const PCI_IRQ_DEFECTS: readonly Defect[] = [
     subject,
     reference: 'shape of b66574a3fb55: virqfd lifetime',
     properties: ['residual data', ...CONFINEMENT],
-    plant: () =>
-      patch(Virqfd.prototype, 'disable', () => () => {
-        /* stays */
-      }),
+    plant: () => patch(Virqfd.prototype, 'disable', () => () => DONE),
   },
   {
     id: 'PCI-OWN-03',

@@ -94,6 +94,42 @@ describe('ioeventfds', () => {
     expect(device.read(region(0), 4)).toBe('88000000');
   });
 
+  /** A reset of the device gets under way. */
+  function startReset({ hardware: { scheduler }, user }: Bench, device: Opened): void {
+    const task = user.ioctlCall(device.fd, VFIO.DEVICE_RESET, 0);
+    if (typeof task === 'number') throw new Error('a reset sleeps');
+    scheduler.start('reset', task);
+    expect(device.core.memoryLock.locked).toBe(true);
+  }
+
+  // covers: IE04
+  it('write after a reset what was signalled while it was under way', () => {
+    const bench = new Bench();
+    const device = bench.open('0000:01:00.0');
+    const { fd, counter } = bench.eventfd();
+    ioeventfd(device, 4, region(0, 0x10), 0x99, fd);
+    startReset(bench, device);
+    counter.signal();
+    bench.accesses();
+    bench.hardware.scheduler.settle();
+    expect(device.core.memoryLock.locked).toBe(false);
+    expect(bench.accesses()).toHaveLength(1);
+    expect(device.read(region(0, 0x10), 4)).toBe('99000000');
+  });
+
+  it('are removed when that write is done', () => {
+    const bench = new Bench();
+    const device = bench.open('0000:01:00.0');
+    const { fd, counter } = bench.eventfd();
+    ioeventfd(device, 4, region(0, 0x10), 0x99, fd);
+    startReset(bench, device);
+    counter.signal();
+    const began = bench.hardware.scheduler.now;
+    expect(ioeventfd(device, 4, region(0, 0x10), 0x99, -1)).toBe(0);
+    expect(bench.hardware.scheduler.now).toBeGreaterThan(began);
+    expect(device.read(region(0, 0x10), 4)).toBe('99000000');
+  });
+
   it('are gone after the device was closed', () => {
     const bench = new Bench();
     const core = bench.bind(bench.pdev('0000:01:00.0'));

@@ -127,11 +127,14 @@ const doIt: Operation = {
   needs: 'pci',
   args: ['shown'],
   weights: whileOpen(3),
+  spawnable: true,
   generate: (random) => ({ shown: random.chance(60) ? SHOWN.OWN : random.below(5) }),
-  run(tenant, { shown }, world) {
+  run(tenant, { shown }, world, spawned) {
     if (wakesNeighbour(tenant, world)) return -ERRNO.EBUSY;
     const { at, size } = pci_hot_reset;
-    const { scratch, process, container } = tenant;
+    const { process, container } = tenant;
+    // What is left under way reads its argument later.
+    const scratch = spawned ? tenant.spare : tenant.scratch;
     const own = container?.groupFd;
     const fds =
       shown === SHOWN.OWN || shown === SHOWN.TWICE
@@ -148,7 +151,7 @@ const doIt: Operation = {
     view.setUint32(at.argsz, length, true);
     view.setUint32(at.count, fds.length, true);
     for (const [i, fd] of fds.entries()) view.setInt32(size + 4 * i, fd, true);
-    world.checks.liveness.resetting(tenant);
+    if (!spawned) world.checks.liveness.resetting(tenant);
     const call = process.ioctlCall(tenant.device!.fd, VFIO.DEVICE_PCI_HOT_RESET, scratch.put(length));
     return after(call, (result) => {
       if (result !== 0) return result;

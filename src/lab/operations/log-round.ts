@@ -23,7 +23,7 @@ const round: Operation = {
   name: 'log_round',
   needs: 'logging',
   args: ['bank', 'page', 'queue'],
-  weights: [0, 0, 5, 0, 0, 0, 5, 0],
+  weights: [0, 0, 3, 0, 0, 0, 3, 0],
   generate: (random, { pending }, { profile }) =>
     pending > 0 || profile.dma === undefined
       ? undefined

@@ -27,7 +27,7 @@ const meet: Operation = {
   name: 'meet',
   needs: 'migration',
   args: ['first', 'second', 'order', 'salt'],
-  weights: [0, 5, 8, 5, 6, 5, 24, 12],
+  weights: [0, 5, 6, 4, 4, 4, 22, 10],
   generate(random, tenant, world) {
     if (tenant !== world.a || tenant.pending > 0) return undefined;
     const calls = callsOf(world);

@@ -1,13 +1,18 @@
 /** A kernel consumer behind a user's eventfd (virqfd.c): the unmask eventfd, and ioeventfds. */
-import type { Scheduler } from '../../../sim/scheduler.ts';
+import type { Mutex } from '../../../sim/mutex.ts';
+import { DONE, type Scheduler, type Task } from '../../../sim/scheduler.ts';
 import { type EventFd, eventfdOf } from '../../kernel/eventfd.ts';
 import type { Process } from '../../kernel/process.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 
-/** What a signal does: `handler` at once; if that returns true (or is absent), `thread` as deferred work. */
+/**
+ * What a signal does: `handler` at once; if that returns true (or is absent), `thread` as deferred work. It may sleep on
+ * one lock, and runs when that is free.
+ */
 export interface VirqfdWork {
   readonly handler?: () => boolean;
   readonly thread?: () => void;
+  readonly lock?: Mutex | undefined;
 }
 
 export class Virqfd {
@@ -33,10 +38,12 @@ export class Virqfd {
   }
 
   /** vfio_virqfd_disable: work that is queued is done before it returns (virqfd_shutdown: flush_work). */
-  disable(): void {
+  disable(): Task<void> {
     this.dead = true;
     this.unhook();
+    if (this.queued && this.work.lock?.locked === true) return this.injection();
     this.inject();
+    return DONE;
   }
 
   get isDead(): boolean {
@@ -50,7 +57,17 @@ export class Virqfd {
 
   private queue(): void {
     this.queued = true;
-    this.scheduler.after(0, 'virqfd', () => this.inject());
+    this.scheduler.spawn('virqfd', this.injection());
+  }
+
+  private *injection(): Task<void> {
+    yield 0;
+    const { lock } = this.work;
+    while (this.queued && lock?.locked === true) {
+      yield* lock.lock();
+      lock.unlock();
+    }
+    this.inject();
   }
 
   private inject(): void {
