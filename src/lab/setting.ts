@@ -30,14 +30,20 @@ export function describeSetting(factors: readonly Factor[], setting: Setting): s
     .join(', ');
 }
 
+/** Settings drawn for each that is used. */
+const HANDS = 8;
+
 /**
  * Draws settings. Each factor is plain half of the time: a defect that needs one odd value should not have to wait for
- * several. Odd values are dealt like cards, so that none is met a second time before all have been met once.
+ * several. Odd values are dealt like cards, so that none is met a second time before all have been met once; and of some
+ * hands that could be dealt the one is played in which most odd values meet for the first time.
  */
 export class SettingDeck {
   private readonly random: Random;
   private readonly factors: readonly Factor[];
   private readonly cards: number[][];
+  /** Pairs of odd values that have met. */
+  private readonly met = new Set<string>();
 
   constructor(random: Random, factors: readonly Factor[]) {
     this.random = random;
@@ -46,13 +52,33 @@ export class SettingDeck {
   }
 
   draw(): Setting {
-    const drawn: Record<string, number> = {};
-    for (const [index, { name, values }] of this.factors.entries()) {
+    const hands = Array.from({ length: HANDS }, () => this.deal());
+    const fresh = hands.map((hand) => pairsOf(hand).filter((pair) => !this.met.has(pair)).length);
+    const hand = hands[fresh.indexOf(Math.max(...fresh))]!;
+    for (const pair of pairsOf(hand)) this.met.add(pair);
+    const setting: Record<string, number> = {};
+    for (const [index, value] of hand) {
+      const cards = this.cards[index]!;
+      cards.splice(cards.indexOf(value), 1);
+      setting[this.factors[index]!.name] = value;
+    }
+    return setting;
+  }
+
+  private deal(): Hand {
+    const hand: [number, number][] = [];
+    for (const [index, { values }] of this.factors.entries()) {
       if (values.length < 2 || this.random.chance(50)) continue;
       const cards = this.cards[index]!;
       if (cards.length === 0) for (let value = 1; value < values.length; value++) cards.push(value);
-      drawn[name] = cards.splice(this.random.below(cards.length), 1)[0]!;
+      hand.push([index, this.random.pick(cards)]);
     }
-    return drawn;
+    return hand;
   }
 }
+
+/** Factors that are not plain, by number, and their values. */
+type Hand = readonly (readonly [factor: number, value: number])[];
+
+const pairsOf = (hand: Hand): string[] =>
+  hand.flatMap(([factor, value], at) => hand.slice(at + 1).map(([other, its]) => `${factor}=${value} ${other}=${its}`));
