@@ -87,6 +87,7 @@ const NEEDS_REST = new Set([
   'hot_reset_odd',
   'failing_open',
   'beside',
+  'beside_reset',
   'short_of_memory',
   'log_guest',
   'log_round',

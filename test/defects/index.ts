@@ -11,6 +11,7 @@ import { MIGRATION_FILE_DEFECTS } from './migration-files.ts';
 import { MORE_MIGRATION_DEFECTS } from './migration-more.ts';
 import { MLX5_DEFECTS } from './mlx5.ts';
 import { MTTY_DEFECTS } from './mtty.ts';
+import { PCI_BESIDE_RESET_DEFECTS } from './pci-beside-reset.ts';
 import { PCI_CONFIG_DEFECTS } from './pci-config.ts';
 import { PCI_DEFECTS } from './pci-core.ts';
 import { PCI_IRQ_DEFECTS } from './pci-irqs.ts';
@@ -38,6 +39,7 @@ export const DEFECTS: readonly Defect[] = [
   ...PCI_OWNERSHIP_DEFECTS,
   ...PCI_MORE_DEFECTS,
   ...PCI_TOLD_DEFECTS,
+  ...PCI_BESIDE_RESET_DEFECTS,
   ...PCI_KEPT_DEFECTS,
   ...MLX5_DEFECTS,
   ...SAMPLE_DEFECTS,

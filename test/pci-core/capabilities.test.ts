@@ -51,6 +51,18 @@ describe('power management', () => {
     expect(device.raw(4, 2) & 7).toBe(6);
   });
 
+  it('does not bring messages back that were switched off in D3hot', () => {
+    const device = new Bench().open('0000:00:02.0');
+    const none = device.raw(0x50, 4);
+    expect(device.setIrqs(0x24, 1, 0, 1, [-1])).toBe(0);
+    const on = device.raw(0x50, 4);
+    expect(on).not.toBe(none);
+    device.setConfig(0x44, 1, 3);
+    expect(device.setIrqs(0x21, 1, 0, 0)).toBe(0);
+    device.setConfig(0x44, 1, 0);
+    expect(device.raw(0x50, 4)).toBe(none);
+  });
+
   // covers: PW06 SR09
   it('keeps a PF awake while it has VFs, and answers the write', () => {
     const bench = new Bench();

@@ -11,7 +11,9 @@ export interface SavedState {
   readonly header: Uint8Array;
   /** Registers of capabilities: offset, width in bytes, value; in the order of restoration. */
   readonly registers: readonly (readonly [offset: number, width: number, value: number])[];
-  /** The MSI-X table while MSI-X is on: the kernel rewrites each message and mask. */
+  /** Which messages are masked, while MSI is on and the function can mask them. */
+  readonly msiMask: readonly [offset: number, value: number] | undefined;
+  /** The MSI-X table while MSI-X is on. */
   readonly msixTable: Uint8Array | undefined;
 }
 
@@ -37,43 +39,62 @@ export function saveState(device: PciDevice): SavedState {
   if (aer) for (const at of AER_REGISTERS) keep(aer + at, 4);
   const pcix = device.capability(CAP.PCIX);
   if (pcix) keep(pcix + PCIX_CMD, 2);
-  const msi = device.capability(CAP.MSI);
-  // The kernel goes by what it has enabled itself: a user who took the enable bit back gets it again (pci_restore_msi_state).
-  if (msi && device.msi !== undefined) {
-    const flags = config.read(msi + MSI.FLAGS, 2);
-    const wide = (flags & MSI_FLAGS.X64BIT) !== 0;
-    // The message is the one it chose, whatever the registers say by now.
-    const { address, data } = device.msi;
-    registers.push([msi + MSI.ADDRESS_LO, 4, address >>> 0]);
-    if (wide) registers.push([msi + MSI.ADDRESS_HI, 4, Math.floor(address / 2 ** 32)]);
-    registers.push([msi + (wide ? MSI.DATA_64 : MSI.DATA_32), 2, data]);
-    if (flags & MSI_FLAGS.MASKBIT) keep(msi + (wide ? MSI.MASK_64 : MSI.MASK_32), 4);
-    const restored = (flags & ~MSI_FLAGS.QSIZE) | (device.msi.multiple << 4) | MSI_FLAGS.ENABLE;
-    registers.push([msi + MSI.FLAGS, 2, restored]);
-  }
-  const msix = device.capability(CAP.MSIX);
-  const on = msix !== 0 && device.msixEnabled;
-  if (on) {
-    const flags = config.read(msix + MSIX.FLAGS, 2);
-    registers.push([msix + MSIX.FLAGS, 2, (flags & ~MSIX_FLAGS.MASKALL) | MSIX_FLAGS.ENABLE]);
-  }
   return {
     header: config.bytes.slice(0, PCI.STD_HEADER_SIZEOF),
     registers,
-    msixTable: on ? (device.msixTable ?? device.function.msix!.bytes).slice() : undefined,
+    msiMask: device.msi === undefined ? undefined : maskOfMsi(device),
+    msixTable: device.msixEnabled ? device.function.msix!.bytes.slice() : undefined,
   };
 }
 
 /** Puts it back: capability registers, then header dwords from the last to the first, only those that differ. */
 export function restoreState(device: PciDevice, state: SavedState): void {
-  const fn = device.function;
   clearStatus(device);
-  if (state.msixTable !== undefined) fn.msix!.bytes.set(state.msixTable);
   for (const register of state.registers) device.writeConfig(register[0], register[1], register[2]);
   const view = new DataView(state.header.buffer, state.header.byteOffset);
   for (let at = PCI.STD_HEADER_SIZEOF - 4; at >= 0; at -= 4) {
     const value = view.getUint32(at, true);
     if (device.readConfig(at, 4) !== value) device.writeConfig(at, 4, value);
   }
+  if (device.msi !== undefined) restoreMsi(device, device.msi, state.msiMask);
+  if (device.msixEnabled) restoreMsix(device, state.msixTable);
   restoreSriov(device);
+}
+
+const isWide = (device: PciDevice, msi: number): boolean =>
+  (device.readConfig(msi + MSI.FLAGS, 2) & MSI_FLAGS.X64BIT) !== 0;
+
+function maskOfMsi(device: PciDevice): SavedState['msiMask'] {
+  const msi = device.capability(CAP.MSI);
+  if ((device.readConfig(msi + MSI.FLAGS, 2) & MSI_FLAGS.MASKBIT) === 0) return undefined;
+  const at = msi + (isWide(device, msi) ? MSI.MASK_64 : MSI.MASK_32);
+  return [at, device.readConfig(at, 4)];
+}
+
+/**
+ * __pci_restore_msi_state: the kernel goes by what it has enabled itself by now, whatever was saved; a user who took the
+ * enable bit back gets it again, and the message is the one that the kernel chose.
+ */
+function restoreMsi(
+  device: PciDevice,
+  { address, data, multiple }: NonNullable<PciDevice['msi']>,
+  mask: SavedState['msiMask'],
+): void {
+  const msi = device.capability(CAP.MSI);
+  const wide = isWide(device, msi);
+  device.writeConfig(msi + MSI.ADDRESS_LO, 4, address >>> 0);
+  if (wide) device.writeConfig(msi + MSI.ADDRESS_HI, 4, Math.floor(address / 2 ** 32));
+  device.writeConfig(msi + (wide ? MSI.DATA_64 : MSI.DATA_32), 2, data);
+  if (mask !== undefined) device.writeConfig(mask[0], 4, mask[1]);
+  const flags = device.readConfig(msi + MSI.FLAGS, 2);
+  device.writeConfig(msi + MSI.FLAGS, 2, (flags & ~MSI_FLAGS.QSIZE) | (multiple << 4) | MSI_FLAGS.ENABLE);
+}
+
+/** __pci_restore_msix_state: each message and mask is written anew, as the kernel has them. */
+function restoreMsix(device: PciDevice, saved: Uint8Array | undefined): void {
+  const table = device.msixTable ?? saved;
+  if (table !== undefined) device.function.msix!.bytes.set(table);
+  const msix = device.capability(CAP.MSIX);
+  const flags = device.readConfig(msix + MSIX.FLAGS, 2);
+  device.writeConfig(msix + MSIX.FLAGS, 2, (flags & ~MSIX_FLAGS.MASKALL) | MSIX_FLAGS.ENABLE);
 }

@@ -3,6 +3,7 @@ import { ACCESS } from './access.ts';
 import { BENCH_DMA } from './bench-dma.ts';
 import { BENCH_PROCESS } from './bench-process.ts';
 import { BESIDE } from './beside.ts';
+import { BESIDE_RESET } from './beside-reset.ts';
 import { CONFIG } from './config.ts';
 import { DMA } from './dma.ts';
 import { DMA_BUF_OPERATIONS } from './dma-buf.ts';
@@ -80,6 +81,7 @@ export const OPERATIONS: readonly Operation[] = [
   ...INFO_ODD,
   ...FAILING,
   ...BESIDE,
+  ...BESIDE_RESET,
   ...SHORT_OF_MEMORY,
   ...LOG_ROUND,
   ...MEET,

@@ -47,7 +47,10 @@ const takeBack: Operation = {
     for (let turn = 0; turn < TURNS && scheduler.step(); turn++);
     if (tenant.device !== undefined) {
       world.checks.interrupts.toldOf(tenant);
+      // The host asks again while the device is being closed.
+      world.checks.interrupts.telling(tenant, 'req');
       closeDevice(tenant, world);
+      world.checks.interrupts.untold();
     }
     world.settle();
     world.checks.descriptors.takenBack(tenant, device.driver === undefined);

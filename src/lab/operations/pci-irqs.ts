@@ -164,10 +164,9 @@ const ofHost: Operation = {
   },
 };
 
-/** A signal on which registers are written: each of them must be, with what was agreed. */
-function writing(tenant: Tenant, world: World, call: () => number): number {
+/** A signal on which registers are written: each of them must be, with what was agreed, if it is `certain` that they can be. */
+export function writing(tenant: Tenant, world: World, certain: boolean, call: () => number): number {
   const { fn, pci } = tenant;
-  const certain = !memoryUnknown(tenant) && memoryOn(tenant);
   const written = new Set<string>();
   fn!.onWrite = (bar, offset, width, value) => written.add(`${bar} ${offset} ${width} ${value}`);
   const result = call();
@@ -188,16 +187,22 @@ const signal: Operation = {
   generate: (random, { pci }) =>
     pci.irqs.unmaskBy < 0 && pci.ioEvents.length === 0 && random.chance(90) ? undefined : {},
   run(tenant, _args, world) {
-    const { irqs } = tenant.pci;
-    if (irqs.unmaskBy === LISTENED) {
-      irqs.unmask();
-      irqs.deferred = true;
-    }
-    world.checks.interrupts.writing(tenant, LISTENED);
-    tenant.scratch.begin(8).setUint32(0, 1, true);
-    const call = (): number => tenant.process.write(tenant.events[LISTENED]!.fd, tenant.scratch.put(8), 8);
-    return tenant.pci.ioEvents.length === 0 ? call() : writing(tenant, world, call);
+    const call = (): number => signalListened(tenant, world);
+    if (tenant.pci.ioEvents.length === 0) return call();
+    return writing(tenant, world, !memoryUnknown(tenant) && memoryOn(tenant), call);
   },
 };
+
+/** Signals the eventfd that the kernel listens to. */
+export function signalListened(tenant: Tenant, world: World): number {
+  const { irqs } = tenant.pci;
+  if (irqs.unmaskBy === LISTENED) {
+    irqs.unmask();
+    irqs.deferred = true;
+  }
+  world.checks.interrupts.writing(tenant, LISTENED);
+  tenant.scratch.begin(8).setUint32(0, 1, true);
+  return tenant.process.write(tenant.events[LISTENED]!.fd, tenant.scratch.put(8), 8);
+}
 
 export const PCI_IRQS: readonly Operation[] = [arm, disarm, trigger, mask, unmaskBy, ofHost, signal];

@@ -47,7 +47,7 @@ export function setIrqs(tenant: Tenant, world: World, request: IrqRequest, spawn
   const { irqs } = tenant.pci;
   const { interrupts } = world.checks;
   // Waking up for the call unmasks what falling asleep has masked: it may come twice.
-  if (tenant.pci.lowPower && flags & IRQ_SET.ACTION_UNMASK) irqs.deferred = true;
+  if (tenant.pci.lowPower && (index === PCI_IRQ.INTX || flags & IRQ_SET.ACTION_UNMASK)) irqs.deferred = true;
   if (index === PCI_IRQ.MSI && flags & DATA_EVENTFD) tenant.pci.askedFor = Math.max(tenant.pci.askedFor, start + count);
   let before = irqs.anticipate(request);
   interrupts.triggering(tenant, request);
@@ -63,6 +63,8 @@ export function setIrqs(tenant: Tenant, world: World, request: IrqRequest, spawn
     judge(irqs, request, before, result);
     irqs.cameUntold(isUp(tenant.fn!));
     if (tenant.fn!.powerState !== 0 && (index === PCI_IRQ.MSI || index === PCI_IRQ.MSIX)) sleeping(tenant, index);
+    // INTX_DISABLE comes back as it was saved on the way to sleep.
+    if (tenant.fn!.powerState !== 0 && index === PCI_IRQ.INTX) irqs.unsure = true;
     return result;
   });
 }

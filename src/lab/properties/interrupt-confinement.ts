@@ -158,7 +158,8 @@ export class InterruptConfinement implements Check {
     this.cause = this.message = undefined;
     if (profile.pci === undefined || !watched || tenant.pending > 0 || tenant.device === undefined) return;
     const { irqs, lowPower, muted } = tenant.pci;
-    irqs.cameUntold(isUp(tenant.fn!));
+    // Asleep the line is masked whatever comes, and a reset on waking may lower it.
+    if (!lowPower) irqs.cameUntold(isUp(tenant.fn!));
     const core = coreOf(this.world.machine, tenant.bdf);
     if (core !== undefined && !irqs.unsure)
       for (const event of HOST_EVENTS)
