@@ -7,7 +7,7 @@ import { ALL_CAPABILITIES } from '../kernel/kernel.ts';
 import type { Process } from '../kernel/process.ts';
 import { Machine } from '../machine/machine.ts';
 import { ERRNO, errnoName } from '../uapi/errno.ts';
-import { MIG_STATE } from '../uapi/vfio.ts';
+import { MIG_STATE, PCI_IRQ } from '../uapi/vfio.ts';
 import type { DeclaredVariant } from '../variant/variant.ts';
 import { Bench } from './bench/bench.ts';
 import { NeverUsable } from './never-usable.ts';
@@ -259,6 +259,8 @@ export class World {
     this.checks.liveness.wasReset(tenant);
     if (tenant.pending > 0) {
       tenant.state = undefined;
+      // A line that came or was unmasked meanwhile: what was saved across the reset may say otherwise.
+      if (tenant.pci.irqs.type === PCI_IRQ.INTX) tenant.pci.irqs.unsure = true;
       return;
     }
     if (this.profile.kind === 'function') tenant.tainted = false;

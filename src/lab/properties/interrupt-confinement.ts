@@ -168,7 +168,8 @@ export class InterruptConfinement implements Check {
           (irqs[event] < 0 ? undefined : tenant.events[irqs[event]]!.file)
         )
           this.world.violate(NAME, `what tells of ${event} is not what its owner armed`);
-    if (irqs.type !== PCI_IRQ.INTX || irqs.intx < 0 || irqs.masked || irqs.disabled || irqs.deferred) return;
+    if (irqs.type !== PCI_IRQ.INTX || irqs.intx < 0 || irqs.masked || irqs.disabled) return;
+    if (irqs.deferred || irqs.unsure) return;
     const { fn } = tenant;
     if (isUp(fn!) && fn!.powerState === 0 && !lowPower && !muted)
       this.world.violate(NAME, 'a line that is up and unmasked does not interrupt');
