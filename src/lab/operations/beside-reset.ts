@@ -53,7 +53,9 @@ const besideReset: Operation = {
     const args = operation.generate(new Random(salt!), tenant, world);
     const result = args === undefined ? 0 : world.finish(tenant, operation.run(tenant, args, world, false));
     world.settle();
-    if (tenant.device !== undefined) raise.run(tenant, { vector: 0 }, world, false);
+    // What has become of the interrupts shows when one comes.
+    const armed = pci.irqs.messages.findIndex((event) => event >= 0);
+    if (tenant.device !== undefined) raise.run(tenant, { vector: Math.max(0, armed) }, world, false);
     return result;
   },
 };
