@@ -2,6 +2,8 @@
 import type { Defect } from './defect.ts';
 import { DIRTY_DEFECTS } from './dirty.ts';
 import { FAILING_DEFECTS } from './failing.ts';
+import { HISTORY_IOMMUFD_DEFECTS } from './history-iommufd.ts';
+import { HISTORY_TYPE1_DEFECTS } from './history-type1.ts';
 import { IOMMUFD_DEFECTS } from './iommufd.ts';
 import { MORE_IOMMUFD_DEFECTS } from './iommufd-more.ts';
 import { IO_PAGES_DEFECTS } from './iommufd-pages.ts';
@@ -59,6 +61,8 @@ export const DEFECTS: readonly Defect[] = [
   ...RACE_DEFECTS,
   ...MORE_MIGRATION_DEFECTS,
   ...MIGRATION_FILE_DEFECTS,
+  ...HISTORY_TYPE1_DEFECTS,
+  ...HISTORY_IOMMUFD_DEFECTS,
 ];
 
 export { LEFT_OUT };

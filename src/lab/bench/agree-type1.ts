@@ -83,6 +83,8 @@ function mappingDiffers(dma: Dma, entry: Type1Entry, reference: Type1Reference, 
     return [DMA_CONFINEMENT.name, `${name} is another: ${hex(dma.start)}, ${hex(dma.length)} bytes`];
   if (dma.read !== entry.read || dma.write !== entry.write) return [DMA_CONFINEMENT.name, `${name} has other rights`];
   if (dma.mm !== entry.mm) return [RESOURCE_BOUND.name, `${name} is another process's`];
+  if (dma.process !== entry.process || dma.unlimited !== entry.unlimited)
+    return [RESOURCE_BOUND.name, `${name} is held to the limits of another process`];
   if (dma.vaddrInvalid !== entry.invalid) return [FSM_LEGALITY.name, `${name} has its address, or not`];
   if ((dma.dirty !== undefined) !== reference.tracking)
     return [
@@ -97,7 +99,7 @@ function mappingDiffers(dma: Dma, entry: Type1Entry, reference: Type1Reference, 
     if (known?.physical !== pin.physical || known.users !== pin.users)
       return [DMA_CONFINEMENT.name, `page ${page} of ${name} is pinned ${known?.users ?? 0} times for ${pin.users}`];
   }
-  for (const page of entry.pages ?? []) ledger.pin(page.physical);
+  for (const page of entry.pages ?? []) if (page.charged) ledger.pin(page.physical);
   return undefined;
 }
 

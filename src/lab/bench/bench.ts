@@ -9,7 +9,7 @@ import type { WayKind } from '../ways/way.ts';
 import { BenchDevice } from './device.ts';
 import { IommufdBench } from './iommufd-bench.ts';
 import { PLAYED } from './machine.ts';
-import { BenchMemory, ROW_PAGES } from './memory.ts';
+import { BenchMemory, DEVICE_PAGES, ROW_PAGES } from './memory.ts';
 import type { Pinner } from './pinner.ts';
 import { Type1Bench } from './type1-bench.ts';
 
@@ -25,6 +25,7 @@ export class Bench {
   readonly pinner: Pinner | undefined;
   /** Address spaces that exec left behind: what pins their pages goes on. */
   readonly left: AddressSpace[] = [];
+  private deviceFd = -1;
   readonly type1: Type1Bench | undefined;
   readonly iommufd: IommufdBench | undefined;
 
@@ -34,7 +35,9 @@ export class Bench {
     this.memory = new BenchMemory(this.process);
     this.memory.fill(tenant.name === 'A' ? 1 : 1000);
     const { capabilities, user } = this.process;
-    this.helper = machine.kernel.process(`helper of ${this.process.name}`, capabilities, user);
+    // Who takes memory over need not be as privileged.
+    const less = new Set([...capabilities].filter((name) => name !== 'CAP_IPC_LOCK' || capabilities.size > 1));
+    this.helper = machine.kernel.process(`helper of ${this.process.name}`, less, user);
     this.helperScratch = new Scratch(this.helper, 4096);
     // At the addresses of the row it has memory too.
     this.helper.memory.allocate(4096);
@@ -55,8 +58,16 @@ export class Bench {
     this.process.memory.allocate(SCRATCH_BYTES);
     this.process.memory.allocate(BUFFER_BYTES);
     this.memory.allocate();
+    this.mapDevice(this.deviceFd);
     // The bytes behind the argument of the last call have gone with it.
     this.scratch.room(0);
+  }
+
+  /** Maps BAR 0 of the tenant's own device: memory that is no memory. */
+  mapDevice(fd: number): void {
+    this.deviceFd = fd;
+    const address = this.process.mmap(fd, 0, DEVICE_PAGES * 4096, { read: true, write: true, shared: true });
+    this.memory.device = Math.max(0, address);
   }
 
   /** Every address space that may pay for pages. */

@@ -6,6 +6,7 @@ import type { Context } from '../../iommufd/context.ts';
 import type { IommufdFile } from '../../iommufd/file.ts';
 import { dmaBufOf } from '../../kernel/dma-buf.ts';
 import { MemFile } from '../../kernel/memfd.ts';
+import { OPTION, OPTION_OP } from '../../uapi/iommufd.ts';
 import { device_feature_dma_buf, EXTENSION, FEATURE, FEATURE_FLAG, VFIO } from '../../uapi/vfio.ts';
 import type { Random } from '../random.ts';
 import { ReferencePages, type Source } from '../reference/io-pages.ts';
@@ -61,6 +62,11 @@ export class IommufdBench {
       })),
       features,
     );
+    // Before there is anything: who pays cannot be chosen later.
+    if (process.capabilities.has('CAP_SYS_RESOURCE') && !process.capabilities.has('CAP_IPC_LOCK')) {
+      this.client.call('OPTION', { option_id: OPTION.RLIMIT_MODE, op: OPTION_OP.SET, object_id: 0, val64: 1 });
+      this.reference.mode = 'mm';
+    }
     if (!compat) {
       this.reference.newIoas();
       this.client.allocIoas();

@@ -43,7 +43,10 @@ const ABLE = [
 const PORT = { kind: 'root-port', acs: 0x1d, ariForwarding: true, linkActive: 'none' } as const;
 
 /** What the IOMMU can do in one setting. */
-export type Features = Pick<IommuDescription, 'aperture' | 'pageSizes'> & { readonly rich: boolean };
+export type Features = Pick<IommuDescription, 'aperture' | 'pageSizes'> & {
+  readonly rich: boolean;
+  readonly coherent: boolean;
+};
 
 /** The devices: each tenant's own, which stays aside; those A plays with, two of them in one group; and B's. */
 export const OWN = ['0000:01:00.0', '0000:02:00.0'] as const;
@@ -52,13 +55,13 @@ export const PLAYED = {
   B: ['0000:05:00.0'],
 } as const;
 
-export const benchMachine = ({ aperture, pageSizes, rich }: Features): MachineDescription => ({
+export const benchMachine = ({ aperture, pageSizes, rich, coherent }: Features): MachineDescription => ({
   name: 'bench',
   iommu: {
     aperture,
     pageSizes,
     interruptRemapping: true,
-    enforceCoherency: true,
+    enforceCoherency: coherent,
     ...(rich && { dirtyTracking: true, nesting: true, pasid: true, pageRequests: true, virtual: 'tegra241-cmdqv' }),
   },
   root: [

@@ -9,6 +9,7 @@ export const READ_ONLY_PAGES = 2;
 /** Enough for large pages of the IOMMU. */
 export const BIG_PAGES = 1024;
 export const FILE_PAGES = 6;
+export const DEVICE_PAGES = 4;
 /** First page of each mapping of the row. */
 export const ROW_STARTS: readonly number[] = ROW.map((_, index) =>
   ROW.slice(0, index).reduce((sum: number, pages) => sum + pages, 0),
@@ -22,6 +23,8 @@ export class BenchMemory {
   row = 0;
   readOnly = 0;
   big = 0;
+  /** A BAR of the tenant's own device; 0: it is not mapped. */
+  device = 0;
 
   constructor(process: Process) {
     this.process = process;

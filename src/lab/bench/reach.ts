@@ -23,7 +23,7 @@ export function reach(bench: Bench, device: BenchDevice, iova: bigint): Reached 
   const page = entry.pages[Math.floor(offset / 4096)]!;
   const within = offset % 4096;
   const { read, write } = entry;
-  return { physical: page.physical + within, room: 4096 - within, read, write, mmio: false };
+  return { physical: page.physical + within, room: 4096 - within, read, write, mmio: !page.charged };
 }
 
 function throughIommufd(reference: IommufdReference, name: string, iova: bigint): Reached | undefined {

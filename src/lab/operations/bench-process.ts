@@ -24,11 +24,14 @@ const remap: Operation = {
 const limit: Operation = {
   name: 'bench_limit',
   needs: 'bench',
-  args: ['pages'],
+  args: ['pages', 'helper'],
   weights: whileOpen(4),
-  generate: (random) => ({ pages: random.chance(40) ? 2048 : random.pick([0, 1, 2, 3, 5, 8, 13, 21]) }),
-  run(tenant, { pages }) {
-    tenant.bench!.process.memlockLimit = pages! * PAGE_SIZE + (pages! & 1) * 100;
+  generate: (random) => ({ pages: random.chance(40) ? 2048 : random.pick([0, 1, 2, 3, 5, 8, 13, 21]),
+    helper: random.chance(25) ? 1 : 0,
+  }),
+  run(tenant, { pages, helper }) {
+    const { process, helper: other } = tenant.bench!;
+    (helper ? other : process).memlockLimit = pages! * PAGE_SIZE + (pages! & 1) * 100;
     return 0;
   },
 };

@@ -2,7 +2,7 @@
 import { MSI_WINDOW } from '../../../sim/iommu/iommu.ts';
 import { PAGE_SIZE } from '../../../sim/memory.ts';
 import type { Bench } from '../bench/bench.ts';
-import { BIG_PAGES, READ_ONLY_PAGES, ROW_PAGES, ROW_STARTS } from '../bench/memory.ts';
+import { BIG_PAGES, DEVICE_PAGES, READ_ONLY_PAGES, ROW_PAGES, ROW_STARTS } from '../bench/memory.ts';
 import { POINT_BITS } from '../bench/verdict.ts';
 import type { Random } from '../random.ts';
 import type { World } from '../world.ts';
@@ -27,7 +27,10 @@ export function anyPage(random: Random, world: World): number {
   if (choice < 66) return low + random.below(24);
   if (choice < 76) return random.chance(40) ? 2 ** 20 : 2 ** 20 - 4 + random.below(8);
   if (choice < 86) return (last + 1) / PAGE_SIZE - 1 - random.below(6);
-  if (choice < 92) return MSI_WINDOW.start / PAGE_SIZE - 2 + random.below(5);
+  if (choice < 92) {
+    const { start, length } = MSI_WINDOW;
+    return (start + (random.chance(50) ? 0 : length)) / PAGE_SIZE - 2 + random.below(5);
+  }
   return random.pick(SPOTS);
 }
 
@@ -45,7 +48,7 @@ export function anyFailure(random: Random): number {
 }
 
 /** Where memory comes from: see {@link addressOf}. */
-export const REGION = { ROW: 0, READ_ONLY: 1, BIG: 2, NOTHING: 3, TOP: 4 } as const;
+export const REGION = { ROW: 0, READ_ONLY: 1, BIG: 2, NOTHING: 3, TOP: 4, DEVICE: 5 } as const;
 
 export interface Span {
   readonly region: number;
@@ -64,7 +67,11 @@ export function anySpan(random: Random): Span {
   if (choice < 88)
     return { region: REGION.BIG, page: random.pick([0, 1, 511]), pages: random.pick([512, 513, BIG_PAGES / 2]) };
   if (choice < 92) return { region: REGION.ROW, page: ROW_PAGES - 2, pages: 4 };
-  if (choice < 96) return { region: REGION.NOTHING, page: random.below(4), pages: anySize(random) };
+  if (choice < 94) {
+    const page = random.below(DEVICE_PAGES);
+    return { region: REGION.DEVICE, page, pages: 1 + random.below(DEVICE_PAGES - page) };
+  }
+  if (choice < 97) return { region: REGION.NOTHING, page: random.below(4), pages: anySize(random) };
   return { region: REGION.TOP, page: 1 + random.below(3), pages: 1 + random.below(4) };
 }
 
@@ -79,6 +86,8 @@ export function addressOf({ memory }: Pick<Bench, 'memory'>, region: number, pag
       return u64(memory.big / PAGE_SIZE + page, offset);
     case REGION.TOP:
       return u64(ALL_PAGES - page, offset);
+    case REGION.DEVICE:
+      return u64(memory.device / PAGE_SIZE + page, offset);
     default:
       return u64(1 + page, offset);
   }

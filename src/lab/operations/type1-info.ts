@@ -35,7 +35,7 @@ const info: Operation = {
     if (reference.active)
       for (const extension of EXTENSIONS) {
         const told = process.ioctl(side.fd, VFIO.CHECK_EXTENSION, extension);
-        hold(world, `CHECK_EXTENSION ${extension}`, told, offered(reference, extension), FSM_LEGALITY.name);
+        hold(world, `CHECK_EXTENSION ${extension}`, told, offered(world, reference, extension), FSM_LEGALITY.name);
       }
     return result;
   },
@@ -87,10 +87,13 @@ function pageSizes(world: World, { translated }: Type1Reference): number {
   return Number((sizes & all) !== 0n ? (sizes & all) | 4096n : sizes);
 }
 
-const EXTENSIONS = [EXTENSION.TYPE1v2_IOMMU, EXTENSION.UNMAP_ALL, EXTENSION.UPDATE_VADDR] as const;
+const EXTENSIONS = [EXTENSION.TYPE1v2_IOMMU, EXTENSION.UNMAP_ALL, EXTENSION.UPDATE_VADDR, EXTENSION.DMA_CC_IOMMU] as const;
 
 /** Addresses can only be taken away as long as no emulated device uses them (vfio_iommu_type1_check_extension). */
-function offered({ emulated }: Type1Reference, extension: number): number {
+function offered(world: World, { emulated, translated }: Type1Reference, extension: number): number {
+  // Of a container without an IOMMU nothing is incoherent (vfio_domains_have_enforce_cache_coherency).
+  if (extension === EXTENSION.DMA_CC_IOMMU)
+    return translated === 0 || world.machine.hardware.fabric.iommu.features.enforceCoherency ? 1 : 0;
   return extension === EXTENSION.UPDATE_VADDR && emulated > 0 ? 0 : 1;
 }
 

@@ -17,6 +17,7 @@ const CAPABILITIES: readonly (readonly Capability[])[] = [
   [],
   ['CAP_SYS_RAWIO', 'CAP_IPC_LOCK', 'CAP_SYS_RESOURCE', 'CAP_SYS_ADMIN'],
   ['CAP_IPC_LOCK'],
+  ['CAP_SYS_RESOURCE'],
 ];
 const APERTURES: readonly (readonly [number, number])[] = [
   [0, 2 ** 48 - 1],
@@ -28,9 +29,10 @@ const PAGE_SIZES: readonly (readonly number[])[] = [[0x1000, 0x20_0000, 0x4000_0
 const ENTRY_LIMIT = 4;
 
 const FACTORS: readonly Factor[] = [
-  { name: 'tenants', values: ['without privileges', 'root', 'may lock memory'] },
+  { name: 'tenants', values: ['without privileges', 'root', 'may lock memory', 'each process pays for itself'] },
   { name: 'aperture', values: ['48 bits', '39 bits', '256 MiB to 4 GiB'] },
   { name: 'pages', values: ['4 KiB, 2 MiB, 1 GiB', '4 KiB'] },
+  { name: 'coherency', values: ['enforced', 'not enforced'] },
   { name: 'iommu', values: ['all abilities', 'translation only'] },
 ];
 
@@ -87,7 +89,7 @@ const TYPE1_WAYS = waysOf('type1v2', 'type1');
 const IOMMUFD_WAYS = waysOf('cdev', 'compat');
 
 export const type1: Profiles = {
-  factors: [TYPE1_WAYS, ...FACTORS.slice(0, 3)],
+  factors: [TYPE1_WAYS, ...FACTORS.slice(0, 4)],
   profile: (setting) => profileIn(setting, TYPE1_WAYS.kinds[setting.way ?? 0]!),
 };
 
@@ -101,6 +103,7 @@ function profileIn(setting: Setting, way: WayKind): DeviceProfile {
     aperture: APERTURES[setting.aperture ?? 0]!,
     pageSizes: PAGE_SIZES[setting.pages ?? 0]!,
     rich: !setting.iommu,
+    coherent: !setting.coherency,
   };
   const nothing = new Uint8Array();
   return {
@@ -131,6 +134,7 @@ function profileIn(setting: Setting, way: WayKind): DeviceProfile {
     streamErrnos: new Set(),
     prepare(tenant) {
       tenant.device!.write(PCI_REGION.CONFIG, PCI.COMMAND, 2, COMMAND.MEMORY | COMMAND.MASTER);
+      tenant.bench?.mapDevice(tenant.device!.fd);
       tenant.bench?.iommufd?.exportBar(tenant.device!);
     },
     sample: () => nothing,

@@ -71,7 +71,9 @@ export class Type1Pins {
     else {
       const page = userPage(entry.mm, Number(entry.vaddr) + index * 4096, entry.write);
       if (page === undefined) return -U.EFAULT;
-      const costs = page.charged && entry.pages === undefined;
+      // A page of a device has no struct page that could be handed out.
+      if (!page.charged) return -U.EINVAL;
+      const costs = entry.pages === undefined;
       if (costs && !entry.unlimited && this.container.locked(entry.mm) + 1 > limitOf(entry.process)) return -U.ENOMEM;
       entry.pins.set(index, { ...page, users: 1 });
       if (this.container.tracking) entry.dirty.add(index);

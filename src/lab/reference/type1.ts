@@ -266,6 +266,8 @@ export class Type1Reference {
       if (entry === undefined) return false;
       const count = Number(min(BigInt(into.length - done), last(entry) + 1n - iova - BigInt(done)));
       const address = Number(entry.vaddr + iova + BigInt(done) - entry.start);
+      // Registers need not hold what was written to them.
+      if (userPage(entry.mm, address, false)?.charged !== true) return false;
       if (!entry.mm.readInto(address, into.subarray(done, done + count))) return false;
       done += count;
     }

@@ -93,12 +93,14 @@ export class ExternalAccess {
     }
     const run = dma.mm.pin(dma.vaddr + iova - dma.start, PAGE_SIZE, dma.write)?.[0];
     if (run === undefined) return -ERRNO.EFAULT;
+    // Device memory has no struct page to hand out (vfio_iommu_type1_pin_pages: pfn_valid).
+    if (!run.charged) return -ERRNO.EINVAL;
     // A mapping in a page table has paid for its pages already.
-    const error = run.charged && !dma.mapped ? this.accounting.charge(dma, 1) : 0;
+    const error = dma.mapped ? 0 : this.accounting.charge(dma, 1);
     if (error !== 0) return error;
     // vfio_add_to_pfn_list
     if (this.state.noMemory()) {
-      if (run.charged && !dma.mapped) this.accounting.uncharge(dma, 1);
+      if (!dma.mapped) this.accounting.uncharge(dma, 1);
       return -ERRNO.ENOMEM;
     }
     dma.mm.keep(run);
