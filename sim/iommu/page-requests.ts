@@ -36,6 +36,11 @@ export class PageRequests {
     else table.set(pasid ?? OWN, handler);
   }
 
+  /** Does anybody take requests of the requester? */
+  handles(requesterId: number): boolean {
+    return (this.handlers.get(requesterId)?.size ?? 0) > 0;
+  }
+
   request(requesterId: number, request: PageRequest, respond: Respond): void {
     // The stop marker closes a PASID, and asks for nothing (10.4.1.2.1).
     if (request.last && !request.read && !request.write) return;

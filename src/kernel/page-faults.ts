@@ -18,8 +18,12 @@ export class PageFaults {
 
   /** Sends the requests of a device (and PASID) to `handler`; undefined: they are answered "invalid". */
   handle(requesterId: number, pasid: number | undefined, handler: PageFaultHandler | undefined): void {
-    if (handler === undefined) this.hardware.handle(requesterId, pasid, undefined);
-    else
+    if (handler === undefined) {
+      this.hardware.handle(requesterId, pasid, undefined);
+      // The device leaves the queue: what waits for the last of its group goes (iopf_queue_remove_device).
+      if (!this.hardware.handles(requesterId))
+        for (const key of [...this.partial.keys()]) if (key.startsWith(`${requesterId}/`)) this.partial.delete(key);
+    } else
       this.hardware.handle(requesterId, pasid, (request, respond) => {
         const requests = this.collect(requesterId, request);
         if (request.last) handler(requests, respond);

@@ -1,5 +1,4 @@
 /** Shapes from the history of vfio_iommu_type1.c: device memory, who pays, groups that come, and dirty pages. */
-import type { Process } from '../../src/kernel/process.ts';
 import { ERRNO } from '../../src/uapi/errno.ts';
 import { EXTENSION } from '../../src/uapi/vfio.ts';
 import { Accounting } from '../../src/vfio/type1/accounting.ts';
@@ -85,19 +84,6 @@ export const HISTORY_TYPE1_DEFECTS: readonly Defect[] = [
             mapping.unlimited = unlimited;
             return result;
           },
-      ),
-  },
-  {
-    id: 'HIST-OWN-53',
-    subject,
-    title: 'the limit is held against what the process has now, and not against what pays',
-    reference: 'shape of 046eca5018f8: prevent underflow of locked_vm via exec()',
-    properties: [...bound, ...dma],
-    plant: () =>
-      patch(
-        Accounting.prototype,
-        'room',
-        () => (process: Process) => Math.floor(process.memlockLimit / 4096) - process.memory.lockedPages,
       ),
   },
   {

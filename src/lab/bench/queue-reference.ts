@@ -1,12 +1,19 @@
 /** What waits in the queues of an iommufd, by the lab's own account: page requests, and events of virtual IOMMUs. */
 
+/** One page that is asked for. */
+export interface AskedPage {
+  readonly page: number;
+  readonly pasid: number | undefined;
+  readonly last: boolean;
+}
+
 /** A group of page requests. */
 export interface WaitingGroup {
   readonly device: string;
-  readonly records: number;
-  /** Number of the device, and the page from which on it asks. */
+  /** Of the attachment that the last of them came through. */
+  readonly pasid: number | undefined;
   readonly deviceId: number;
-  readonly page: number;
+  readonly pages: readonly AskedPage[];
   /** What the device was answered. */
   answered: string | undefined;
 }
@@ -41,15 +48,23 @@ export class QueueReference {
   /** Groups that must have been refused: their device is attached no more. */
   readonly refused: WaitingGroup[] = [];
 
-  /** The device is no longer attached: nobody waits for its pages any more. */
-  gone(device: string): void {
+  /** Requests of the device that asks for pages, of a group whose last has not come. */
+  partial: AskedPage[] = [];
+
+  /**
+   * An attachment of the device is no more: nobody waits for the pages it asked for through it. With the last one that
+   * listens (`deaf`) what has come of a group is forgotten.
+   */
+  gone(device: string, pasid: number | undefined, deaf: boolean): void {
+    if (deaf) this.partial = [];
+    const through = (group: WaitingGroup): boolean => group.device === device && group.pasid === pasid;
     for (const { waiting, delivered } of this.faults.values()) {
-      this.refused.push(...waiting.filter((group) => group.device === device));
-      const left = waiting.filter((group) => group.device !== device);
+      this.refused.push(...waiting.filter(through));
+      const left = waiting.filter((group) => !through(group));
       waiting.length = 0;
       waiting.push(...left);
       for (const [cookie, group] of delivered)
-        if (group.device === device) {
+        if (through(group)) {
           delivered.delete(cookie);
           this.refused.push(group);
         }

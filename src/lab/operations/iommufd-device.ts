@@ -2,6 +2,7 @@
 import { agree } from '../bench/agree.ts';
 import { attempt, hold } from '../bench/verdict.ts';
 import { FSM_LEGALITY } from '../properties/fsm-legality.ts';
+import { listens } from '../reference/iommufd-pasids.ts';
 import * as U from '../reference/u64.ts';
 import { anyFailure, anyOffset, anyPage, u64 } from './bench-values.ts';
 import { sideOf } from './iommufd-arguments.ts';
@@ -30,6 +31,9 @@ const open: Operation = {
   },
 };
 
+/** Only the first device asks for pages. */
+const isAble = (index: number): boolean => index === 0;
+
 const close: Operation = {
   name: 'device_close',
   needs: 'ioas',
@@ -48,7 +52,9 @@ const close: Operation = {
       side.closePinner();
     } else {
       if (bench.devices[device!]!.fd === undefined) return -9;
-      side.queues.gone(bench.devices[device!]!.name);
+      const { name } = bench.devices[device!]!;
+      const known = side.reference.devices[device!]!;
+      for (const pasid of [undefined, ...known.pasids.keys()]) side.queues.gone(name, pasid, isAble(device!));
       side.close(device!);
       // The last close resets the device: it has forgotten what it asked for.
       side.queues.refused.length = 0;
@@ -82,7 +88,7 @@ const attach: Operation = {
       call: () => side.client.attach(fd, pt!),
       expect: () => side.reference.attach(known, pt!),
     });
-    if (known.hwpt !== before) side.queues.gone(name);
+    if (known.hwpt !== before) side.queues.gone(name, undefined, isAble(index) && !listens(known));
     agree(world, tenant);
     return result;
   },
@@ -100,8 +106,9 @@ const detach: Operation = {
     const index = device! % bench.devices.length;
     const { fd, name } = bench.devices[index]!;
     if (fd === undefined || side.compat) return -9;
-    side.queues.gone(name);
-    side.reference.detach(side.reference.devices[index]!);
+    const known = side.reference.devices[index]!;
+    side.reference.detach(known);
+    side.queues.gone(name, undefined, isAble(index) && !listens(known));
     const result = side.client.detach(fd);
     hold(world, 'DETACH', result, 0);
     agree(world, tenant);

@@ -8,6 +8,7 @@ import type { Probe } from '../bench/machine.ts';
 import type { WaitingGroup } from '../bench/queue-reference.ts';
 import { hold, holdObject } from '../bench/verdict.ts';
 import { STREAM_ROBUSTNESS } from '../properties/stream-robustness.ts';
+import { listens } from '../reference/iommufd-pasids.ts';
 import * as U from '../reference/u64.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
@@ -66,7 +67,7 @@ const faulting: Operation = {
     if (made < 0 || hwpt < 0) return hwpt;
     const before = known.hwpt;
     const expected = side.reference.attach(known, made);
-    if (known.hwpt !== before) side.queues.gone(name);
+    if (known.hwpt !== before) side.queues.gone(name, undefined, !listens(known));
     const result = side.client.attach(fd, hwpt);
     hold(world, 'ATTACH', result, expected);
     agree(world, tenant);
@@ -77,39 +78,49 @@ const faulting: Operation = {
 const request: Operation = {
   name: 'page_request',
   needs: 'ioas',
-  args: ['records', 'page'],
+  args: ['records', 'page', 'pasid', 'open'],
   weights: whileOpen(7),
-  generate: (random, tenant) =>
-    sideOf(tenant).side.reference.devices[ABLE]!.hwpt?.fault
-      ? { records: 1 + random.below(3), page: random.below(16) }
-      : undefined,
-  run(tenant, { records: wanted, page }, world) {
+  generate(random, tenant) {
+    const known = sideOf(tenant).side.reference.devices[ABLE]!;
+    if (!listens(known)) return undefined;
+    const pasid = known.hwpt?.fault && !random.chance(20) ? 0 : random.pick([...known.pasids.keys(), 0]);
+    return { records: 1 + random.below(3), page: random.below(16), pasid, open: random.chance(10) ? 1 : 0 };
+  },
+  run(tenant, { records: wanted, page, pasid: asid, open }, world) {
     const records = atMost(MOST_RECORDS, wanted);
     const { bench, side } = sideOf(tenant);
     const device = bench.devices[ABLE]!;
     if (device.fd === undefined || records === 0) return -9;
     const known = side.reference.devices[ABLE]!;
-    const queue = side.queues.faults.get(known.hwpt?.fault ?? 0);
-    const group: WaitingGroup = { device: device.name, records, deviceId: known.id, page: page!, answered: undefined };
+    const { queues } = side;
+    // Number 0 is the device itself.
+    const pasid = asid ? asid : undefined;
+    const listener = (pasid === undefined ? known.hwpt : known.pasids.get(pasid))?.fault ?? 0;
+    // Where nobody listens nothing is kept either: only a whole group has an answer.
+    if (open && listener === 0) return -9;
+    const queue = queues.faults.get(listener);
+    const pages = Array.from({ length: records }, (_, i) => ({
+      page: page! + i,
+      pasid,
+      last: !open && i === records - 1,
+    }));
+    const group: WaitingGroup = {
+      ...{ device: device.name, pasid, deviceId: known.id, answered: undefined },
+      pages: listener === 0 ? pages : [...queues.partial, ...pages],
+    };
     const { dma } = (device.fn.model as Probe).ports;
     let taken = true;
-    for (let i = 0; i < records; i++) {
-      const last = i === records - 1;
-      const asked = {
-        pasid: undefined,
-        group: GROUP,
-        address: BigInt(page! + i) * 4096n,
-        read: true,
-        write: last,
-        last,
-      };
+    for (const { page: at, last } of pages) {
+      const asked = { pasid, group: GROUP, address: BigInt(at) * 4096n, read: true, write: last, last };
       taken = dma.pageRequest(asked, (response) => {
         group.answered = response;
       });
     }
+    if (taken && listener !== 0) queues.partial = open ? [...group.pages] : [];
+    if (open) return taken ? records : -5;
     if (taken && queue !== undefined) queue.waiting.push(group);
     // Nobody listens: an answer comes at once. A queue whose descriptor is closed listens, and nobody reads.
-    const nobody = !known.hwpt?.fault;
+    const nobody = listener === 0;
     if (taken && nobody && group.answered !== 'invalid') world.checks.streams.unanswered('a page request');
     return taken ? records : -5;
   },
@@ -139,7 +150,7 @@ const read: Operation = {
     let expected = length! % RECORD !== 0 ? -U.ESPIPE : 0;
     const right: Uint8Array[] = [];
     while (expected >= 0 && waiting.length > 0) {
-      const bytes = waiting[0]!.records * RECORD;
+      const bytes = waiting[0]!.pages.length * RECORD;
       if (expected + bytes > length!) {
         if (expected === 0) expected = -U.EINVAL;
         break;
@@ -163,18 +174,19 @@ const read: Operation = {
 };
 
 /** What user space reads of a group (struct iommu_hwpt_pgfault). */
-function recordsOf({ records, deviceId, page }: WaitingGroup, cookie: number): Uint8Array {
-  const bytes = zeroedBytes(records * RECORD);
+function recordsOf({ pages, deviceId }: WaitingGroup, cookie: number): Uint8Array {
+  const bytes = zeroedBytes(pages.length * RECORD);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const { at } = iommu_hwpt_pgfault;
-  for (let i = 0; i < records; i++) {
+  for (const [i, { page, pasid, last }] of pages.entries()) {
     const base = i * RECORD;
-    const last = i === records - 1;
-    view.setUint32(base + at.flags, last ? PGFAULT_FLAG.LAST_PAGE : 0, true);
+    const flags = (pasid === undefined ? 0 : PGFAULT_FLAG.PASID_VALID) | (last ? PGFAULT_FLAG.LAST_PAGE : 0);
+    view.setUint32(base + at.flags, flags, true);
     view.setUint32(base + at.dev_id, deviceId, true);
+    view.setUint32(base + at.pasid, pasid ?? 0, true);
     view.setUint32(base + at.grpid, GROUP, true);
     view.setUint32(base + at.perm, PGFAULT_PERM.READ | (last ? PGFAULT_PERM.WRITE : 0), true);
-    view.setBigUint64(base + at.addr, BigInt(page + i) * 4096n, true);
+    view.setBigUint64(base + at.addr, BigInt(page) * 4096n, true);
     view.setUint32(base + at.cookie, cookie, true);
   }
   return bytes;
@@ -195,9 +207,10 @@ const answer: Operation = {
     const { faults } = sideOf(tenant).side.queues;
     if (faults.size === 0) return undefined;
     const queue = random.pick([...faults.keys()]);
+    const delivered = [...faults.get(queue)!.delivered.keys()];
     return {
       queue,
-      cookie: random.chance(75) ? 1 : random.below(5),
+      cookie: random.chance(75) && delivered.length > 0 ? random.pick(delivered) : random.below(5),
       code: random.chance(85) ? random.below(2) : 2,
       length: random.chance(80) ? RESPONSE : anyLength(random, RESPONSE),
       bad: random.chance(10) ? 1 : 0,

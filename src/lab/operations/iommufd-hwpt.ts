@@ -185,11 +185,26 @@ const ask: Operation = {
     const result = askOnce(tenant, args, world, args['flags']!);
     // Who looked without clearing finds the same when he collects.
     if (result === 0 && args['flags'] === NO_CLEAR) askOnce(tenant, args, world, 0);
+    // Who asked for a part of a mapping finds the rest.
+    if (result === 0 && args['flags'] === 0) askRest(tenant, args, world);
     return result;
   },
 };
 
 const NO_CLEAR = 1;
+/** Pages from which on an IOMMU may have a large one, with one bit for all of it. */
+const LARGE = 512n;
+
+function askRest(tenant: Tenant, args: Args, world: World): void {
+  const object = sideOf(tenant).side.reference.objects.get(args['hwpt']!);
+  const iova = u64(args['iova']!, args['iovaOffset']!);
+  const area = object?.hwpt?.ioas.at(iova);
+  if (area === undefined || object?.kind !== 'hwpt-paging') return;
+  const pages = (area.last - area.start + 1n) / 4096n;
+  if (pages >= LARGE || pages <= BigInt(args['pages']!) || area.start % 4096n !== 0n) return;
+  const whole = { iova: Number(area.start / 4096n), pages: Number(pages), iovaOffset: 0, sizeOffset: 0, pageSize: 0 };
+  askOnce(tenant, { ...args, ...whole, bad: 0 }, world, 0);
+}
 
 function askOnce(tenant: Tenant, args: Args, world: World, flags: number): number {
   const { bench, side } = sideOf(tenant);

@@ -1,8 +1,9 @@
 /** Calls of an iommufd with structs that are shorter than the kernel's, or longer; and calls that only tell something. */
 import { IOMMU, iommu_hw_info, iommu_hwpt_alloc, iommu_ioas_alloc } from '../../uapi/iommufd.ts';
-import { INFO_CAP, iommu_type1_info, VFIO } from '../../uapi/vfio.ts';
+import { EXTENSION, INFO_CAP, iommu_type1_info, VFIO } from '../../uapi/vfio.ts';
 import { agree } from '../bench/agree.ts';
 import type { Bench } from '../bench/bench.ts';
+import type { IommufdBench } from '../bench/iommufd-bench.ts';
 import { hold } from '../bench/verdict.ts';
 import { STREAM_ROBUSTNESS } from '../properties/stream-robustness.ts';
 import * as U from '../reference/u64.ts';
@@ -121,6 +122,10 @@ const compatInfo: Call = (tenant, args, world) => {
   const { at, size } = iommu_type1_info;
   const argsz = args['argsz']!;
   const { compat } = side.reference;
+  for (const [extension, offered] of extensionsOf(bench, side)) {
+    const told = process.ioctl(side.client.fd, VFIO.CHECK_EXTENSION, extension);
+    hold(world, `CHECK_EXTENSION ${extension}`, told, offered, robust);
+  }
   scratch.begin(Math.max(argsz, 4)).setUint32(0, argsz, true);
   const result = process.ioctl(side.client.fd, VFIO.IOMMU_GET_INFO, scratch.put(Math.max(argsz, 4)));
   const expected = argsz < at.cap_offset ? -U.EINVAL : compat === undefined ? -U.ENODEV : 0;
@@ -143,6 +148,21 @@ const compatInfo: Call = (tenant, args, world) => {
   if (known !== usable.length || !same) world.checks.dma.otherRanges(compat.id);
   return result;
 };
+
+/** What an iommufd says of a container's extensions (vfio_compat.c: iommufd_vfio_check_extension). */
+function extensionsOf({ devices }: Bench, { reference }: IommufdBench): ReadonlyMap<number, number> {
+  const { compat, features } = reference;
+  const shown = devices.length > 0 && [...reference.objects.values()].some(({ hwpt, kind }) => {
+    return kind === 'hwpt-paging' && hwpt!.ioas === compat;
+  });
+  return new Map([
+    [EXTENSION.TYPE1_IOMMU, 1],
+    [EXTENSION.TYPE1v2_IOMMU, 1],
+    [EXTENSION.UNMAP_ALL, 1],
+    [EXTENSION.UPDATE_VADDR, 0],
+    [EXTENSION.DMA_CC_IOMMU, compat === undefined ? -U.ENODEV : !shown || features.enforceCoherency ? 1 : 0],
+  ]);
+}
 
 type Call = (tenant: Tenant, args: Args, world: World) => number;
 const CALLS: readonly Call[] = [ioasAlloc, hwptAlloc, hwInfo, compatInfo];

@@ -3,7 +3,7 @@ import { device_attach_iommufd_pt, device_detach_iommufd_pt, VFIO } from '../../
 import { agree } from '../bench/agree.ts';
 import { hold } from '../bench/verdict.ts';
 import type { ReferenceDevice } from '../reference/iommufd-objects.ts';
-import { attachPasid } from '../reference/iommufd-pasids.ts';
+import { attachPasid, listens } from '../reference/iommufd-pasids.ts';
 import { sideOf } from './iommufd-arguments.ts';
 import { type Operation, whileOpen } from './operation.ts';
 
@@ -42,7 +42,9 @@ const attach: Operation = {
     view.setUint32(at.flags, WITH_PASID, true);
     if (!detach) view.setUint32(device_attach_iommufd_pt.at.pt_id, pt!, true);
     view.setUint32(at.pasid, pasid, true);
+    const before = known.pasids.get(pasid);
     const expected = detach ? forget(known, pasid) : attachPasid(side.reference, known, pasid, pt!);
+    if (known.pasids.get(pasid) !== before) side.queues.gone(bench.devices[ABLE]!.name, pasid, !listens(known));
     const command = detach ? VFIO.DEVICE_DETACH_IOMMUFD_PT : VFIO.DEVICE_ATTACH_IOMMUFD_PT;
     const result = bench.process.ioctl(fd, command, bench.scratch.put(size));
     hold(world, detach ? 'DETACH of a PASID' : 'ATTACH of a PASID', result, Math.min(0, expected));

@@ -1,5 +1,6 @@
 /** Several calls in a row that what is interesting needs first: alone they would seldom meet. */
 
+import { ROW_STARTS } from '../bench/memory.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import { BENCH_DMA } from './bench-dma.ts';
@@ -46,6 +47,9 @@ function touch(tenant: Tenant, world: World, page: number, salt: number): void {
   step(tenant, world, 'bench_dma', { device: 0, kind: 1, ...plain, target: page, length: 64, salt });
 }
 
+/** First page of a mapping of the row that has several in one piece. */
+const RUN = ROW_STARTS.at(-1)!;
+
 /** A page table that tracks, with the first device behind it. */
 const dirty: Scene = (tenant, world, ioas, salt) => {
   const { side } = sideOf(tenant);
@@ -60,12 +64,19 @@ const dirty: Scene = (tenant, world, ioas, salt) => {
   const large = (salt & 2) !== 0;
   const memory = {
     ...plain,
-    ...(large ? { region: 2, page: 0, pages: 512 } : { region: 0, page: 0, pages: 1 + (salt >> 4) }),
+    ...(large ? { region: 2, page: 0, pages: 512 } : { region: 0, page: salt & 64 ? RUN : 0, pages: 1 + (salt >> 4) }),
   };
   if (salt & 1) step(tenant, world, 'ioas_map', { ioas, ...memory, iova: 2 ** 20 });
   const area = side.reference.ioas(ioas)?.areas.at(salt & 1 ? -1 : 0);
   if (area === undefined) return started;
   const pages = Number((area.last - area.start) / 4096n) + 1;
+  const first = Number(area.start / 4096n);
+  if (!large && pages > 1 && salt & 64) {
+    // Two pages of one mapping: who asks for one of them has the other to ask for.
+    for (const page of [0, 1]) touch(tenant, world, first + page, salt);
+    const one = { iova: first + (salt >> 7), pages: 1, iovaOffset: 0, sizeOffset: 0, pageSize: 0, bad: 0 };
+    return step(tenant, world, 'hwpt_dirty', { hwpt, ...one, flags: 0, begin: 0 });
+  }
   const target = Number(area.start / 4096n) + (large ? salt % pages : salt % Math.min(8, pages));
   touch(tenant, world, target, salt);
   if (!(salt & 8)) return started;
@@ -76,12 +87,45 @@ const dirty: Scene = (tenant, world, ioas, salt) => {
 /** A queue for page requests, the first device attached to what reports there, and a request that waits. */
 const faults: Scene = (tenant, world, ioas, salt) => {
   if (sideOf(tenant).side.queues.faults.size === 0) step(tenant, world, 'fault_alloc', {});
-  const attached = step(tenant, world, 'fault_attach', { ioas });
+  const { side } = sideOf(tenant);
+  const [queue] = side.queues.faults.keys();
+  const pasid = salt & 16 ? 1 : 0;
+  let attached = 0;
+  if (pasid > 0) {
+    // A page table that is not for PASIDs would be in their way.
+    step(tenant, world, 'device_detach', { device: 0 });
+    const device = side.reference.devices[0]!.id;
+    const pt = step(tenant, world, 'hwpt_alloc', { device, pt: ioas, flags: PASID | FAULTS, fault: queue! });
+    attached = pt < 0 ? pt : step(tenant, world, 'pasid_attach', { pasid, pt, detach: 0 });
+  } else attached = step(tenant, world, 'fault_attach', { ioas });
   if (attached < 0) return attached;
-  const asked = step(tenant, world, 'page_request', { records: 1 + (salt % 3), page: salt & 7 });
-  const [queue] = sideOf(tenant).side.queues.faults.keys();
+  const ask = (open: number): number =>
+    step(tenant, world, 'page_request', { records: 1 + (salt % 3), page: salt & 7, pasid, open });
   // Room for what waits, however many there are.
-  return salt & 8 ? step(tenant, world, 'fault_read', { queue: queue!, length: 400, bad: 0 }) : asked;
+  const read = (): number => step(tenant, world, 'fault_read', { queue: queue!, length: 400, bad: 0 });
+  if ((salt & 96) === 96) {
+    // The last of the group never comes: its device goes, comes back, and asks again.
+    ask(1);
+    if (pasid > 0) step(tenant, world, 'pasid_attach', { pasid, pt: 0, detach: 1 });
+    else step(tenant, world, 'device_detach', { device: 0 });
+    return faults(tenant, world, ioas, (salt & ~32) | 8);
+  }
+  const asked = ask(0);
+  if (!(salt & 8)) return asked;
+  const first = read();
+  if ((salt & 96) === 64) {
+    // What was read and not answered goes with the attachment.
+    if (pasid > 0) return step(tenant, world, 'pasid_attach', { pasid, pt: 0, detach: 1 });
+    return step(tenant, world, 'device_detach', { device: 0 });
+  }
+  if (!(salt & 32)) return first;
+  // The older of two is answered first, and then there is a third.
+  ask(0);
+  read();
+  step(tenant, world, 'fault_answer', { queue: queue!, cookie: 1, code: salt >> 7, length: 8, bad: 0 });
+  ask(0);
+  read();
+  return step(tenant, world, 'fault_answer', { queue: queue!, cookie: 2, code: 0, length: 8, bad: 0 });
 };
 
 /** A virtual IOMMU with a queue, and an event in it. */
@@ -124,10 +168,27 @@ const top: Scene = (tenant, world, _ioas, salt) => {
 };
 
 /** An address space without large pages, which container calls cut. */
-const small: Scene = (tenant, world, ioas) => {
+const small: Scene = (tenant, world, ioas, salt) => {
   step(tenant, world, 'ioas_unmap', { ioas, iova: 0, pages: 2 ** 52 - 1, iovaOffset: 0, sizeOffset: 4095 });
   step(tenant, world, 'iommufd_option', { option: 1, object: ioas, set: 1, value: 0 });
-  return step(tenant, world, 'iommufd_vfio_ioas', { op: 1, ioas });
+  const chosen = step(tenant, world, 'iommufd_vfio_ioas', { op: 1, ioas });
+  if (!(salt & 1)) return chosen;
+  // What is cut is in a page table, and for reading, writing or both.
+  const place = { region: 0, page: 13, pages: 6, iova: 2 ** 20 + 8, vaddrOffset: 0, iovaOffset: 0, sizeOffset: 0 };
+  step(tenant, world, 'ioas_map', { ioas, ...place, flags: [3, 5, 7, 5][(salt >> 1) & 3]! });
+  if (salt & 8) step(tenant, world, 'device_attach', { device: 0, pt: ioas });
+  return step(tenant, world, 'compat_unmap', { iova: place.iova + 1 + ((salt >> 4) & 1), pages: 2, all: 0 });
+};
+
+/** Several mappings of files in a page table, and nothing else: they change hands together. */
+const files: Scene = (tenant, world, ioas, salt) => {
+  for (const { id } of sideOf(tenant).side.reference.spaces)
+    step(tenant, world, 'ioas_unmap', { ioas: id, iova: 0, pages: 2 ** 52 - 1, iovaOffset: 0, sizeOffset: 4095 });
+  const plain = { file: 0, flags: 7, startOffset: 0, sizeOffset: 0 };
+  for (const part of [0, 1])
+    step(tenant, world, 'ioas_map_file', { ioas, ...plain, page: 2 * part, pages: 2, iova: 2 ** 20 + 4 * part });
+  step(tenant, world, 'device_attach', { device: salt & 1, pt: ioas });
+  return step(tenant, world, 'ioas_change_process', { back: (salt >> 1) & 1 });
 };
 
 /** The emulated device, attached; and an address space of bytes, which it cannot be attached to. */
@@ -184,8 +245,9 @@ const pasid: Scene = (tenant, world, ioas, salt) => {
   return salt & 8 ? step(tenant, world, 'pasid_attach', { pasid: 1 + (salt & 1), pt: 0, detach: 1 }) : 0;
 };
 const PASID = 8;
+const FAULTS = 4;
 
-const SCENES: readonly Scene[] = [dirty, faults, events, top, small, pinner, hardware, guest, pasid];
+const SCENES: readonly Scene[] = [dirty, faults, events, top, small, pinner, hardware, guest, pasid, files];
 
 const scene: Operation = {
   name: 'iommufd_scene',

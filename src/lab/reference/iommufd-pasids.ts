@@ -3,6 +3,10 @@ import type { IommufdReference } from './iommufd.ts';
 import { newHwpt, type ReferenceDevice } from './iommufd-objects.ts';
 import * as U from './u64.ts';
 
+/** Does anything that the device is attached to report page requests? */
+export const listens = ({ hwpt, pasids }: ReferenceDevice): boolean =>
+  [hwpt, ...pasids.values()].some((shown) => (shown?.fault ?? 0) !== 0);
+
 /** ATTACH of a PASID, which may be attached already: the page table's number, or an errno. */
 export function attachPasid(reference: IommufdReference, device: ReferenceDevice, pasid: number, ptId: number): number {
   const { objects, features } = reference;
