@@ -32,6 +32,10 @@ export interface ModelOptions {
   readonly jobDelay?: number;
   /** Virtual nanoseconds before the page tracker's first message; 0: sent before MODIFY completes. */
   readonly reportDelay?: number;
+  /** Dirty pages that the page tracker puts into one message, at most; none said: as many as fit. */
+  readonly reportPages?: number;
+  /** log2 of the longest message of a page tracker, in bytes: 12 to 20. */
+  readonly logMaxMessage?: number;
   readonly capabilities?: Partial<Capabilities>;
   readonly limits?: Partial<Limits>;
   /** Fault injection: the status with which this command fails instead of being executed. */
@@ -44,6 +48,8 @@ export interface Settings {
   readonly saveDelay: number;
   readonly jobDelay: number;
   readonly reportDelay: number;
+  readonly reportPages: number;
+  readonly logMaxMessage: number;
   readonly capabilities: Capabilities;
   readonly limits: Limits;
   readonly failNext: ((opcode: number) => number | undefined) | undefined;
@@ -70,6 +76,8 @@ export function settle(options: ModelOptions): Settings {
     saveDelay: options.saveDelay ?? 10_000,
     jobDelay: options.jobDelay ?? 200,
     reportDelay: options.reportDelay ?? 0,
+    reportPages: options.reportPages ?? Number.POSITIVE_INFINITY,
+    logMaxMessage: options.logMaxMessage ?? 16,
     capabilities: { ...CAPABILITIES, ...options.capabilities },
     limits: { ...LIMITS, ...options.limits },
     failNext: options.failNext,

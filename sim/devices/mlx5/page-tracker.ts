@@ -76,9 +76,9 @@ export class PageTracker {
     return this.dirty.size;
   }
 
-  /** The next message of the report, and whether it is the last. A report of nothing is one empty message. */
-  nextMessage(report: Report): { payload: Uint8Array; entries: number; last: boolean } {
-    const entries = Math.min(2 ** this.logMsg / DIRTY_ENTRY, report.pages.length - report.sent);
+  /** The next message of the report, of `most` pages at most, and whether it is the last. A report of nothing is one empty message. */
+  nextMessage(report: Report, most: number): { payload: Uint8Array; entries: number; last: boolean } {
+    const entries = Math.min(most, 2 ** this.logMsg / DIRTY_ENTRY, report.pages.length - report.sent);
     const view = zeroedView(entries * DIRTY_ENTRY);
     for (let i = 0; i < entries; i++) {
       const address = report.pages[report.sent + i]!;

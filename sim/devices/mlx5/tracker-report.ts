@@ -30,7 +30,7 @@ function pump(firmware: Firmware, tracker: PageTracker, report: Report): void {
   const vector = receiver?.cq.vector;
   let delivered = 0;
   for (;;) {
-    const { payload, entries, last } = tracker.nextMessage(report);
+    const { payload, entries, last } = tracker.nextMessage(report, firmware.settings.reportPages);
     const immediate = ((last ? TRACKER_STATE.TRACKING : TRACKER_STATE.REPORTING) << 28) >>> 0;
     const result = receiver?.receive(dma, payload, immediate, (key) => firmware.mkey(key)) ?? 'error';
     if (result === 'delivered') {

@@ -36,6 +36,7 @@ const round: Operation = {
     const iova = BANKS[bank! % BANKS.length]! + PAGE_SIZE * page!;
     if (!tenant.shadow.overlaps(iova, PAGE_SIZE)) map.run(tenant, { page: 1, pages: 1, iova, flags: 3 }, world, false);
     if (queue! >= 2 && !guestLog.running) return largePages(tenant, world, queue! % 2, page! % 2 === 1);
+    if (world.profile.reportsLate) world.settle();
     const begun = guestLog.running ? guestLog.rearm(tenant) : guestLog.start(tenant);
     if (begun < 0) return ended(tenant, world, begun);
     if (guestLog.ranges.length > 0) world.checks.dirty.beginGuest(tenant);

@@ -105,6 +105,7 @@ const report: Operation = {
     const pageSize = 2 ** (logPage ?? 12);
     if (spawned || tenant.pending > 0) return besideOthers(tenant, world, index ?? 0, pageSize, spawned);
     if (tenant.logging === undefined) return beforeStart(tenant, world.checks.fsm);
+    if (world.profile.reportsLate) world.settle();
     const range = partOf(tenant, tenant.logging, index ?? 0);
     const bitmap = tenant.device!.reportLogging(
       range.iova,
@@ -190,6 +191,7 @@ const guest: Operation = {
       else if (world.undisturbed && guestLog.ranges.length > 0) world.checks.dirty.notStarted(result);
       return result;
     }
+    if (world.profile.reportsLate) world.settle();
     const result = rearm ? guestLog.rearm(tenant) : guestLog.collect(tenant);
     if (result < 0) {
       tenant.device!.stopLogging();

@@ -20,13 +20,13 @@ const BETWEEN = { NOTHING: 0, DISTURBED: 1, OPENED: 2 } as const;
 const roundTrip: Operation = {
   name: 'round_trip',
   needs: 'migration',
-  args: ['out', 'into', 'between', 'begin'],
+  args: ['out', 'into', 'between', 'begin', 'grow'],
   weights: [0, 1, 1, 0, 0, 1, 0, 0],
   generate: (random, tenant, world) => (tenant.pending > 0 ? undefined : choose(random, world)),
-  run(tenant, { out, into, between, begin }, world) {
+  run(tenant, { out, into, between, begin, grow }, world) {
     const begun = beginWith(tenant, world, begin!);
     if (begun < 0) return begun;
-    const saved = save(tenant, world, out!, begin!);
+    const saved = save(tenant, world, out!, begin!, grow === 1);
     if (typeof saved === 'number') return saved;
     const { stream, digest, memory } = saved;
     const ready = separate(tenant, world, between!);
@@ -69,6 +69,7 @@ function choose(random: Random, world: World): Readonly<Record<string, number>> 
     into: chunkSize(random, format!),
     between: random.below(3),
     begin: random.below(6),
+    grow: random.below(2),
   };
 }
 
@@ -97,11 +98,13 @@ interface Saved {
 }
 
 /** Stops the device and reads its stream. */
-function save(tenant: Tenant, world: World, chunk: number, begin: number): Saved | number {
+function save(tenant: Tenant, world: World, chunk: number, begin: number, grow: boolean): Saved | number {
   const supported = isPreCopy(begin) && (tenant.flags & 4) !== 0;
   const earlier = supported ? readPreCopy(tenant, world, chunk, begin === BEGIN.COUNTING_ANEW) : [];
   if (typeof earlier === 'number') return earlier;
   if (supported) world.profile.work?.(tenant);
+  // What is saved at the end needs more than was reserved when it began.
+  if (supported && grow) world.profile.grow?.(tenant);
   // A fresh session: a stream that PRE_COPY began is another (and longer) one.
   const stopped = move(tenant, world, supported ? MIG_STATE.STOP_COPY : MIG_STATE.STOP);
   if (stopped < 0) return stopped;

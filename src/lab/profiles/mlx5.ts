@@ -79,6 +79,13 @@ function prepareLarge(tenant: Tenant, world: World): void {
   for (let page = 0; page < 12; page++) tenant.device!.writeRegion(0, ICM_WINDOW_AT + page * 4096 + 1024, bytes);
 }
 
+/** Writes into pages of device memory that were empty. */
+function grow(tenant: Tenant): void {
+  for (let page = 1; page < GROWTH; page++)
+    tenant.device!.writeRegion(0, ICM_WINDOW_AT + page * ICM_PAGE, Uint8Array.of(page, 1, 2, 3));
+}
+const GROWTH = 9;
+
 const ALL_FLAGS = MIGRATION.STOP_COPY | MIGRATION.P2P | MIGRATION.PRE_COPY;
 /** What the firmware can do, and so what the driver offers. */
 const FIRMWARE: readonly { readonly name: string; readonly lacks: Partial<Capabilities>; readonly flags: number }[] = [
@@ -89,6 +96,12 @@ const FIRMWARE: readonly { readonly name: string; readonly lacks: Partial<Capabi
   // Without these the driver is a plain vfio-pci (mlx5/cmd.c: mlx5vf_cmd_set_migratable).
   { name: 'no tracking state', lacks: { migration_tracking_state: false }, flags: 0 },
 ];
+/** How reports of dirty pages come: at once; when the driver has waited; or page by page, in a ring that soon begins anew. */
+const REPORTS = [
+  { name: 'at once', how: {} },
+  { name: 'late', how: { reportDelay: 5000 } },
+  { name: 'page by page', how: { reportPages: 1, logMaxMessage: 19 } },
+] as const;
 /** What the driver takes at most for one image of a stopped device: what all of the state fits into, and less. */
 const CHUNKS = [SIZES.chunk, 0x1000];
 /** Bytes of device memory. */
@@ -101,12 +114,14 @@ export const mlx5: Profiles = {
     { name: 'state', values: STATE_SIZES.map((bytes) => `${bytes / 1024} KiB`) },
     { name: 'vfs', values: ['2', '4'] },
     { name: 'chunks', values: ['8 MiB', '4 KiB'] },
+    { name: 'reports', values: REPORTS.map(({ name }) => name) },
   ],
   profile: profileIn,
 };
 
 function profileIn(setting: Setting): DeviceProfile {
   const { lacks, flags } = FIRMWARE[setting.firmware ?? 0]!;
+  const { how } = REPORTS[setting.reports ?? 0]!;
   const icmBytes = STATE_SIZES[setting.state ?? 0]!;
   let sample: Uint8Array | undefined;
   return {
@@ -116,7 +131,7 @@ function profileIn(setting: Setting): DeviceProfile {
     logging: flags !== 0 && (lacks.adv_virtualization ?? true),
     load: () => ({
       variants: [variant],
-      models: (failNext) => mlx5Models({ failNext, capabilities: lacks, icmBytes }),
+      models: (failNext) => mlx5Models({ failNext, capabilities: lacks, icmBytes, ...how }),
     }),
     assign(machine) {
       const [a, b] = firstVfs(machine, PHYSICAL, setting.vfs ? 4 : 2);
@@ -161,6 +176,8 @@ function profileIn(setting: Setting): DeviceProfile {
     prepare: setting.chunks ? prepareLarge : prepare,
     afterLoad,
     work,
+    grow,
+    reportsLate: (setting.reports ?? 0) !== 0,
     setUp,
     unfinished,
     disturb,

@@ -155,6 +155,10 @@ export interface DeviceProfile {
   readonly loadsAtEnd?: boolean;
   /** Uses the device right after a load, so that all that was loaded has an effect that its tenant observes. */
   afterLoad?(tenant: Tenant, world: World): void;
+  /** Makes the state of the device larger than it was when it was prepared. */
+  grow?(tenant: Tenant): void;
+  /** Reports of dirty pages take their time: what is written meanwhile is told by the next. */
+  readonly reportsLate?: boolean;
   /** Gives the running device something to do, which is on its way when this returns. */
   work?(tenant: Tenant): void;
   /** Sets something of the running device up, or tears it down: what was saved of it at first is not worth much any more. */

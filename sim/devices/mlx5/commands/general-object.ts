@@ -71,7 +71,7 @@ function create(firmware: Firmware, command: Command): Outcome {
     word >>> 24 !== TRACK_TYPE_DIRTY ||
     !within(log.addrSpace, cap.log_min_addr_space, cap.log_max_addr_space) ||
     !within(log.page, cap.log_min_page, cap.log_max_page) ||
-    !within(log.msg, cap.log_min_msg, cap.log_max_msg)
+    !within(log.msg, cap.log_min_msg, firmware.settings.logMaxMessage)
   )
     return REFUSAL.BAD_CONTEXT;
   const ranges = readRanges(command, log.addrSpace);
