@@ -1,5 +1,4 @@
 /** Shapes from the history of mlx5-vfio-pci and of those who migrate devices: rings that wrap, reports that come late, counts. */
-import { Mlx5VfDevice } from '../../variants/mlx5/device.ts';
 import { ImageLoader } from '../../variants/mlx5/resume/loader.ts';
 import { ChunkSaver } from '../../variants/mlx5/save/chunks.ts';
 import { SaveCommand } from '../../variants/mlx5/save/command.ts';
@@ -78,24 +77,6 @@ export const HISTORY_MIGRATION_DEFECTS: readonly Defect[] = [
           function (this: TrackerQueues) {
             const result = poll.call(this);
             return result === 'empty' ? { index: 0, length: 0, immediate: 0 } : result;
-          },
-      ),
-  },
-  {
-    id: 'HIST-OWN-94',
-    title: 'a device is closed while a report waits for the card, and nobody tells the report',
-    reference: 'shape of mlx5vf_cmd_close_migratable: set_tracker_error',
-    properties: live,
-    plant: () =>
-      patch(
-        Mlx5VfDevice.prototype,
-        'close',
-        () =>
-          function* (this: Mlx5VfDevice) {
-            yield* this.stateMutex.lock();
-            yield* this.endSessions();
-            yield* this.tracker.release();
-            yield* this.unlock();
           },
       ),
   },

@@ -9,10 +9,10 @@ const poll: Operation = {
   name: 'poll_file',
   needs: 'migration',
   args: ['length', 'dead', 'early'],
-  weights: [1, 1, 1, 3, 1, 1, 5, 3],
+  weights: [1, 1, 1, 5, 1, 1, 5, 3],
   generate(random, tenant, world) {
     const args = tenant.pending > 0 ? undefined : read.generate(random, tenant, world);
-    return args && { ...args, early: random.chance(40) ? 1 : 0 };
+    return args && { ...args, early: random.chance(55) ? 1 : 0 };
   },
   run(tenant, args, world) {
     const { dead, early } = args;

@@ -112,7 +112,10 @@ function save(tenant: Tenant, world: World, chunk: number, begin: number, grow: 
   const memory = memoryOf(tenant, world);
   const told = supported ? 0 : tenant.device!.dataSize();
   const rest = supported ? readToEnd(tenant, world, chunk) : saveAll(tenant, world, chunk, begin === BEGIN.FAULTING);
-  if (typeof rest === 'number') return rest;
+  if (typeof rest === 'number') {
+    world.checks.roundTrip.notSaved(rest);
+    return rest;
+  }
   if (!supported) world.checks.fsm.sized(told, rest.length);
   const back = move(tenant, world, MIG_STATE.STOP);
   if (back < 0) return back;

@@ -99,7 +99,7 @@ const FIRMWARE: readonly { readonly name: string; readonly lacks: Partial<Capabi
 /** How reports of dirty pages come: at once; when the driver has waited; or page by page, in a ring that soon begins anew. */
 const REPORTS = [
   { name: 'at once', how: {} },
-  { name: 'late', how: { reportDelay: 5000 } },
+  { name: 'late', how: { reportDelay: 5000, logMaxMessage: 19 } },
   { name: 'page by page', how: { reportPages: 1, logMaxMessage: 19 } },
 ] as const;
 /** What the driver takes at most for one image of a stopped device: what all of the state fits into, and less. */

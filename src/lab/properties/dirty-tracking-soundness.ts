@@ -13,7 +13,7 @@ export const DIRTY_TRACKING_SOUNDNESS: Property = {
   name: 'dirty-tracking soundness',
   promise: 'Every page the device wrote while logging was on is reported.',
   observes:
-    'Writes of the device at the fabric, the bitmaps that the tenant is given, wherever they lie, and whether reports and starts are refused that must not be, or taken.',
+    'Writes of the device at the fabric, the bitmaps that the tenant is given, wherever they lie and however late the device reports, and whether reports and starts are refused that must not be, or taken.',
   allows: ['a page that is reported and was not written', 'pages outside the range that is asked for'],
   needs: ['tracking'],
 };

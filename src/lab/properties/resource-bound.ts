@@ -11,7 +11,7 @@ export const RESOURCE_BOUND: Property = {
   promise:
     'A tenant holds no more of the host than its limits say; a call that fails keeps nothing; nothing is left when everybody has left.',
   observes:
-    'The number of mappings, kernel memory and objects of devices and parents: against limits after each call, and against the start when all tenants have left; the ledger of the machine before and after a call in which a failure was injected.',
+    'The number of mappings, kernel memory and objects of devices and parents: against limits, and whose limits they are, after each call, and against the start when all tenants have left; the ledger of the machine before and after a call in which a failure was injected.',
   allows: [
     'mailboxes, which stay with the command queue',
     'what an injected failure of the firmware leaves with it',

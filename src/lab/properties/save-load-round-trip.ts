@@ -12,7 +12,7 @@ export const SAVE_LOAD_ROUND_TRIP: Property = {
   promise:
     'What is loaded is what was saved, in every bit and in whatever chunks it is moved, into the same device or another; and a device that has stopped stands still.',
   observes:
-    'All state of the device before and after, both streams byte for byte, the memory of its tenant while it is stopped, requests of the device in states in which it makes none, and whether the device takes its own stream.',
+    'All state of the device before and after, both streams byte for byte, the memory of its tenant while it is stopped, requests of the device in states in which it makes none, whether a stream that was begun can be read to its end, and whether the device takes it.',
   allows: ['a device that cannot be reached for the time being, with the errno its driver declares for that'],
   needs: ['migration'],
 };
@@ -54,6 +54,13 @@ export class SaveLoadRoundTrip implements Check {
     const { world } = this;
     if (result < 0 && world.sound && !world.profile.unreachable?.has(-result))
       world.violate(NAME, `the device's own stream is refused with ${errnoName(result)}`);
+  }
+
+  /** Nothing was in the way, and the stream that was begun has no end. */
+  notSaved(result: number): void {
+    const { world } = this;
+    if (world.sound && world.undisturbed && !world.profile.unreachable?.has(-result))
+      world.violate(NAME, `the state of the device cannot be saved: ${errnoName(result)}`);
   }
 
   savedAgain(first: Uint8Array, second: Uint8Array): void {
