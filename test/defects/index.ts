@@ -4,6 +4,7 @@ import { DIRTY_DEFECTS } from './dirty.ts';
 import { FAILING_DEFECTS } from './failing.ts';
 import { HISTORY_IOMMUFD_DEFECTS } from './history-iommufd.ts';
 import { HISTORY_MIGRATION_DEFECTS } from './history-migration.ts';
+import { HISTORY_QUEUE_DEFECTS } from './history-queues.ts';
 import { HISTORY_TYPE1_DEFECTS } from './history-type1.ts';
 import { IOMMUFD_DEFECTS } from './iommufd.ts';
 import { MORE_IOMMUFD_DEFECTS } from './iommufd-more.ts';
@@ -64,6 +65,7 @@ export const DEFECTS: readonly Defect[] = [
   ...MIGRATION_FILE_DEFECTS,
   ...HISTORY_TYPE1_DEFECTS,
   ...HISTORY_IOMMUFD_DEFECTS,
+  ...HISTORY_QUEUE_DEFECTS,
   ...HISTORY_MIGRATION_DEFECTS,
 ];
 

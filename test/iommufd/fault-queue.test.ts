@@ -73,6 +73,16 @@ describe('a page request', () => {
     ]);
   });
 
+  // covers: IF26
+  test('whose group never ends is forgotten when the device is attached to nothing that listens', () => {
+    const { device, hwpt, ask, cookies } = rigged();
+    ask(3, { address: 0x1000n, last: false });
+    device.detach();
+    device.attach(hwpt);
+    ask(3, { address: 0x2000n });
+    expect(cookies(), 'one record').toEqual([1]);
+  });
+
   // covers: IF26 HW20
   test('waits for the last of its group, and the whole group is one cookie and one answer', () => {
     const { rig, fd, ask, respond, answers } = rigged();

@@ -83,6 +83,15 @@ describe('pages pinned by an emulated device', () => {
     expect(external.pin(group, 0, 1, false)).toBe(-EBUSY);
   });
 
+  it('are memory: those of a device can be mapped, and not handed out', () => {
+    const { user, container, external, device } = emulated();
+    const registers = { load: () => true, store: () => true, physical: (offset: number) => 0xe000_0000 + offset };
+    const how = { read: true, write: true, device: true };
+    user.map(container, 0, 0x1000, user.process.memory.map(registers, 0, 0x1000, how));
+    expect(external.pin(device.group!, 0, 1, false)).toBe(-EINVAL);
+    expect(user.process.lockedPages).toBe(0);
+  });
+
   it('are paid for once, whoever pins them', () => {
     const { machine, user, container, memory, external, device } = emulated();
     const group = device.group!;

@@ -26,7 +26,8 @@ const limit: Operation = {
   needs: 'bench',
   args: ['pages', 'helper'],
   weights: whileOpen(4),
-  generate: (random) => ({ pages: random.chance(40) ? 2048 : random.pick([0, 1, 2, 3, 5, 8, 13, 21]),
+  generate: (random) => ({
+    pages: random.chance(40) ? 2048 : random.pick([0, 1, 2, 3, 5, 8, 13, 21]),
     helper: random.chance(25) ? 1 : 0,
   }),
   run(tenant, { pages, helper }) {

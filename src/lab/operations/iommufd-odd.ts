@@ -152,9 +152,11 @@ const compatInfo: Call = (tenant, args, world) => {
 /** What an iommufd says of a container's extensions (vfio_compat.c: iommufd_vfio_check_extension). */
 function extensionsOf({ devices }: Bench, { reference }: IommufdBench): ReadonlyMap<number, number> {
   const { compat, features } = reference;
-  const shown = devices.length > 0 && [...reference.objects.values()].some(({ hwpt, kind }) => {
-    return kind === 'hwpt-paging' && hwpt!.ioas === compat;
-  });
+  const shown =
+    devices.length > 0 &&
+    [...reference.objects.values()].some(({ hwpt, kind }) => {
+      return kind === 'hwpt-paging' && hwpt!.ioas === compat;
+    });
   return new Map([
     [EXTENSION.TYPE1_IOMMU, 1],
     [EXTENSION.TYPE1v2_IOMMU, 1],

@@ -87,7 +87,12 @@ function pageSizes(world: World, { translated }: Type1Reference): number {
   return Number((sizes & all) !== 0n ? (sizes & all) | 4096n : sizes);
 }
 
-const EXTENSIONS = [EXTENSION.TYPE1v2_IOMMU, EXTENSION.UNMAP_ALL, EXTENSION.UPDATE_VADDR, EXTENSION.DMA_CC_IOMMU] as const;
+const EXTENSIONS = [
+  EXTENSION.TYPE1v2_IOMMU,
+  EXTENSION.UNMAP_ALL,
+  EXTENSION.UPDATE_VADDR,
+  EXTENSION.DMA_CC_IOMMU,
+] as const;
 
 /** Addresses can only be taken away as long as no emulated device uses them (vfio_iommu_type1_check_extension). */
 function offered(world: World, { emulated, translated }: Type1Reference, extension: number): number {

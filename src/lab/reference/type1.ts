@@ -1,7 +1,5 @@
-/**
- * What a container with type1 must answer and hold (vfio_iommu_type1.c of Linux 7.3), written page by page and without
- * regard to speed: what the lab holds the real one against.
- */
+/** What a container with type1 must answer and hold (vfio_iommu_type1.c of Linux 7.3), written page by page and without
+ * regard to speed: what the lab holds the real one against. */
 import type { AddressSpace } from '../../kernel/address-space.ts';
 import type { Process } from '../../kernel/process.ts';
 import {
@@ -259,14 +257,13 @@ export class Type1Reference {
     return 0;
   }
 
-  /** What is at an IOVA, as the process that mapped it sees it; false: not everything can be read. */
+  /** What is at an IOVA, as the process that mapped it sees it; false: not all can be read, or some are registers. */
   contents(iova: bigint, into: Uint8Array): boolean {
     for (let done = 0; done < into.length; ) {
       const entry = this.find(iova + BigInt(done), 1n);
       if (entry === undefined) return false;
       const count = Number(min(BigInt(into.length - done), last(entry) + 1n - iova - BigInt(done)));
       const address = Number(entry.vaddr + iova + BigInt(done) - entry.start);
-      // Registers need not hold what was written to them.
       if (userPage(entry.mm, address, false)?.charged !== true) return false;
       if (!entry.mm.readInto(address, into.subarray(done, done + count))) return false;
       done += count;

@@ -60,7 +60,10 @@ const FILL: Readonly<Record<number, Fill>> = {
     const addresses = (c.log_min_addr_space << 8) | c.log_max_addr_space;
     out.setUint32(QUERY_HCA_CAP_OUT.CAPABILITY, (c.log_max_num << 24) | (c.max_num_range << 16) | addresses);
     const pages = (c.log_min_page << 8) | c.log_max_page;
-    out.setUint32(QUERY_HCA_CAP_OUT.CAPABILITY + 4, (c.log_min_msg << 24) | (firmware.settings.logMaxMessage << 16) | pages);
+    out.setUint32(
+      QUERY_HCA_CAP_OUT.CAPABILITY + 4,
+      (c.log_min_msg << 24) | (firmware.settings.logMaxMessage << 16) | pages,
+    );
   },
 };
 
