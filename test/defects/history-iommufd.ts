@@ -173,7 +173,7 @@ export const HISTORY_IOMMUFD_DEFECTS: readonly Defect[] = [
     subject,
     title: 'an automatic page table that could not be filled stays',
     reference: '54b47585db66: keep OBJ_USER_ACTIVE, iommufd_object_abort_and_destroy',
-    properties: ['fd lifetime', ...bound],
+    properties: ['fd lifetime', ...bound, 'reset and liveness'],
     plant: () =>
       patch(
         ObjectTable.prototype,

@@ -26,7 +26,7 @@ export const HISTORY_MIGRATION_DEFECTS: readonly Defect[] = [
     id: 'HIST-OWN-90',
     title: 'the second round of a completion ring is taken for the first',
     reference: 'shape of mlx5vf_cq_poll_one and get_sw_cqe: the owner bit',
-    properties: [...dirty, ...live],
+    properties: [...dirty, ...live, 'parent-interaction scope'],
     plant: () =>
       patch(
         TrackerQueues.prototype,
@@ -43,7 +43,7 @@ export const HISTORY_MIGRATION_DEFECTS: readonly Defect[] = [
     id: 'HIST-OWN-91',
     title: 'the buffer of a message that was read is not given back to the card',
     reference: 'shape of mlx5vf_rq_cqe_handler and mlx5vf_post_recv',
-    properties: [...dirty, ...live],
+    properties: [...dirty, ...live, 'parent-interaction scope'],
     plant: () =>
       patch(rings(TrackerQueues.prototype), 'post', () => () => {
         /* the card finds it used up */
@@ -53,7 +53,7 @@ export const HISTORY_MIGRATION_DEFECTS: readonly Defect[] = [
     id: 'HIST-OWN-92',
     title: 'the card is not told what of the completion ring was read',
     reference: 'shape of mlx5_cq_set_ci',
-    properties: [...dirty, ...live],
+    properties: [...dirty, ...live, 'parent-interaction scope'],
     plant: () =>
       patch(
         rings(TrackerQueues.prototype),

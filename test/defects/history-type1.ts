@@ -167,7 +167,7 @@ export const HISTORY_TYPE1_DEFECTS: readonly Defect[] = [
     subject,
     title: 'a group joins whose IOMMU does not reach as high as what is mapped',
     reference: 'shape of vfio_iommu_aper_conflict, 9b77e5c79840',
-    properties: dma,
+    properties: [...dma, 'resource bound'],
     plant: () =>
       patch(
         Domains.prototype,
