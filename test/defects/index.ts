@@ -2,6 +2,8 @@
 import type { Defect } from './defect.ts';
 import { DIRTY_DEFECTS } from './dirty.ts';
 import { FAILING_DEFECTS } from './failing.ts';
+import { HISTORY_PCI_DEFECTS } from './history-pci.ts';
+import { HISTORY_VFIO_DEFECTS } from './history-vfio.ts';
 import { IOMMUFD_DEFECTS } from './iommufd.ts';
 import { MORE_IOMMUFD_DEFECTS } from './iommufd-more.ts';
 import { IO_PAGES_DEFECTS } from './iommufd-pages.ts';
@@ -59,6 +61,8 @@ export const DEFECTS: readonly Defect[] = [
   ...RACE_DEFECTS,
   ...MORE_MIGRATION_DEFECTS,
   ...MIGRATION_FILE_DEFECTS,
+  ...HISTORY_PCI_DEFECTS,
+  ...HISTORY_VFIO_DEFECTS,
 ];
 
 export { LEFT_OUT };
