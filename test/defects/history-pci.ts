@@ -171,7 +171,7 @@ export const HISTORY_PCI_DEFECTS: readonly Defect[] = [
     title: 'a token is read behind the end of its argument',
     subject,
     reference: 'shape of vfio_pci_core_feature_token: argsz that is not looked at',
-    properties: [...CONFINEMENT, 'parent-interaction scope', 'FSM legality', 'residual data'],
+    properties: CONFINEMENT,
     plant: () =>
       patch(
         PCI_FEATURES,
@@ -184,7 +184,7 @@ export const HISTORY_PCI_DEFECTS: readonly Defect[] = [
     title: 'asking whether a device can enter low power enters it',
     subject,
     reference: 'shape of vfio_check_feature whose answer is taken for an error only',
-    properties: ['FSM legality', ...CONFINEMENT, ...INTERRUPTS, 'residual data'],
+    properties: [...CONFINEMENT, ...INTERRUPTS],
     plant: () =>
       patch(
         PCI_FEATURES,

@@ -152,4 +152,10 @@ export const NUMBERED: readonly string[] = [
   'bar_hold',
   'ioeventfd_many',
   'power_cycle',
+  'bar_words',
+  'vital_data',
+  'pci_feature_odd',
+  'irq_block',
+  'signal_then',
+  'close_group',
 ];

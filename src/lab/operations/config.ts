@@ -1,5 +1,5 @@
 /** Configuration space of a PCI function: accesses of every width at every edge, and the walks that a guest makes. */
-import { AF, CAP, COMMAND, EXP, PCI, PM } from '../../../sim/pci/registers.ts';
+import { AF, CAP, COMMAND, EXP, PCI, PM, ROM_ADDRESS_ENABLE } from '../../../sim/pci/registers.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import { PCI_REGION } from '../../uapi/vfio.ts';
 import { littleEndian, writeConfig, writeRegister } from '../pci/config-write.ts';
@@ -184,9 +184,23 @@ const sizing: Operation = {
     write(before);
     world.observe(tenant, sized);
     judgeSize(tenant, world, bar!, sized);
+    if (tenant.fn!.template.bars[bar!]?.kind === 'mem64') sizeUpper(tenant, world, bar!);
     return 0;
   },
 };
+
+/** The other register of a BAR of 64 bits is its upper half, all of it address. */
+function sizeUpper(tenant: Tenant, world: World, bar: number): void {
+  const at = PCI.BASE_ADDRESS_0 + 4 * (bar + 1);
+  const before = tenant.device!.read(PCI_REGION.CONFIG, at, 4);
+  const write = (value: number): number => world.finish(tenant, writeRegister(tenant, world, at, 4, value));
+  write(0xffff_ffff);
+  const upper = tenant.device!.read(PCI_REGION.CONFIG, at, 4);
+  write(before);
+  const { size } = tenant.fn!.template.bars[bar]!;
+  const due = size >= 2 ** 32 ? -(size / 2 ** 32) >>> 0 : 0xffff_ffff;
+  if (upper >= 0 && upper !== due) world.checks.config.disagrees(bar, `its upper half is sized ${upper.toString(16)}`);
+}
 
 function judgeSize({ device, fn }: Tenant, world: World, bar: number, sized: number): void {
   const info = device!.regionInfo(bar);
@@ -198,6 +212,8 @@ function judgeSize({ device, fn }: Tenant, world: World, bar: number, sized: num
   // A ROM that is not decoded, or holds no image, is no region.
   if (rom && info.size === 0) return;
   if (info.size !== size) world.checks.config.disagrees(bar, `sizing tells ${size} bytes, region info ${info.size}`);
+  if (rom && sized > 0 && (sized & ROM_ADDRESS_ENABLE) === 0)
+    world.checks.config.disagrees(bar, 'a ROM of which decode cannot be enabled');
   if (info.size > 0 && !rom && io !== ((sized & 1) === 1))
     world.checks.config.disagrees(bar, 'the kind of its BAR register');
 }

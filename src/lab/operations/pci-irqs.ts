@@ -8,6 +8,7 @@ import type { Random } from '../random.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import { after, type Operation, whileOpen } from './operation.ts';
+import { raise } from './pci-events.ts';
 
 const { ACTION_MASK, ACTION_TRIGGER, ACTION_UNMASK, DATA_NONE, DATA_BOOL, DATA_EVENTFD } = IRQ_SET;
 /** Eventfds for interrupts; of the others one tells of waking up, and to the last one the kernel listens. */
@@ -54,6 +55,31 @@ const arm: Operation = {
     );
     const request = { index: index!, flags: DATA_EVENTFD | ACTION_TRIGGER, start: start!, count: count!, data };
     return setIrqs(tenant, world, request, spawned);
+  },
+};
+
+/** A block of vectors of which one cannot be armed: those before it are not armed either. */
+const block: Operation = {
+  name: 'irq_block',
+  needs: 'pci',
+  args: ['index', 'start', 'count', 'bad'],
+  weights: whileOpen(2),
+  generate(random, tenant) {
+    const { type, allocated } = tenant.pci.irqs;
+    if (type !== PCI_IRQ.MSI && type !== PCI_IRQ.MSIX) return undefined;
+    const count = Math.min(2 + random.below(3), type === PCI_IRQ.MSI ? allocated : MOST_VECTORS);
+    return count < 2 ? undefined : { index: type, start: 0, count, bad: 1 + random.below(count - 1) };
+  },
+  run(tenant, { index, start, count, bad }, world) {
+    if (count! > MOST_VECTORS || start! + count! > MOST_VECTORS) return -ERRNO.EINVAL;
+    const data = Array.from({ length: count! }, (_, i) => (i === bad ? BAD_FD : i % TRIGGERS));
+    return setIrqs(tenant, world, {
+      index: index!,
+      flags: DATA_EVENTFD | ACTION_TRIGGER,
+      start: start!,
+      count: count!,
+      data,
+    });
   },
 };
 
@@ -205,4 +231,21 @@ export function signalListened(tenant: Tenant, world: World): number {
   return tenant.process.write(tenant.events[LISTENED]!.fd, tenant.scratch.put(8), 8);
 }
 
-export const PCI_IRQS: readonly Operation[] = [arm, disarm, trigger, mask, unmaskBy, ofHost, signal];
+/** What the signal sets going may still be queued when its hook is taken away: it is done before that returns, or never. */
+const signalThen: Operation = {
+  name: 'signal_then',
+  needs: 'pci',
+  args: ['then'],
+  weights: whileOpen(4),
+  generate: (random, { pci, pending }) =>
+    pci.irqs.unmaskBy < 0 || pending > 0 ? undefined : { then: random.below(2) },
+  run(tenant, { then }, world) {
+    if (tenant.pci.irqs.unmaskBy < 0) return -ERRNO.EINVAL;
+    // A line that is up, and not yet served, is what queues work.
+    raise.run(tenant, { vector: 0 }, world, false);
+    signal.run(tenant, {}, world, false);
+    return then === 0 ? disarm.run(tenant, { index: PCI_IRQ.INTX }, world, false) : unmaskBy.run(tenant, { event: -1 }, world, false);
+  },
+};
+
+export const PCI_IRQS: readonly Operation[] = [arm, disarm, trigger, mask, unmaskBy, ofHost, signal, block, signalThen];

@@ -164,7 +164,7 @@ export class FsmLegality implements Check {
     if (!world.sound || world.hasFailed) return;
     if (told < 0) {
       if (!world.profile.unreachable?.has(-told)) world.violate(NAME, `the size is refused with ${errnoName(told)}`);
-    } else if (told + told / 8 + SLACK < read || told > read + read / 2 + SLACK)
+    } else if ((told === 0 && read > 0) || told + told / 8 + SLACK < read || told > read + read / 2 + SLACK)
       world.violate(NAME, `the size of the data is told to be ${told}, and is ${read}`);
   }
 
