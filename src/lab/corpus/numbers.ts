@@ -158,4 +158,6 @@ export const NUMBERED: readonly string[] = [
   'irq_block',
   'signal_then',
   'close_group',
+  'low_power_again',
+  'leave_traces',
 ];

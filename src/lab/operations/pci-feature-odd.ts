@@ -20,16 +20,20 @@ const odd: Operation = {
   needs: 'pci',
   args: ['feature', 'how', 'unknown', 'argsz', 'value'],
   weights: whileOpen(3),
-  generate: (random, { pending, pci }) =>
-    pending > 0 || pci.lowPower
-      ? undefined
-      : {
-          feature: random.below(PCI_FEATURE_RULES.length),
-          how: random.chance(40) ? random.below(2) : random.below(HOW.length),
-          unknown: random.chance(80) ? 0 : random.below(UNKNOWN.length),
-          argsz: random.below(SIZES.length),
-          value: random.bits(),
-        },
+  generate(random, { pending, pci, fn }) {
+    if (pending > 0 || pci.lowPower) return undefined;
+    const [argsz, value] = [random.below(SIZES.length), random.bits()];
+    // Where there can be VFs there is a token, which is the one argument that has a size.
+    if (fn!.capability(EXT_CAP.SRIOV, true) !== 0 && random.chance(50))
+      return { feature: 0, how: 0, unknown: 0, argsz, value };
+    return {
+      feature: random.below(PCI_FEATURE_RULES.length),
+      how: random.chance(40) ? random.below(2) : random.below(HOW.length),
+      unknown: random.chance(80) ? 0 : random.below(UNKNOWN.length),
+      argsz,
+      value,
+    };
+  },
   run(tenant, { feature, how, unknown, argsz: size, value }, world) {
     const { pending, fn, scratch } = tenant;
     const asleep = tenant.pci.lowPower;

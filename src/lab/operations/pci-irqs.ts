@@ -114,12 +114,14 @@ const trigger: Operation = {
   name: 'irq_trigger',
   needs: 'pci',
   args: ['index', 'start', 'kind'],
-  weights: whileOpen(2),
-  generate: (random, tenant) => ({
-    index: random.chance(20) ? PCI_IRQ.ERR + random.below(2) : anyIndex(random, tenant),
-    start: random.below(2),
-    kind: random.below(KINDS.length),
-  }),
+  weights: whileOpen(4),
+  generate(random, tenant) {
+    const index = random.chance(20) ? PCI_IRQ.ERR + random.below(2) : anyIndex(random, tenant);
+    // More often a vector that is armed, and not the first of them.
+    const armed = tenant.pci.irqs.messages.findLastIndex((event) => event >= 0);
+    const start = armed >= 0 && random.chance(50) ? armed : random.below(2);
+    return { index, start, kind: random.below(KINDS.length) };
+  },
   run(tenant, { index, start, kind }, world) {
     const { data, bytes } = KINDS[kind! % KINDS.length]!;
     const request = { index: index!, flags: data | ACTION_TRIGGER, start: start!, count: 1, data: bytes };
@@ -238,9 +240,9 @@ const signalThen: Operation = {
   args: ['then'],
   weights: whileOpen(4),
   generate: (random, { pci, pending }) =>
-    pci.irqs.unmaskBy < 0 || pending > 0 ? undefined : { then: random.below(2) },
+    pci.irqs.type !== PCI_IRQ.INTX || pending > 0 ? undefined : { then: random.below(2) },
   run(tenant, { then }, world) {
-    if (tenant.pci.irqs.unmaskBy < 0) return -ERRNO.EINVAL;
+    world.finish(tenant, unmaskBy.run(tenant, { event: LISTENED }, world, false));
     // A line that is up, and not yet served, is what queues work.
     raise.run(tenant, { vector: 0 }, world, false);
     signal.run(tenant, {}, world, false);
