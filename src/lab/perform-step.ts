@@ -84,6 +84,7 @@ const NEEDS_REST = new Set([
   'leave_container',
   'close_group',
   'leave_traces',
+  'opt_in_and_leave',
   'signal_then',
   'vital_data',
   'pci_feature_odd',

@@ -14,12 +14,13 @@ import { VfioPciCoreDevice } from '../../src/pci-core/core-device.ts';
 import { DmaBuf, DmaBufs } from '../../src/pci-core/dma-buf.ts';
 import { PCI_FEATURES } from '../../src/pci-core/feature.ts';
 import { HostVpd } from '../../src/pci-core/host-vpd.ts';
+import { Interrupts } from '../../src/pci-core/interrupts/interrupts.ts';
 import { Intx } from '../../src/pci-core/interrupts/intx.ts';
 import { Messages } from '../../src/pci-core/interrupts/messages.ts';
 import { IRQ_ACTIONS } from '../../src/pci-core/interrupts/set-irqs.ts';
 import { Virqfd } from '../../src/pci-core/interrupts/virqfd.ts';
-import { IoEventFds } from '../../src/pci-core/ioeventfd.ts';
 import { PCI_IOCTLS } from '../../src/pci-core/ioctl.ts';
+import { IoEventFds } from '../../src/pci-core/ioeventfd.ts';
 import { Power } from '../../src/pci-core/power.ts';
 import { resetByUser } from '../../src/pci-core/reset.ts';
 import { vfioPciOps } from '../../src/pci-core/vfio-pci.ts';
@@ -489,38 +490,6 @@ export const HISTORY_PCI_DEFECTS: readonly Defect[] = [
       ),
   },
   {
-    id: 'HIST-OWN-24',
-    title: 'a hot reset takes the memory of one of its devices away',
-    subject,
-    reference: 'shape of abafbc551fdd: vfio_pci_zap_and_down_write_memory_lock for all of the set',
-    properties: [LIVENESS, ...CONFINEMENT],
-    plant() {
-      const zap = patch(
-        VfioPciCoreDevice.prototype,
-        'zapAndRevoke',
-        (zapAndRevoke) =>
-          function (this: Marked) {
-            if (this.skipped !== true) zapAndRevoke.call(this);
-          },
-      );
-      const reset = patch(PCI_IOCTLS, VFIO.DEVICE_PCI_HOT_RESET, (handler) => (core, caller, argument) => {
-        const others: Marked[] = core.devSet?.members.filter((member) => member !== core) ?? [];
-        const result = handler!(core, caller, argument);
-        if (typeof result === 'number') return result;
-        return (function* () {
-          for (const other of others) other.skipped = true;
-          const done = yield* result;
-          for (const other of others) other.skipped = false;
-          return done;
-        })();
-      });
-      return () => {
-        reset();
-        zap();
-      };
-    },
-  },
-  {
     id: 'HIST-OWN-25',
     title: 'an access that fails keeps its device awake',
     subject,
@@ -553,6 +522,124 @@ export const HISTORY_PCI_DEFECTS: readonly Defect[] = [
             const result = write.call(this, core, position, count, offset, value);
             if (offset === AF.CTRL && (value & 1) !== 0) core.shadow.set(position, 1, 1);
             return result;
+          },
+      ),
+  },
+  {
+    id: 'HIST-OWN-24',
+    title: 'bytes behind the table of messages are taken from its place',
+    subject,
+    reference: 'shape of vfio_pci_core_do_io_rw: x_end without the offset that was filled',
+    properties: CONFINEMENT,
+    plant: () =>
+      patch(
+        Bars.prototype,
+        'registers',
+        (registers) =>
+          function (this: Bars, index) {
+            const io = registers.call(this, index);
+            const { core } = inner<{ core: VfioPciCoreDevice }>(this);
+            const end = core.msixOffset + core.msixSize;
+            if (index !== core.msixBar) return io;
+            const at = (offset: number): number =>
+              offset >= end && offset < end + 16 ? offset - core.msixSize : offset;
+            return {
+              read: (offset, width) => io.read(at(offset), width),
+              write: (offset, width, value) => io.write(offset, width, value),
+            };
+          },
+      ),
+  },
+  {
+    id: 'HIST-OWN-27',
+    title: 'a byte is written as four',
+    subject,
+    reference: 'shape of vfio_pci_core_do_io_rw: the widths of accesses',
+    properties: CONFINEMENT,
+    plant: () =>
+      patch(
+        Bars.prototype,
+        'registers',
+        (registers) =>
+          function (this: Bars, index) {
+            const io = registers.call(this, index);
+            return {
+              ...wide(io),
+              ...io,
+              write: (offset, width, value) => io.write(offset & ~3, width < 4 ? 4 : width, value),
+            };
+          },
+      ),
+  },
+  {
+    id: 'HIST-OWN-28',
+    title: 'a user of a function without a line is shown the pin of one',
+    subject,
+    reference: '2c1ff8e2f5f5: virtualize zero INTx PIN if there is no pdev->irq',
+    properties: [...INTERRUPTS, ...CONFINEMENT],
+    plant: () =>
+      patch(
+        Interrupts.prototype,
+        'count',
+        (count) =>
+          function (this: Interrupts, index) {
+            return index === PCI_IRQ.INTX ? 1 : count.call(this, index);
+          },
+      ),
+  },
+  {
+    id: 'HIST-OWN-29',
+    title: 'INTx that is switched off stays masked for whoever sets it up again',
+    subject,
+    reference: 'shape of fe9a7082684e, 18c198c96a81: what a context keeps of the one before',
+    properties: INTERRUPTS,
+    plant: () =>
+      patch(
+        Intx.prototype,
+        'enable',
+        (enable) =>
+          function (this: Intx, trigger) {
+            const fields = inner<{ masked: boolean; core: VfioPciCoreDevice }>(this);
+            const { masked, core } = fields;
+            const { virqDisabled } = core.irqs;
+            core.irqs.virqDisabled ||= masked;
+            const result = enable.call(this, trigger);
+            core.irqs.virqDisabled = virqDisabled;
+            return result;
+          },
+      ),
+  },
+  {
+    id: 'HIST-OWN-51',
+    title: 'INTx is masked by the host’s end and by the function’s, and unmasked by one',
+    subject,
+    reference: 'shape of vfio_pci_intx_unmask_handler: pci_2_3 that changes with the open',
+    properties: INTERRUPTS,
+    plant: () =>
+      patch(
+        Intx.prototype,
+        'mask',
+        (mask) =>
+          function (this: Intx) {
+            const done = mask.call(this);
+            if (done) inner<{ line: { disable(): void } | undefined }>(this).line?.disable();
+            return done;
+          },
+      ),
+  },
+  {
+    id: 'HIST-OWN-52',
+    title: 'memory that a reset took away is not given back to importers',
+    subject,
+    reference: 'shape of vfio_pci_ioctl_reset without vfio_pci_dma_buf_move(false)',
+    properties: [...CONFINEMENT, LIVENESS, 'noninterference', 'DMA confinement'],
+    plant: () =>
+      patch(
+        VfioPciCoreDevice.prototype,
+        'unrevoke',
+        (unrevoke) =>
+          function (this: VfioPciCoreDevice) {
+            if (!this.memoryLock.locked) unrevoke.call(this);
           },
       ),
   },

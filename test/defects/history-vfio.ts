@@ -1,14 +1,15 @@
 /** Shapes of further defects in the history of the VFIO core and of variant drivers: references, locks, sessions. */
 
-import { FdTable } from '../../src/kernel/fd-table.ts';
 import { vfioPciOps } from '../../src/pci-core/vfio-pci.ts';
 import { VfioContainer } from '../../src/vfio/container.ts';
 import type { VfioCore } from '../../src/vfio/core.ts';
 import type { VfioDevice } from '../../src/vfio/device.ts';
 import { VfioGroup } from '../../src/vfio/group.ts';
-import { DataFile } from '../../src/vfio/migration/data-fd.ts';
 import { closeDevice } from '../../src/vfio/open.ts';
+import { MLX5_FORMAT } from '../../variants/mlx5/format.ts';
 import { MTTY_MIGRATION } from '../../variants/mtty/migration.ts';
+import { REG } from '../../variants/mtty/registers.ts';
+import { Uart } from '../../variants/mtty/uart.ts';
 import type { Defect } from './defect.ts';
 import { inner, patch } from './patch.ts';
 
@@ -139,24 +140,6 @@ export const HISTORY_VFIO_DEFECTS: readonly Defect[] = [
       ),
   },
   {
-    id: 'HIST-OWN-36',
-    title: 'a data file for which no number is free is lost',
-    subject: 'mtty',
-    reference: 'shape of vfio_ioct_mig_return_fd without fput',
-    properties: ['resource bound', 'fd lifetime'],
-    plant: () =>
-      patch(
-        FdTable.prototype,
-        'install',
-        (install) =>
-          function (this: FdTable, file) {
-            const fd = install.call(this, file);
-            if (fd < 0 && file instanceof DataFile) file.release = () => {};
-            return fd;
-          },
-      ),
-  },
-  {
     id: 'HIST-OWN-37',
     title: 'the size of the data is known only once it has been saved',
     subject: 'mtty',
@@ -174,14 +157,6 @@ export const HISTORY_VFIO_DEFECTS: readonly Defect[] = [
       ),
   },
   {
-    id: 'HIST-OWN-38',
-    title: 'the last device of a group goes and leaves the group in its container',
-    subject,
-    reference: 'shape of vfio_device_remove_group without vfio_group_detach_container',
-    properties: ['fd lifetime', 'resource bound', LIVENESS, 'DMA confinement'],
-    plant: () => patch(VfioGroup.prototype, 'die', () => () => {}),
-  },
-  {
     id: 'HIST-OWN-39',
     title: 'an ioctl that fails after it slept keeps its device awake',
     subject,
@@ -197,5 +172,47 @@ export const HISTORY_VFIO_DEFECTS: readonly Defect[] = [
           return done;
         })();
       }),
+  },
+  {
+    id: 'HIST-OWN-60',
+    title: 'interrupts of a port that was loaded are not enabled',
+    subject: 'mtty',
+    reference: 'shape of hisi_acc: EQ and AEQ interrupts are not restored after a resume',
+    properties: ['save-load round trip', 'interrupt confinement', LIVENESS],
+    plant: () =>
+      patch(
+        Uart.prototype,
+        'load',
+        (load) =>
+          function (this: Uart, section) {
+            load.call(this, section);
+            this.registers[REG.IER] = 0;
+          },
+      ),
+  },
+  {
+    id: 'HIST-OWN-61',
+    title: 'whether the device can load is asked when it has been told to',
+    reference: 'shape of hisi_acc vf_qm_check_match: the header is looked at when its image has gone',
+    properties: ['stream robustness', LIVENESS, 'parent-interaction scope'],
+    plant: () =>
+      patch(
+        MLX5_FORMAT,
+        'decoder',
+        (decoder) =>
+          function (this: typeof MLX5_FORMAT, sink) {
+            const made = decoder.call(this, sink);
+            const { write } = made;
+            let poisoned = 0;
+            made.write = function* (bytes) {
+              const result = yield* write.call(made, bytes);
+              // Told with the next write only.
+              const told = poisoned;
+              poisoned = result < 0 ? result : 0;
+              return result < 0 && told === 0 ? 0 : result;
+            };
+            return made;
+          },
+      ),
   },
 ];

@@ -160,4 +160,5 @@ export const NUMBERED: readonly string[] = [
   'close_group',
   'low_power_again',
   'leave_traces',
+  'opt_in_and_leave',
 ];

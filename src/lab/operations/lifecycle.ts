@@ -153,4 +153,13 @@ const unsetContainer: Operation = {
   },
 };
 
-export const LIFECYCLE: readonly Operation[] = [reset, flr, close, open, openAgain, leaveContainer, closeGroup, unsetContainer];
+export const LIFECYCLE: readonly Operation[] = [
+  reset,
+  flr,
+  close,
+  open,
+  openAgain,
+  leaveContainer,
+  closeGroup,
+  unsetContainer,
+];

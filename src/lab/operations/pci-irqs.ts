@@ -246,7 +246,9 @@ const signalThen: Operation = {
     // A line that is up, and not yet served, is what queues work.
     raise.run(tenant, { vector: 0 }, world, false);
     signal.run(tenant, {}, world, false);
-    return then === 0 ? disarm.run(tenant, { index: PCI_IRQ.INTX }, world, false) : unmaskBy.run(tenant, { event: -1 }, world, false);
+    return then === 0
+      ? disarm.run(tenant, { index: PCI_IRQ.INTX }, world, false)
+      : unmaskBy.run(tenant, { event: -1 }, world, false);
   },
 };
 
