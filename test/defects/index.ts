@@ -2,7 +2,9 @@
 import type { Defect } from './defect.ts';
 import { DIRTY_DEFECTS } from './dirty.ts';
 import { FAILING_DEFECTS } from './failing.ts';
-import { HISTORY_PCI_DEFECTS } from './history-pci.ts';
+import { HISTORY_CONFIG_DEFECTS } from './history-config.ts';
+import { HISTORY_INTERRUPTS_DEFECTS } from './history-interrupts.ts';
+import { HISTORY_SESSIONS_DEFECTS } from './history-sessions.ts';
 import { HISTORY_VFIO_DEFECTS } from './history-vfio.ts';
 import { IOMMUFD_DEFECTS } from './iommufd.ts';
 import { MORE_IOMMUFD_DEFECTS } from './iommufd-more.ts';
@@ -61,7 +63,9 @@ export const DEFECTS: readonly Defect[] = [
   ...RACE_DEFECTS,
   ...MORE_MIGRATION_DEFECTS,
   ...MIGRATION_FILE_DEFECTS,
-  ...HISTORY_PCI_DEFECTS,
+  ...HISTORY_INTERRUPTS_DEFECTS,
+  ...HISTORY_CONFIG_DEFECTS,
+  ...HISTORY_SESSIONS_DEFECTS,
   ...HISTORY_VFIO_DEFECTS,
 ];
 

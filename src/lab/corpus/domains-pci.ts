@@ -98,7 +98,7 @@ export const PCI_DOMAINS: DomainTable = {
   'irq_block.start': upTo(3),
   'irq_block.count': upTo(4, 2),
   'irq_block.bad': upTo(3),
-  'signal_then.then': KIND,
+  'signal_then.takes': KIND,
   'low_power_again.wakes': FLAG,
   'leave_traces.value': WORD,
   'table_write.width': oneOf(1, 2, 4, 8),

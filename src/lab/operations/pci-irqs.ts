@@ -237,16 +237,16 @@ export function signalListened(tenant: Tenant, world: World): number {
 const signalThen: Operation = {
   name: 'signal_then',
   needs: 'pci',
-  args: ['then'],
+  args: ['takes'],
   weights: whileOpen(4),
   generate: (random, { pci, pending }) =>
-    pci.irqs.type !== PCI_IRQ.INTX || pending > 0 ? undefined : { then: random.below(2) },
-  run(tenant, { then }, world) {
+    pci.irqs.type !== PCI_IRQ.INTX || pending > 0 ? undefined : { takes: random.below(2) },
+  run(tenant, { takes }, world) {
     world.finish(tenant, unmaskBy.run(tenant, { event: LISTENED }, world, false));
     // A line that is up, and not yet served, is what queues work.
     raise.run(tenant, { vector: 0 }, world, false);
     signal.run(tenant, {}, world, false);
-    return then === 0
+    return takes === 0
       ? disarm.run(tenant, { index: PCI_IRQ.INTX }, world, false)
       : unmaskBy.run(tenant, { event: -1 }, world, false);
   },
