@@ -85,7 +85,7 @@ export const HISTORY_INTERRUPTS_DEFECTS: readonly Defect[] = [
     title: 'low power that is refused replaces the eventfd that tells of the end of it',
     subject,
     reference: 'shape of vfio_pci_runtime_pm_entry: pm_wake_eventfd_ctx before the look at pm_runtime_engaged',
-    properties: [...INTERRUPTS, 'resource bound'],
+    properties: [...INTERRUPTS, 'resource bound', 'config-space confinement'],
     plant: () =>
       patch(
         Power.prototype,
