@@ -61,6 +61,8 @@ export class PciFunction {
   private readonly messages: Messages;
   /** Told of every write to a BAR before it is carried out; whoever sets it takes it away again. */
   onWrite: ((bar: number, offset: number, width: number, value: number) => void) | undefined = undefined;
+  /** Told of every read of a BAR and of its answer; whoever sets it takes it away again. */
+  onRead: ((bar: number, offset: number, width: number, value: number) => void) | undefined = undefined;
   /** Resets so far: work that a reset cancels is of an earlier one. */
   private epoch = 0;
   private readonly pm: number;
@@ -107,6 +109,11 @@ export class PciFunction {
   /** A VF exists while its PF has VF Enable set. */
   get present(): boolean {
     return this.physical === undefined || this.physical.virtuals.includes(this);
+  }
+
+  /** Vital product data behind its registers; undefined: the function has none. */
+  get vitalData(): Uint8Array | undefined {
+    return this.vpd?.bytes;
   }
 
   /** How often the function was reset. */
@@ -158,8 +165,10 @@ export class PciFunction {
       this.unclaimed(bar, offset, false);
       return ones(width);
     }
-    if (this.vectors?.covers(bar, offset)) return this.vectors.read(bar, offset, width);
-    return this.model.read(bar, offset, width);
+    const covered = this.vectors?.covers(bar, offset) === true;
+    const value = covered ? this.vectors!.read(bar, offset, width) : this.model.read(bar, offset, width);
+    this.onRead?.(bar, offset, width, value);
+    return value;
   }
 
   /** A write request to a BAR; an unsupported request vanishes. */
@@ -180,18 +189,23 @@ export class PciFunction {
   /** An aligned read of 8 bytes: one access where the device knows such, else two. */
   read8(bar: number, offset: number): Quad {
     const { model, vectors } = this;
-    if (model.read8 !== undefined && this.decodes(bar) && !vectors?.covers(bar, offset))
-      return model.read8(bar, offset);
+    if (model.read8 !== undefined && this.decodes(bar) && !vectors?.covers(bar, offset)) {
+      const quad = model.read8(bar, offset);
+      for (const [half, value] of quad.entries()) this.onRead?.(bar, offset + 4 * half, 4, value);
+      return quad;
+    }
     return [this.read(bar, offset, 4) >>> 0, this.read(bar, offset + 4, 4) >>> 0];
   }
 
   write8(bar: number, offset: number, value: Quad): void {
     const { model, vectors } = this;
-    if (model.write8 !== undefined) this.onWrite?.(bar, offset, 4, value[0]);
     if (model.write8 === undefined || vectors?.covers(bar, offset)) {
       this.write(bar, offset, 4, value[0]);
       this.write(bar, offset + 4, 4, value[1]);
-    } else if (this.decodes(bar)) model.write8(bar, offset, value);
+      return;
+    }
+    for (const [half, word] of value.entries()) this.onWrite?.(bar, offset + 4 * half, 4, word);
+    if (this.decodes(bar)) model.write8(bar, offset, value);
     else this.unclaimed(bar, offset, true);
   }
 

@@ -15,6 +15,11 @@ export class VpdStorage {
     this.contents = contents.slice();
   }
 
+  /** What there is now. */
+  get bytes(): Uint8Array {
+    return this.contents;
+  }
+
   /** The address register was written: F set asks for a write of DATA, F clear for a read; the answer toggles F. */
   transfer(): void {
     const { config, at, contents } = this;

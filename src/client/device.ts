@@ -199,9 +199,9 @@ export class DeviceClient {
     return result < 0 ? result : number64(this.scratch.take(16), device_feature.size);
   }
 
-  /** VFIO_MIG_GET_PRECOPY_INFO on a data fd; flags are zeroed first. */
-  precopyInfo(dataFd: number): PrecopyAnswer {
-    return this.precopyAnswer(this.process.finish(this.precopyInfoCall(dataFd)));
+  /** VFIO_MIG_GET_PRECOPY_INFO on a data fd; flags are as given first, else zero. */
+  precopyInfo(dataFd: number, flags = 0): PrecopyAnswer {
+    return this.precopyAnswer(this.process.finish(this.precopyInfoCall(dataFd, flags)));
   }
 
   /** Decodes what such a call left behind. */
@@ -217,9 +217,11 @@ export class DeviceClient {
   }
 
   /** The call itself, for callers that interleave. */
-  precopyInfoCall(dataFd: number): Result {
+  precopyInfoCall(dataFd: number, flags = 0): Result {
     const { at, size } = precopy_info;
-    this.scratch.begin(size).setUint32(at.argsz, size, true);
+    const view = this.scratch.begin(size);
+    view.setUint32(at.argsz, size, true);
+    view.setUint32(at.flags, flags, true);
     return this.process.ioctlCall(dataFd, VFIO.MIG_GET_PRECOPY_INFO, this.scratch.put(size));
   }
 

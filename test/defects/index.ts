@@ -2,10 +2,14 @@
 import type { Defect } from './defect.ts';
 import { DIRTY_DEFECTS } from './dirty.ts';
 import { FAILING_DEFECTS } from './failing.ts';
+import { HISTORY_CONFIG_DEFECTS } from './history-config.ts';
+import { HISTORY_INTERRUPTS_DEFECTS } from './history-interrupts.ts';
 import { HISTORY_IOMMUFD_DEFECTS } from './history-iommufd.ts';
 import { HISTORY_MIGRATION_DEFECTS } from './history-migration.ts';
 import { HISTORY_QUEUE_DEFECTS } from './history-queues.ts';
+import { HISTORY_SESSIONS_DEFECTS } from './history-sessions.ts';
 import { HISTORY_TYPE1_DEFECTS } from './history-type1.ts';
+import { HISTORY_VFIO_DEFECTS } from './history-vfio.ts';
 import { IOMMUFD_DEFECTS } from './iommufd.ts';
 import { MORE_IOMMUFD_DEFECTS } from './iommufd-more.ts';
 import { IO_PAGES_DEFECTS } from './iommufd-pages.ts';
@@ -67,6 +71,10 @@ export const DEFECTS: readonly Defect[] = [
   ...HISTORY_IOMMUFD_DEFECTS,
   ...HISTORY_QUEUE_DEFECTS,
   ...HISTORY_MIGRATION_DEFECTS,
+  ...HISTORY_INTERRUPTS_DEFECTS,
+  ...HISTORY_CONFIG_DEFECTS,
+  ...HISTORY_SESSIONS_DEFECTS,
+  ...HISTORY_VFIO_DEFECTS,
 ];
 
 export { LEFT_OUT };

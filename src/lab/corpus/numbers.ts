@@ -152,4 +152,13 @@ export const NUMBERED: readonly string[] = [
   'bar_hold',
   'ioeventfd_many',
   'power_cycle',
+  'bar_words',
+  'vital_data',
+  'pci_feature_odd',
+  'irq_block',
+  'signal_then',
+  'close_group',
+  'low_power_again',
+  'leave_traces',
+  'opt_in_and_leave',
 ];

@@ -81,8 +81,12 @@ export const BOUNDARY = [
 const info: Operation = {
   name: 'info',
   args: ['kind', 'index'],
-  weights: whileOpen(2),
-  generate: (random) => ({ kind: random.below(4), index: random.below(11) }),
+  weights: whileOpen(3),
+  generate(random) {
+    const kind = random.below(4);
+    // Five indices of interrupts, nine regions.
+    return { kind, index: random.below(kind === 2 ? 6 : 11) };
+  },
   run(tenant, { kind, index }, world) {
     const device = tenant.device!;
     if (kind === 3) {

@@ -1,5 +1,5 @@
 /** Configuration space of a PCI function: accesses of every width at every edge, and the walks that a guest makes. */
-import { AF, CAP, COMMAND, EXP, PCI, PM } from '../../../sim/pci/registers.ts';
+import { AF, CAP, COMMAND, EXP, PCI, PM, ROM_ADDRESS_ENABLE, VPD } from '../../../sim/pci/registers.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import { PCI_REGION } from '../../uapi/vfio.ts';
 import { littleEndian, writeConfig, writeRegister } from '../pci/config-write.ts';
@@ -7,6 +7,7 @@ import type { Random } from '../random.ts';
 import type { Shown } from '../reference/config-access.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
+import { closeDevice, reopen } from './lifecycle.ts';
 import { after, type Operation, whileOpen } from './operation.ts';
 
 const LENGTHS = [1, 2, 3, 4, 8] as const;
@@ -125,8 +126,44 @@ const resetBit: Operation = {
     const at = advanced ? tenant.fn!.capability(CAP.AF) + AF.CTRL : tenant.fn!.capability(CAP.EXP) + EXP.DEVCTL;
     if (at < PCI.STD_HEADER_SIZEOF) return -ERRNO.EINVAL;
     world.checks.liveness.resetting(tenant);
-    if (advanced || width! > 1) return writeRegister(tenant, world, at, width!, advanced ? 1 : 0x8000);
-    return writeRegister(tenant, world, at + 1, 1, 0x80);
+    const whole = advanced || width! > 1;
+    const call = whole
+      ? writeRegister(tenant, world, at, width!, advanced ? 1 : 0x8000)
+      : writeRegister(tenant, world, at + 1, 1, 0x80);
+    // Whatever came of it, the bit reads as none.
+    return after(call, (result) => {
+      if (result > 0) read.run(tenant, { offset: at, length: 2 }, world, false);
+      return result;
+    });
+  },
+};
+
+/** Places at which a user can leave something, and sets nothing going: the header, and registers of capabilities. */
+const TRACES = [PCI.CACHE_LINE_SIZE, PCI.INTERRUPT_LINE, PCI.BASE_ADDRESS_0, PCI.ROM_ADDRESS];
+const IN_CAPABILITIES: ReadonlyMap<number, number> = new Map([
+  [CAP.EXP, 0x28],
+  [CAP.VNDR, 4],
+  [CAP.VPD, VPD.DATA],
+  [CAP.MSI, 4],
+]);
+
+/** The tenant writes wherever it can, and leaves: who opens the device next finds nothing of it. */
+const traces: Operation = {
+  name: 'leave_traces',
+  needs: 'pci',
+  args: ['value'],
+  weights: whileOpen(2),
+  generate: (random, { pending }) => (pending > 0 ? undefined : { value: random.bits() | 0x0101_0101 }),
+  run(tenant, { value }, world) {
+    const { capabilities } = tenant.fn!.template;
+    const inside = capabilities.flatMap(({ id, at, extended }) => {
+      const offset = extended ? undefined : IN_CAPABILITIES.get(id);
+      return offset === undefined ? [] : [at + offset];
+    });
+    for (const at of [...TRACES, ...inside])
+      world.finish(tenant, writeRegister(tenant, world, at, at === PCI.CACHE_LINE_SIZE ? 2 : 4, value! >>> 0));
+    closeDevice(tenant, world);
+    return reopen(tenant, world);
   },
 };
 
@@ -184,9 +221,23 @@ const sizing: Operation = {
     write(before);
     world.observe(tenant, sized);
     judgeSize(tenant, world, bar!, sized);
+    if (tenant.fn!.template.bars[bar!]?.kind === 'mem64') sizeUpper(tenant, world, bar!);
     return 0;
   },
 };
+
+/** The other register of a BAR of 64 bits is its upper half, all of it address. */
+function sizeUpper(tenant: Tenant, world: World, bar: number): void {
+  const at = PCI.BASE_ADDRESS_0 + 4 * (bar + 1);
+  const before = tenant.device!.read(PCI_REGION.CONFIG, at, 4);
+  const write = (value: number): number => world.finish(tenant, writeRegister(tenant, world, at, 4, value));
+  write(0xffff_ffff);
+  const upper = tenant.device!.read(PCI_REGION.CONFIG, at, 4);
+  write(before);
+  const { size } = tenant.fn!.template.bars[bar]!;
+  const due = size >= 2 ** 32 ? -(size / 2 ** 32) >>> 0 : 0xffff_ffff;
+  if (upper >= 0 && upper !== due) world.checks.config.disagrees(bar, `its upper half is sized ${upper.toString(16)}`);
+}
 
 function judgeSize({ device, fn }: Tenant, world: World, bar: number, sized: number): void {
   const info = device!.regionInfo(bar);
@@ -198,8 +249,10 @@ function judgeSize({ device, fn }: Tenant, world: World, bar: number, sized: num
   // A ROM that is not decoded, or holds no image, is no region.
   if (rom && info.size === 0) return;
   if (info.size !== size) world.checks.config.disagrees(bar, `sizing tells ${size} bytes, region info ${info.size}`);
+  if (rom && sized > 0 && (sized & ROM_ADDRESS_ENABLE) === 0)
+    world.checks.config.disagrees(bar, 'a ROM of which decode cannot be enabled');
   if (info.size > 0 && !rom && io !== ((sized & 1) === 1))
     world.checks.config.disagrees(bar, 'the kind of its BAR register');
 }
 
-export const CONFIG: readonly Operation[] = [read, write, command, power, resetBit, list, sizing, cycle];
+export const CONFIG: readonly Operation[] = [read, write, command, power, resetBit, list, sizing, cycle, traces];

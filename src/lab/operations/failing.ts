@@ -1,6 +1,6 @@
 /** Calls in the middle of which the kernel runs out of something: they must fail, and leave what they found. */
 import { ERRNO } from '../../uapi/errno.ts';
-import { MIG_STATE } from '../../uapi/vfio.ts';
+import { MIG_STATE, PCI_IRQ } from '../../uapi/vfio.ts';
 import { FAILURES, Injection } from '../injection.ts';
 import { applies } from '../offers.ts';
 import { noteCommand } from '../pci/memory-on.ts';
@@ -99,7 +99,9 @@ function perform(tenant: Tenant, world: World, injection: Injection, target: num
   // A request for a state that fails on its way leaves the device in a state of that way; and any call wakes a device.
   if (tenant.state !== state || asleep || world.excused) return result;
   const pooled = operation.name === 'set_state' && SAVING.has(state);
-  injection.judge(result, pooled ? POOL : LEAVES.get(operation.name));
+  // vfio_intx_enable gives everything back; vectors go as the comment above says.
+  const line = args['index'] === PCI_IRQ.INTX;
+  injection.judge(result, pooled ? POOL : line ? undefined : LEAVES.get(operation.name));
   return result;
 }
 

@@ -1,11 +1,14 @@
 /** VFIO_DEVICE_FEATURE as no program calls it: sizes, flags and probes. What is not to be carried out must change nothing. */
 import { Buffer } from 'node:buffer';
 import { ERRNO } from '../../uapi/errno.ts';
-import { FEATURE, FEATURE_FLAG, VFIO } from '../../uapi/vfio.ts';
+import { FEATURE, FEATURE_FLAG, MIG_STATE, MIGRATION, VFIO } from '../../uapi/vfio.ts';
+import { FLAGS_SENT } from '../properties/fsm-legality.ts';
 import { FEATURE_RULES, featureAnswer } from '../reference/feature-call.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
+import { closeDevice, reopen } from './lifecycle.ts';
 import { type Operation, whileOpen } from './operation.ts';
+import { move } from './round-trip.ts';
 
 const { GET, SET, PROBE } = FEATURE_FLAG;
 const HOW = [GET | SET, SET | PROBE, GET | PROBE, GET | SET | PROBE, PROBE, GET, SET, 0];
@@ -69,4 +72,28 @@ function stateKept(tenant: Tenant, world: World): void {
   world.checks.fsm.told(tenant, result, state, dataFd);
 }
 
-export const FEATURE_ODD: readonly Operation[] = [odd];
+/** Who opts in to more of PRECOPY_INFO and leaves has not opted in for whoever comes next. */
+const optInAndLeave: Operation = {
+  name: 'opt_in_and_leave',
+  needs: 'migration',
+  args: [],
+  weights: [0, 0, 2, 0, 0, 0, 0, 0],
+  generate: (_random, { flags, state, pending }) =>
+    (flags & MIGRATION.PRE_COPY) === 0 || state !== MIG_STATE.RUNNING || pending > 0 ? undefined : {},
+  run(tenant, _args, world) {
+    const wanted = tenant.device!.feature(FEATURE.MIG_PRECOPY_INFOv2 | SET, 0);
+    if (wanted !== 0 || tenant.pending > 0) return wanted;
+    closeDevice(tenant, world);
+    const opened = reopen(tenant, world);
+    if (opened < 0) return opened;
+    world.profile.prepare(tenant, world);
+    const begun = move(tenant, world, MIG_STATE.PRE_COPY);
+    const file = tenant.file('save');
+    if (begun < 0 || file === undefined) return begun;
+    const { result, flags } = tenant.device!.precopyInfo(file.fd, FLAGS_SENT);
+    world.checks.fsm.promised(tenant, file, result, flags);
+    return result;
+  },
+};
+
+export const FEATURE_ODD: readonly Operation[] = [odd, optInAndLeave];

@@ -1,5 +1,6 @@
 /** All kinds of steps. */
 import { ACCESS } from './access.ts';
+import { BAR_WORDS } from './bar-words.ts';
 import { BENCH_DMA } from './bench-dma.ts';
 import { BENCH_PROCESS } from './bench-process.ts';
 import { BESIDE } from './beside.ts';
@@ -40,6 +41,7 @@ import { MIGRATION_OPERATIONS } from './migration.ts';
 import type { Operation } from './operation.ts';
 import { OWNERSHIP } from './ownership.ts';
 import { PCI_EVENTS } from './pci-events.ts';
+import { PCI_FEATURE_ODD } from './pci-feature-odd.ts';
 import { PCI_IRQS } from './pci-irqs.ts';
 import { PCI_REGIONS } from './pci-regions.ts';
 import { POLL_FILE } from './poll-file.ts';
@@ -54,6 +56,7 @@ import { TYPE1_INFO } from './type1-info.ts';
 import { TYPE1_MAP } from './type1-map.ts';
 import { TYPE1_PINNED } from './type1-pinned.ts';
 import { TYPE1_REJOIN } from './type1-rejoin.ts';
+import { VITAL_DATA } from './vital-data.ts';
 
 export const OPERATIONS: readonly Operation[] = [
   ...ACCESS,
@@ -110,6 +113,9 @@ export const OPERATIONS: readonly Operation[] = [
   ...IOMMUFD_SCENES,
   ...BENCH_DMA,
   ...BENCH_PROCESS,
+  ...BAR_WORDS,
+  ...VITAL_DATA,
+  ...PCI_FEATURE_ODD,
 ];
 
 /** By name, as counterexample files refer to them. */

@@ -1,5 +1,6 @@
 /** Resets, close and open, and what an administrator does beside. */
 import { CAP, DEVCTL, EXP } from '../../../sim/pci/registers.ts';
+import { ERRNO } from '../../uapi/errno.ts';
 import { VFIO } from '../../uapi/vfio.ts';
 import { writeRegister } from '../pci/config-write.ts';
 import { noteCommand } from '../pci/memory-on.ts';
@@ -116,6 +117,26 @@ const leaveContainer: Operation = {
   },
 };
 
+/** Without an open device the group's file may close: the group leaves its container with that, and anybody may have it. */
+const closeGroup: Operation = {
+  name: 'close_group',
+  needs: 'container',
+  args: [],
+  weights: [4, 0, 0, 0, 0, 0, 0, 0],
+  // Devices aside may still be in the container.
+  generate: (_random, { pending }, { profile }) => (pending > 0 || profile.bench !== undefined ? undefined : {}),
+  run(tenant, _args, world) {
+    if (tenant.device !== undefined || tenant.pending > 0 || world.profile.bench !== undefined) return -ERRNO.EBUSY;
+    for (const mapping of world.profile.way === 'compat' ? [] : [...tenant.shadow.items]) {
+      tenant.shadow.remove(mapping);
+      tenant.unmapped = mapping.start;
+    }
+    const result = tenant.container!.rejoin();
+    world.checks.descriptors.rejoined(tenant, result);
+    return result;
+  },
+};
+
 /** Calls whose order is odd but legal: leaving a container that is in use, leaving one that was never joined. */
 const unsetContainer: Operation = {
   name: 'unset_container',
@@ -132,4 +153,13 @@ const unsetContainer: Operation = {
   },
 };
 
-export const LIFECYCLE: readonly Operation[] = [reset, flr, close, open, openAgain, leaveContainer, unsetContainer];
+export const LIFECYCLE: readonly Operation[] = [
+  reset,
+  flr,
+  close,
+  open,
+  openAgain,
+  leaveContainer,
+  closeGroup,
+  unsetContainer,
+];

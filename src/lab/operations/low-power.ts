@@ -49,4 +49,13 @@ const exit: Operation = {
   },
 };
 
-export const LOW_POWER: readonly Operation[] = [entry, exit];
+/** Who asks a second time is refused, and what was agreed the first time stands. */
+const again: Operation = {
+  ...entry,
+  name: 'low_power_again',
+  weights: whileOpen(5),
+  generate: (_random, tenant, world) =>
+    tenant.pci.lowPower && !watched(tenant, world) ? { wakes: tenant.pci.irqs.wake < 0 ? 1 : 0 } : undefined,
+};
+
+export const LOW_POWER: readonly Operation[] = [entry, exit, again];

@@ -1,6 +1,7 @@
 /** Migration through the door: states, data files, streams; and what the uAPI says must come of each. */
 import { ERRNO } from '../../uapi/errno.ts';
 import { device_feature_mig_state, FEATURE, FEATURE_FLAG, MIG_STATE } from '../../uapi/vfio.ts';
+import { FLAGS_SENT } from '../properties/fsm-legality.ts';
 import type { DataFile, Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import { after, type Operation, whileOpen } from './operation.ts';
@@ -93,7 +94,7 @@ const precopyInfo: Operation = {
     // Work under way would change what there is to save after the answer.
     if (alone) world.settle();
     const device = spawned ? world.spareDevice(tenant) : tenant.device!;
-    return after(device.precopyInfoCall(file.fd), (result) => {
+    return after(device.precopyInfoCall(file.fd, FLAGS_SENT), (result) => {
       const { flags, initial, dirty } = device.precopyAnswer(result);
       if (!spawned) world.checks.fsm.promised(tenant, file, result, flags);
       if (result < 0) return result;

@@ -8,6 +8,7 @@ import type { Random } from '../random.ts';
 import type { Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
 import { after, type Operation, whileOpen } from './operation.ts';
+import { raise } from './pci-events.ts';
 
 const { ACTION_MASK, ACTION_TRIGGER, ACTION_UNMASK, DATA_NONE, DATA_BOOL, DATA_EVENTFD } = IRQ_SET;
 /** Eventfds for interrupts; of the others one tells of waking up, and to the last one the kernel listens. */
@@ -57,6 +58,31 @@ const arm: Operation = {
   },
 };
 
+/** A block of vectors of which one cannot be armed: those before it are not armed either. */
+const block: Operation = {
+  name: 'irq_block',
+  needs: 'pci',
+  args: ['index', 'start', 'count', 'bad'],
+  weights: whileOpen(2),
+  generate(random, tenant) {
+    const { type, allocated } = tenant.pci.irqs;
+    if (type !== PCI_IRQ.MSI && type !== PCI_IRQ.MSIX) return undefined;
+    const count = Math.min(2 + random.below(3), type === PCI_IRQ.MSI ? allocated : MOST_VECTORS);
+    return count < 2 ? undefined : { index: type, start: 0, count, bad: 1 + random.below(count - 1) };
+  },
+  run(tenant, { index, start, count, bad }, world) {
+    if (count! > MOST_VECTORS || start! + count! > MOST_VECTORS) return -ERRNO.EINVAL;
+    const data = Array.from({ length: count! }, (_, i) => (i === bad ? BAD_FD : i % TRIGGERS));
+    return setIrqs(tenant, world, {
+      index: index!,
+      flags: DATA_EVENTFD | ACTION_TRIGGER,
+      start: start!,
+      count: count!,
+      data,
+    });
+  },
+};
+
 const disarm: Operation = {
   name: 'irq_disarm',
   needs: 'pci',
@@ -88,12 +114,14 @@ const trigger: Operation = {
   name: 'irq_trigger',
   needs: 'pci',
   args: ['index', 'start', 'kind'],
-  weights: whileOpen(2),
-  generate: (random, tenant) => ({
-    index: random.chance(20) ? PCI_IRQ.ERR + random.below(2) : anyIndex(random, tenant),
-    start: random.below(2),
-    kind: random.below(KINDS.length),
-  }),
+  weights: whileOpen(4),
+  generate(random, tenant) {
+    const index = random.chance(20) ? PCI_IRQ.ERR + random.below(2) : anyIndex(random, tenant);
+    // More often a vector that is armed, and not the first of them.
+    const armed = tenant.pci.irqs.messages.findLastIndex((event) => event >= 0);
+    const start = armed >= 0 && random.chance(50) ? armed : random.below(2);
+    return { index, start, kind: random.below(KINDS.length) };
+  },
   run(tenant, { index, start, kind }, world) {
     const { data, bytes } = KINDS[kind! % KINDS.length]!;
     const request = { index: index!, flags: data | ACTION_TRIGGER, start: start!, count: 1, data: bytes };
@@ -205,4 +233,23 @@ export function signalListened(tenant: Tenant, world: World): number {
   return tenant.process.write(tenant.events[LISTENED]!.fd, tenant.scratch.put(8), 8);
 }
 
-export const PCI_IRQS: readonly Operation[] = [arm, disarm, trigger, mask, unmaskBy, ofHost, signal];
+/** What the signal sets going may still be queued when its hook is taken away: it is done before that returns, or never. */
+const signalThen: Operation = {
+  name: 'signal_then',
+  needs: 'pci',
+  args: ['takes'],
+  weights: whileOpen(4),
+  generate: (random, { pci, pending }) =>
+    pci.irqs.type !== PCI_IRQ.INTX || pending > 0 ? undefined : { takes: random.below(2) },
+  run(tenant, { takes }, world) {
+    world.finish(tenant, unmaskBy.run(tenant, { event: LISTENED }, world, false));
+    // A line that is up, and not yet served, is what queues work.
+    raise.run(tenant, { vector: 0 }, world, false);
+    signal.run(tenant, {}, world, false);
+    return takes === 0
+      ? disarm.run(tenant, { index: PCI_IRQ.INTX }, world, false)
+      : unmaskBy.run(tenant, { event: -1 }, world, false);
+  },
+};
+
+export const PCI_IRQS: readonly Operation[] = [arm, disarm, trigger, mask, unmaskBy, ofHost, signal, block, signalThen];

@@ -1,6 +1,7 @@
 /** Saves, loads and saves again, the way a VMM does: what comes back must be the device that was saved. */
 import { ERRNO } from '../../uapi/errno.ts';
 import { FEATURE, FEATURE_FLAG, MIG_STATE, VFIO } from '../../uapi/vfio.ts';
+import { FLAGS_SENT } from '../properties/fsm-legality.ts';
 import type { Random } from '../random.ts';
 import type { DataFile, Tenant } from '../tenant.ts';
 import type { World } from '../world.ts';
@@ -142,11 +143,11 @@ function readPreCopy(tenant: Tenant, world: World, chunk: number, anew: boolean)
   world.profile.work?.(tenant);
   world.settle();
   // The first answer has what changed saved; the second counts it.
-  const one = tenant.device!.precopyInfo(file.fd);
+  const one = tenant.device!.precopyInfo(file.fd, FLAGS_SENT);
   world.checks.fsm.promised(tenant, file, one.result, one.flags);
   world.settle();
   world.profile.setUp?.(tenant);
-  const { result, flags, initial, dirty } = tenant.device!.precopyInfo(file.fd);
+  const { result, flags, initial, dirty } = tenant.device!.precopyInfo(file.fd, FLAGS_SENT);
   world.checks.fsm.promised(tenant, file, result, flags);
   const more = readForNow(tenant, file, chunk);
   if (typeof more === 'number') return more;

@@ -1,6 +1,6 @@
 /** Configuration writes of a tenant, with everything the lab has to know of what they set going. */
 import type { PciFunction } from '../../../sim/pci/function.ts';
-import { CAP, COMMAND, PCI, PM } from '../../../sim/pci/registers.ts';
+import { AF, AF_CAP, AF_CTRL_FLR, CAP, COMMAND, DEVCAP_FLR, EXP, PCI, PM } from '../../../sim/pci/registers.ts';
 import { regionOffset } from '../../client/device.ts';
 import { viewOf } from '../../kernel/bytes.ts';
 import type { Result } from '../../kernel/file.ts';
@@ -26,6 +26,8 @@ export function writeConfig(tenant: Tenant, world: World, offset: number, bytes:
   const resets = fn === undefined ? 0 : world.resetsOf(fn);
   const end = offset + bytes.length;
   const asleep = fn?.powerState === D3HOT && !tenant.pci.lowPower;
+  // A call wakes its device, and that may reset it.
+  const awake = fn?.powerState === 0 && !tenant.pci.lowPower && tenant.pending === 0;
   world.checks.config.writing(tenant, offset);
   // Until it is read again.
   if (offset <= DISABLE_AT && end > PCI.COMMAND) tenant.pci.command = -1;
@@ -47,6 +49,7 @@ export function writeConfig(tenant: Tenant, world: World, offset: number, bytes:
     }
     if (reset && asleep && !waking(fn, offset)) tenant.pci.lost = true;
     if (reset) world.afterReset(tenant);
+    if (awake && result === bytes.length && !spawned) resetBits(tenant, world, offset, bytes, reset);
     if (!spawned) world.checks.config.written(tenant);
     if (fn === undefined || world.profile.pci === undefined || tenant.device === undefined || result < 0) return result;
     if (spawned) foretell(tenant, offset, bytes);
@@ -54,6 +57,35 @@ export function writeConfig(tenant: Tenant, world: World, offset: number, bytes:
     irqs.cameUntold(isUp(fn));
     return result;
   });
+}
+
+/** A function is reset by the bits that it has for that, and by no others. */
+function resetBits(tenant: Tenant, world: World, offset: number, bytes: Uint8Array, reset: boolean): void {
+  const { fn, pending } = tenant;
+  if (fn === undefined || world.profile.pci === undefined || pending > 0) return;
+  const { reached, asked } = askedReset(fn, offset, bytes);
+  // What has no way to be reset at all is not reset by the bit that it shows either.
+  const resets = reached && world.profile.pci.resets(tenant, world.machine.hardware.topology);
+  if (asked && (reset ? !reached : resets) && !touchesPower(fn, offset, bytes.length))
+    world.checks.liveness.resetBit(reset);
+}
+
+/** Whether a bit was written that resets, and whether the function has it. */
+function askedReset(fn: PciFunction, offset: number, bytes: Uint8Array): { reached: boolean; asked: boolean } {
+  const [exp, af] = [fn.capability(CAP.EXP), fn.capability(CAP.AF)];
+  const bit = (at: number, mask: number): boolean => ((bytes[at - offset] ?? 0) & mask) !== 0;
+  const byExp = exp !== 0 && bit(exp + EXP.DEVCTL + 1, 0x80);
+  const byAf = af !== 0 && bit(af + AF.CTRL, AF_CTRL_FLR);
+  const both = AF_CAP.TP | AF_CAP.FLR;
+  const reached =
+    (byExp && (fn.config.read(exp + EXP.DEVCAP, 4) & DEVCAP_FLR) !== 0) ||
+    (byAf && (fn.config.read(af + AF.CAP, 1) & both) === both);
+  return { reached, asked: byExp || byAf };
+}
+
+function touchesPower(fn: PciFunction, offset: number, length: number): boolean {
+  const at = fn.capability(CAP.PM);
+  return at !== 0 && offset < at + 8 && offset + length > at;
 }
 
 /** The kernel takes a function that is woken through its power register to where it was. */

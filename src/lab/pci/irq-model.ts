@@ -2,6 +2,7 @@
  * What a tenant's interrupts must be, by its own account: the rules of VFIO_DEVICE_SET_IRQS written down a second time
  * (include/uapi/linux/vfio.h, struct vfio_irq_set). Eventfds are numbers in the tenant's list; -1: none.
  */
+import { ERRNO } from '../../uapi/errno.ts';
 import { IRQ_SET, PCI_IRQ } from '../../uapi/vfio.ts';
 
 const { ACTION_TYPE_MASK, ACTION_MASK, ACTION_TRIGGER, ACTION_UNMASK, DATA_NONE, DATA_BOOL, DATA_EVENTFD } = IRQ_SET;
@@ -85,8 +86,14 @@ export class IrqModel {
   }
 
   /** A request that failed: a block of vectors may be gone in part (vfio_pci_intrs.c: vfio_msi_set_block). */
-  failed({ index, flags, start, count }: IrqRequest): void {
+  failed({ index, flags, start, count, data }: IrqRequest, result: number, noEventfd: number): void {
     if (this.type !== index || index === PCI_IRQ.INTX || index > PCI_IRQ.MSIX || (flags & DATA_EVENTFD) === 0) return;
+    const bad = data.indexOf(noEventfd);
+    // What came before the one that failed is disarmed with it.
+    if (result === -ERRNO.EBADF && bad >= 0 && start + bad < MOST_VECTORS) {
+      this.messages.fill(NONE, start, start + bad + 1);
+      return;
+    }
     if ((flags & ACTION_TYPE_MASK) === ACTION_TRIGGER && start < MOST_VECTORS && count <= MOST_VECTORS)
       this.unsure = true;
   }

@@ -21,7 +21,7 @@ export function judge(irqs: IrqModel, request: IrqRequest, before: IrqModel | un
     return;
   }
   if (before !== undefined) irqs.back(before);
-  if (result < 0) irqs.failed(request);
+  if (result < 0) irqs.failed(request, result, BAD_FD);
 }
 
 function descriptor({ events }: Tenant, event: number): number {

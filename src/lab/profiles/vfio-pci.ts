@@ -210,6 +210,11 @@ function functionState(fn: PciFunction): Uint8Array {
   return bytes.fill(0, at + MSI.ADDRESS_LO, at + (wide ? MSI.DATA_64 : MSI.DATA_32) + 2);
 }
 
+/** Who keeps a device awake, but for the user who has it open and did not let it sleep. */
+function awakeFor({ power, isOpen, disableIdleD3 }: VfioPciCoreDevice): number {
+  return power.userCount - (isOpen && !disableIdleD3 ? 1 : 0) + (power.engaged ? 1 : 0);
+}
+
 function inside(machine: Machine): Inside {
   return {
     digest: ({ fn }) => functionState(fn!),
@@ -222,6 +227,7 @@ function inside(machine: Machine): Inside {
         'interrupt vectors': machine.hardware.fabric.interrupts.used,
         ioeventfds: count(({ ioeventfds }) => ioeventfds.size),
         'dma-bufs': count(({ dmaBufs }) => dmaBufs?.size ?? 0),
+        'users of power': count(awakeFor),
         'mapped BARs': count(({ mappings }) => mappings.size),
       };
     },

@@ -17,7 +17,7 @@ export const CONFIG_SPACE_CONFINEMENT: Property = {
   promise:
     'A user changes of its function’s configuration space what is the user’s to change, and its regions grant the accesses and mappings that region info promises, and no others.',
   observes:
-    'The whole configuration space of every function, before and after each write of any width and alignment, and what reads answer, held against a second table of who may write what; the answers of mmap, read and write held against region info, and all that GET_INFO tells of device and regions against what there is; every access to a BAR that the function does not decode.',
+    'The whole configuration space of every function, before and after each write of any width and alignment, and what reads answer, held against a second table of who may write what; the answers of mmap, read and write held against region info, and all that GET_INFO tells of device and regions against what there is; each access to a BAR, by a call or a mapping, as it reaches the device; vital product data before and after a transfer; and the answers to features of any shape, and what they leave; every access to a BAR that the function does not decode.',
   allows: [
     'bits that the virtualisation of vfio-pci-core passes through to the function that is assigned',
     'an access in D1 or D2, to which the user sent its function itself',
@@ -211,6 +211,22 @@ export class ConfigSpaceConfinement implements Check {
   regions(count: number): void {
     if (this.world.profile.pci !== undefined && count !== PCI_REGION.NUM)
       this.world.violate(NAME, `${count} regions are told of where there are ${PCI_REGION.NUM}`);
+  }
+
+  /** A feature was asked for in a way that is refused, or only asked about, and answered otherwise; or wrote its argument. */
+  feature(feature: number, flags: number, result: number, due: number): void {
+    const asked = `feature ${feature} with flags ${(flags >>> 16).toString(16)}`;
+    this.world.violate(NAME, `${asked} answers ${result}, must be ${due} and write nothing`);
+  }
+
+  /** And it was carried out. */
+  featureDone(feature: number, flags: number): void {
+    this.world.violate(NAME, `feature ${feature} with flags ${(flags >>> 16).toString(16)} is carried out`);
+  }
+
+  /** Vital product data was moved, and not as it must be. */
+  vitalData(what: string): void {
+    this.world.violate(NAME, `vital product data: ${what}`);
   }
 
   /** Two views of a region disagree. */

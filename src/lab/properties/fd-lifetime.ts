@@ -46,6 +46,12 @@ export class FdLifetime implements Check {
       this.world.violate(NAME, `${bdf}, which nobody has open, cannot be opened: ${errnoName(result)}`);
   }
 
+  /** The file of a group that nobody uses was closed and opened again, for the same container. */
+  rejoined({ bdf, pending }: Tenant, result: number): void {
+    if (result < 0 && pending === 0)
+      this.world.violate(NAME, `the group of ${bdf} was closed, and cannot be used again: ${errnoName(result)}`);
+  }
+
   /** The last descriptor of the tenant's device was closed. */
   closedLast(tenant: Tenant): void {
     if (this.world.profile.pci === undefined || tenant.pending > 0) return;

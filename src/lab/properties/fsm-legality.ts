@@ -24,6 +24,8 @@ export const FSM_LEGALITY: Property = {
 const NAME = FSM_LEGALITY.name;
 /** Bytes by which the size of a stream may be wrong whatever it is: heads of records. */
 const SLACK = 256;
+/** What the lab has in the flags of PRECOPY_INFO when it calls: who did not opt in to them gets his own back. */
+export const FLAGS_SENT = 0x5a00_0000;
 /** States in which no saving session runs. */
 const SESSIONLESS = new Set<number>([MIG_STATE.RUNNING, MIG_STATE.RUNNING_P2P, MIG_STATE.STOP]);
 
@@ -164,14 +166,16 @@ export class FsmLegality implements Check {
     if (!world.sound || world.hasFailed) return;
     if (told < 0) {
       if (!world.profile.unreachable?.has(-told)) world.violate(NAME, `the size is refused with ${errnoName(told)}`);
-    } else if (told + told / 8 + SLACK < read || told > read + read / 2 + SLACK)
+    } else if ((told === 0 && read > 0) || told + told / 8 + SLACK < read || told > read + read / 2 + SLACK)
       world.violate(NAME, `the size of the data is told to be ${told}, and is ${read}`);
   }
 
   /** PRECOPY_INFO answered. */
   promised(tenant: Tenant, file: DataFile, result: number, flags = 0): void {
-    if (result === 0 && flags !== 0 && !tenant.optedIn)
+    if (result === 0 && !tenant.optedIn && flags !== FLAGS_SENT)
       this.world.violate(NAME, `PRECOPY_INFO answers flags ${flags} to a user that did not ask for any`);
+    if (result === 0 && tenant.optedIn && (flags & FLAGS_SENT) !== 0)
+      this.world.violate(NAME, 'PRECOPY_INFO answers flags that nobody knows');
     const inPrecopy = tenant.state === MIG_STATE.PRE_COPY || tenant.state === MIG_STATE.PRE_COPY_P2P;
     const known = tenant.state !== undefined && tenant.pending === 0 && file.certain;
     if (known && result === 0 && (!inPrecopy || !file.alive))

@@ -86,6 +86,11 @@ export class ResetAndLiveness implements Check {
       this.world.violate(NAME, `a device ${told ? 'promises' : 'denies'} that it can be reset`);
   }
 
+  /** A bit that resets was written: to a function that has none like it, and it was reset; or to one that has, and was not. */
+  resetBit(reset: boolean): void {
+    this.world.violate(NAME, reset ? 'a bit that the function does not have resets it' : 'a bit that resets does not');
+  }
+
   /** A reset was answered with success. */
   notReset(): void {
     this.world.violate(NAME, 'a reset that succeeds resets nothing');

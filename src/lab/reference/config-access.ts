@@ -81,9 +81,11 @@ const STANDARD: Readonly<Record<number, Visible>> = {
       [0x28, 2, 0xffdf],
     ],
     shown: [[0x08, 2, 0xf0e0]],
+    // The bit that resets is none that stays.
+    zero: [[0x08, 2, 0x8000]],
   },
   17: { length: fixedLength(12) },
-  19: { length: fixedLength(6), shown: [[4, 1, 1]] },
+  19: { length: fixedLength(6), zero: [[4, 1, 1]] },
 };
 
 const vendorLength = (byte: (at: number) => number): number => (byte(7) << 4) | (byte(6) >> 4);
