@@ -161,4 +161,5 @@ export const NUMBERED: readonly string[] = [
   'low_power_again',
   'leave_traces',
   'opt_in_and_leave',
+  'beside_reset',
 ];

@@ -153,7 +153,7 @@ const traces: Operation = {
   needs: 'pci',
   args: ['value'],
   weights: whileOpen(2),
-  generate: (random, { pending }) => (pending > 0 ? undefined : { value: random.bits() | 0x0101_0101 }),
+  generate: (random, { pending }) => (pending > 0 ? undefined : { value: (random.bits() | 0x0101_0101) >>> 0 }),
   run(tenant, { value }, world) {
     const { capabilities } = tenant.fn!.template;
     const inside = capabilities.flatMap(({ id, at, extended }) => {
