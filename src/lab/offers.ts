@@ -1,4 +1,5 @@
 /** What there is to try at a subject: operations and properties name what they need of it. */
+import { MIGRATION } from '../uapi/vfio.ts';
 import type { DeclaredVariant } from '../variant/variant.ts';
 import type { DeviceProfile } from './profiles/profile.ts';
 import { PLAIN } from './setting.ts';
@@ -18,7 +19,9 @@ export type Offer =
   | 'failures'
   | 'serial'
   | 'migration'
+  | 'precopy'
   | 'container'
+  | 'group'
   | 'iommufd'
   | 'bench'
   | 'type1'
@@ -40,7 +43,9 @@ const ABSENT: Readonly<Record<Offer, string>> = {
   failures: 'no command of the device can be made to fail',
   serial: 'the device has no serial ports',
   migration: 'the device cannot be migrated',
+  precopy: 'the device does not save while it runs',
   container: 'no setting has a group in a container',
+  group: 'no setting has a group that is alone in its container',
   iommufd: 'no setting has a device bound to an iommufd',
   bench: 'there are no devices aside to play with',
   type1: 'no mappings are made through type1',
@@ -64,6 +69,10 @@ export function offers({ variant, profile }: Offering, offer: Offer): boolean {
       return variant.declaration.parent !== undefined || profile.pci !== undefined;
     case 'migration':
       return profile.migrationFlags !== 0;
+    case 'precopy':
+      return (profile.migrationFlags & MIGRATION.PRE_COPY) !== 0;
+    case 'group':
+      return profile.way !== 'cdev' && profile.bench === undefined;
     case 'container':
       return profile.way !== 'cdev';
     case 'iommufd':

@@ -153,7 +153,7 @@ export const MORE_MIGRATION_DEFECTS: readonly Defect[] = [
     id: 'MIG-OWN-09',
     title: 'a VF stays out of service when its parent is back',
     reference: 'shape of mlx5fv_vf_event: MLX5_PF_NOTIFY_ENABLE_VF',
-    properties: ['FSM legality', 'reset and liveness', 'parent-interaction scope'],
+    properties: ['FSM legality', 'reset and liveness', 'parent-interaction scope', 'dirty-tracking soundness'],
     plant: () =>
       patch(
         Mlx5VfDevice.prototype,

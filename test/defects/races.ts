@@ -18,6 +18,7 @@ const ANY = [
   'resource bound',
   'reset and liveness',
   'dirty-tracking soundness',
+  'stream robustness',
 ];
 
 /** Runs a method that is to be called with a lock held as if nobody had taken it. */

@@ -75,7 +75,7 @@ function stateKept(tenant: Tenant, world: World): void {
 /** Who opts in to more of PRECOPY_INFO and leaves has not opted in for whoever comes next. */
 const optInAndLeave: Operation = {
   name: 'opt_in_and_leave',
-  needs: 'migration',
+  needs: 'precopy',
   args: [],
   weights: [0, 0, 2, 0, 0, 0, 0, 0],
   generate: (_random, { flags, state, pending }) =>

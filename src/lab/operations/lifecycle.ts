@@ -120,7 +120,7 @@ const leaveContainer: Operation = {
 /** Without an open device the group's file may close: the group leaves its container with that, and anybody may have it. */
 const closeGroup: Operation = {
   name: 'close_group',
-  needs: 'container',
+  needs: 'group',
   args: [],
   weights: [4, 0, 0, 0, 0, 0, 0, 0],
   // Devices aside may still be in the container.

@@ -27,7 +27,7 @@ const poll: Operation = {
       read.run(tenant, { ...args, length: Math.max(1, args['length']!) }, world, false),
     );
     tenant.process.setNonblock(file.fd, false);
-    world.checks.liveness.polled(bits, result);
+    world.checks.liveness.polled(bits, result, early === 1);
     return result;
   },
 };

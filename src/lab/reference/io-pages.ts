@@ -74,10 +74,11 @@ export class ReferencePages {
     return this.revoked ? undefined : this.held.get(page)?.physical;
   }
 
-  /** What an emulated device reads and writes: the process's memory as it is now, or the file's. */
+  /** What an emulated device reads and writes: the process's memory as it is now, or the file's. False: not all is memory. */
   copy(offset: number, bytes: Uint8Array): boolean {
     const { source } = this;
-    if (source.kind === 'user') return source.mm.readInto(source.address + offset, bytes);
+    if (source.kind === 'user')
+      return this.isMemory(offset, bytes.length) && source.mm.readInto(source.address + offset, bytes);
     return source.kind === 'file' && source.file.copy(source.start + offset, bytes, false);
   }
 
@@ -90,6 +91,15 @@ export class ReferencePages {
     const last = Math.floor((offset + length - 1) / 4096);
     for (let page = first; page <= last; page++)
       if (userPage(source.mm, source.address + page * 4096, write) === undefined) return false;
+    return true;
+  }
+
+  /** Registers need not answer with what was written to them. */
+  private isMemory(offset: number, length: number): boolean {
+    const { source } = this;
+    if (source.kind !== 'user') return false;
+    for (let page = Math.floor(offset / 4096); page * 4096 < offset + length; page++)
+      if (userPage(source.mm, source.address + page * 4096, false)?.charged !== true) return false;
     return true;
   }
 
