@@ -58,7 +58,7 @@ const many: Operation = {
   args: ['bar'],
   weights: whileOpen(1),
   // A thousand calls.
-  generate: (random, { pending }) => (pending === 0 && random.chance(2) ? { bar: random.below(4) } : undefined),
+  generate: (random, { pending }) => (pending === 0 && random.chance(5) ? { bar: random.below(4) } : undefined),
   run(tenant, { bar }, world) {
     const { offset, width } = PLACE;
     if (tenant.pci.ioEvents.length > 0 || tenant.pending > 0 || !allowed(tenant, bar!, offset, width))

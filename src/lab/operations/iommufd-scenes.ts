@@ -50,6 +50,9 @@ function touch(tenant: Tenant, world: World, page: number, salt: number): void {
 /** First page of a mapping of the row that has several in one piece. */
 const RUN = ROW_STARTS.at(-1)!;
 
+/** Pages from which on the IOMMU may have a large one, with one bit for all of it. */
+const LARGE = 512;
+
 /** A page table that tracks, with the first device behind it. */
 const dirty: Scene = (tenant, world, ioas, salt) => {
   const { side } = sideOf(tenant);
@@ -71,7 +74,7 @@ const dirty: Scene = (tenant, world, ioas, salt) => {
   if (area === undefined) return started;
   const pages = Number((area.last - area.start) / 4096n) + 1;
   const first = Number(area.start / 4096n);
-  if (!large && pages > 1 && salt & 64) {
+  if (pages > 1 && pages < LARGE && salt & 64) {
     // Two pages of one mapping: who asks for one of them has the other to ask for.
     for (const page of [0, 1]) touch(tenant, world, first + page, salt);
     const one = { iova: first + (salt >> 7), pages: 1, iovaOffset: 0, sizeOffset: 0, pageSize: 0, bad: 0 };
