@@ -205,6 +205,11 @@ export class Scheduler {
     throw new HangError('the machine does not come to rest: a device or a task never stops scheduling itself');
   }
 
+  /** Whether a thread can run without time passing. */
+  get busy(): boolean {
+    return this.slots.some(isRunnable);
+  }
+
   /** Threads that have not ended, in the order they were started. */
   get threads(): readonly Thread[] {
     return this.slots;

@@ -88,7 +88,7 @@ const closeIt: Operation = {
   name: 'buf_close',
   needs: 'pci',
   args: ['which'],
-  weights: [6, 5, 5, 5, 5, 5, 5, 5],
+  weights: [3, 2, 2, 2, 2, 2, 2, 2],
   generate: (random, { pci }) => (pci.buffers.length === 0 ? undefined : { which: random.below(pci.buffers.length) }),
   run(tenant, { which }) {
     const [held] = tenant.pci.buffers.splice(which!, 1);
