@@ -8,18 +8,21 @@ export class Recorder {
   private bytes = zeroedBytes(FIRST);
   private view = viewOf(this.bytes);
   private length = 0;
-  /** Start of each step's observations, and the step's number. */
-  private readonly marks: { step: number; at: number }[] = [];
+  /** The numbers of the steps that were begun, and where the observations of each start; as many as `begun`. */
+  private readonly steps: number[] = [];
+  private readonly starts: number[] = [];
+  private begun = 0;
 
   /** Nothing has been seen yet. */
   clear(): void {
     this.length = 0;
-    this.marks.length = 0;
+    this.begun = 0;
   }
 
   /** Observations from here on belong to `step`. */
   begin(step: number): void {
-    this.marks.push({ step, at: this.length });
+    this.steps[this.begun] = step;
+    this.starts[this.begun++] = this.length;
   }
 
   number(value: number): void {
@@ -42,17 +45,17 @@ export class Recorder {
   /** The first difference: the step it belongs to and both observations of that step; undefined if equal. */
   static compare(a: Recorder, b: Recorder): Difference | undefined {
     if (a.length === b.length && Buffer.compare(a.seen, b.seen) === 0) return undefined;
-    const shared = Math.min(a.marks.length, b.marks.length);
+    const shared = Math.min(a.begun, b.begun);
     for (let i = 0; i < shared; i++) {
       const [left, right] = [a.part(i), b.part(i)];
-      if (a.marks[i]!.step !== b.marks[i]!.step || Buffer.compare(left, right) !== 0)
-        return { step: a.marks[i]!.step, left, right };
+      if (a.steps[i] !== b.steps[i] || Buffer.compare(left, right) !== 0) return { step: a.steps[i]!, left, right };
     }
     return { step: -1, left: a.seen, right: b.seen };
   }
 
   private part(index: number): Uint8Array {
-    return this.bytes.subarray(this.marks[index]!.at, this.marks[index + 1]?.at ?? this.length);
+    const end = index + 1 < this.begun ? this.starts[index + 1] : this.length;
+    return this.bytes.subarray(this.starts[index], end);
   }
 
   private reserve(more: number): void {

@@ -5,21 +5,29 @@
  * It sees what fields hold. What only a closure, a `#private` field, a WeakMap or a suspended generator knows stays as
  * it is, so models and drivers keep their state in fields; {@link ../worlds} checks that they do.
  */
+import { type ByteRun, joined, runsOf } from './byte-runs.ts';
+import { type Group, grouped, type Shape } from './put-fields.ts';
+import { type Fields, fieldsOf, reach } from './reach.ts';
 
-type Bytes = Uint8Array;
-type Fields = Record<string, unknown>;
+/** Lists, how long each was, and what all of them held, one after another: few objects to visit. */
+interface Lists<T> {
+  readonly live: T[][];
+  readonly lengths: number[];
+  readonly kept: T[];
+}
 
 /** Up to this many bytes are few. */
 const FEW = 256;
 
 /** One kept thing each; the copies stand beside it. */
 export class Snapshot {
-  private readonly bytes: { readonly live: Bytes; readonly kept: Bytes }[] = [];
-  /** Few bytes, as words: a loop is faster than a call into the runtime. */
-  private readonly words: { readonly live: Int32Array; readonly kept: Int32Array }[] = [];
-  private readonly arrays: { readonly live: unknown[]; readonly kept: readonly unknown[] }[] = [];
+  private readonly bytes: { readonly live: Uint8Array; readonly kept: Uint8Array }[] = [];
+  /** Few bytes, as words: a loop is faster than a call into the runtime. What they were stands in one row, as it does below. */
+  private readonly words: Int32Array[] = [];
+  private readonly keptWords: Int32Array;
+  private readonly arrays: Lists<unknown> = { live: [], lengths: [], kept: [] };
   /** Apart from the others: the runtime stores them in another way, and mixing costs. */
-  private readonly numbers: { readonly live: number[]; readonly kept: readonly number[] }[] = [];
+  private readonly numbers: Lists<number> = { live: [], lengths: [], kept: [] };
   /** Lists that are empty at rest: waiting threads, pending work. */
   private readonly empty: unknown[][] = [];
   private readonly emptyTables: (Map<unknown, unknown> | Set<unknown>)[] = [];
@@ -36,36 +44,39 @@ export class Snapshot {
    */
   constructor(root: object, sibling: object = {}) {
     const shared = reach(sibling);
-    const ranges = new Set<string>();
-    const buffers = new Map<unknown, number>();
+    const views: ArrayBufferView[] = [];
     for (const value of reach(root)) {
       if (shared.has(value)) continue;
-      if (!ArrayBuffer.isView(value)) this.keep(value);
-      else {
-        // Several views of the same bytes are kept once.
-        if (!buffers.has(value.buffer)) buffers.set(value.buffer, buffers.size);
-        const range = `${buffers.get(value.buffer)} ${value.byteOffset} ${value.byteLength}`;
-        if (!ranges.has(range)) this.keepBytes(value);
-        ranges.add(range);
-      }
+      if (ArrayBuffer.isView(value)) views.push(value);
+      else this.keep(value);
     }
+    for (const run of runsOf(views)) this.keepBytes(run);
+    this.keptWords = joined(this.words);
     this.groups = grouped([...this.shapes.values()]);
   }
 
   /** Everything is as it was when this was made; what has come into being since is forgotten. */
   restore(): void {
     for (const { live, kept } of this.bytes) live.set(kept);
-    for (const { live, kept } of this.words)
-      for (let i = 0; i < kept.length; i++) if (live[i] !== kept[i]) live[i] = kept[i]!;
+    const { words, keptWords } = this;
+    for (let list = 0, at = 0; list < words.length; list++) {
+      const live = words[list]!;
+      for (let i = 0; i < live.length; i++, at++) if (live[i] !== keptWords[at]) live[i] = keptWords[at]!;
+    }
     for (const live of this.emptyTables) if (live.size > 0) live.clear();
     for (const live of this.empty) cut(live, 0);
-    for (const { live, kept } of this.numbers) {
-      cut(live, kept.length);
-      for (let i = 0; i < kept.length; i++) if (live[i] !== kept[i]) live[i] = kept[i]!;
+    const { numbers, arrays } = this;
+    for (let list = 0, at = 0; list < numbers.live.length; list++) {
+      const live = numbers.live[list]!;
+      const length = numbers.lengths[list]!;
+      cut(live, length);
+      for (let i = 0; i < length; i++, at++) if (live[i] !== numbers.kept[at]) live[i] = numbers.kept[at]!;
     }
-    for (const { live, kept } of this.arrays) {
-      cut(live, kept.length);
-      for (let i = 0; i < kept.length; i++) if (live[i] !== kept[i]) live[i] = kept[i];
+    for (let list = 0, at = 0; list < arrays.live.length; list++) {
+      const live = arrays.live[list]!;
+      const length = arrays.lengths[list]!;
+      cut(live, length);
+      for (let i = 0; i < length; i++, at++) if (live[i] !== arrays.kept[at]) live[i] = arrays.kept[at];
     }
     for (const { live, kept } of this.maps) if (!sameMap(live, kept)) refill(live, kept);
     for (const { live, kept } of this.sets) if (!sameSet(live, kept)) refillSet(live, kept);
@@ -94,16 +105,16 @@ export class Snapshot {
   private keepList(live: unknown[]): void {
     if (Object.isFrozen(live)) return;
     if (live.length === 0) this.empty.push(live);
-    else if (allNumbers(live)) this.numbers.push({ live, kept: live.slice() });
-    else this.arrays.push({ live, kept: live.slice() });
+    else if (allNumbers(live)) add(this.numbers, live);
+    else add(this.arrays, live);
   }
 
-  private keepBytes({ buffer, byteOffset, byteLength }: ArrayBufferView): void {
-    if (byteLength <= FEW && byteOffset % 4 === 0 && byteLength % 4 === 0) {
-      const live = new Int32Array(buffer, byteOffset, byteLength / 4);
-      this.words.push({ live, kept: live.slice() });
-    } else {
-      const live = new Uint8Array(buffer, byteOffset, byteLength);
+  private keepBytes({ buffer, start, end }: ByteRun): void {
+    const length = end - start;
+    if (length <= FEW && start % 4 === 0 && length % 4 === 0)
+      this.words.push(new Int32Array(buffer, start, length / 4));
+    else {
+      const live = new Uint8Array(buffer, start, length);
       this.bytes.push({ live, kept: live.slice() });
     }
   }
@@ -121,91 +132,13 @@ export class Snapshot {
   }
 }
 
-/** Everything that can be reached from an object, itself first. */
-function reach(root: object): Set<object> {
-  const seen = new Set<object>();
-  const open: unknown[] = [root];
-  while (open.length > 0) {
-    const value = open.pop();
-    if (typeof value !== 'object' || value === null || seen.has(value)) continue;
-    seen.add(value);
-    if (ArrayBuffer.isView(value)) continue;
-    if (Array.isArray(value)) for (let i = 0; i < value.length; i++) open.push(value[i]);
-    else {
-      if (value instanceof Map) for (const [key, item] of value) open.push(key, item);
-      else if (value instanceof Set) for (const item of value) open.push(item);
-      for (const name of fieldsOf(value as Fields)) open.push((value as Fields)[name]);
-    }
-  }
-  return seen;
+function add<T>({ live, lengths, kept }: Lists<T>, list: T[]): void {
+  live.push(list);
+  lengths.push(list.length);
+  for (const item of list) kept.push(item);
 }
 
 const allNumbers = (list: unknown[]): list is number[] => list.every((item) => typeof item === 'number');
-
-/** Objects made of a literal, or used as tables: they may have accessors. */
-function isRecord(live: Fields): boolean {
-  const prototype = Object.getPrototypeOf(live);
-  return prototype === Object.prototype || prototype === null;
-}
-
-/** Names of the fields that can be written. Instances of classes have their accessors elsewhere. */
-function fieldsOf(live: Fields): string[] {
-  const names = Object.keys(live);
-  return isRecord(live) ? names.filter((name) => Object.getOwnPropertyDescriptor(live, name)!.writable) : names;
-}
-
-/** Objects with the same names of fields, and what the fields of each held, one object after another. */
-interface Shape {
-  readonly names: readonly string[];
-  readonly live: Fields[];
-  readonly kept: unknown[];
-}
-
-/** Puts the fields of all objects of some shapes back. */
-type Put = (shapes: readonly Shape[]) => void;
-interface Group {
-  readonly shapes: readonly Shape[];
-  readonly put: Put;
-}
-
-/** Fields that one function moves: enough to make calls rare, few enough for the compiler. */
-const GROUP_FIELDS = 20;
-/** Machines of one make have the same groups. */
-const puts = new Map<string, Put>();
-
-function grouped(shapes: readonly Shape[]): Group[] {
-  const groups: Group[] = [];
-  for (let from = 0; from < shapes.length; ) {
-    let to = from;
-    for (let fields = 0; to < shapes.length && fields < GROUP_FIELDS; to++) fields += shapes[to]!.names.length;
-    const group = shapes.slice(from, to);
-    groups.push({ shapes: group, put: putOf(group) });
-    from = to;
-  }
-  return groups;
-}
-
-/**
- * A function with the names written out is what the compiler of the runtime makes plain moves of: a few nanoseconds an
- * object, where a loop over names takes 17 a field.
- */
-function putOf(shapes: readonly Shape[]): Put {
-  const key = JSON.stringify(shapes.map(({ names }) => names));
-  let put = puts.get(key);
-  if (put === undefined) puts.set(key, (put = new Function('shapes', shapes.map(code).join('\n')) as Put));
-  return put;
-}
-
-function code({ names }: Shape, number: number): string {
-  const moves = names.map((name, index) => {
-    const field = `object[${JSON.stringify(name)}]`;
-    // Most fields never change: comparing leaves their memory clean.
-    return `if (${field} !== kept[at + ${index}]) ${field} = kept[at + ${index}];`;
-  });
-  const each = `const object = live[i];\n${moves.join('\n')}`;
-  const loop = `for (let i = 0, at = 0; i < live.length; i++, at += ${names.length}) {\n${each}\n}`;
-  return `{ const { live, kept } = shapes[${number}];\n${loop} }`;
-}
 
 /** Takes away what came on top. Setting the length is a call into the runtime, once lists of several kinds come here. */
 function cut(live: unknown[], length: number): void {
