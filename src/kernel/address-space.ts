@@ -155,11 +155,11 @@ export class AddressSpace {
     return this.readInto(address, into) ? into : undefined;
   }
 
-  /** As {@link read}, for short-lived copies: the bytes are a piece of a slab (see sim/bytes.ts). */
-  copyIn(address: number, length: number): Uint8Array | undefined {
+  /** As {@link read}, for short-lived copies: the bytes are `room`, or a piece of a slab (see sim/bytes.ts). */
+  copyIn(address: number, length: number, room?: Uint8Array): Uint8Array | undefined {
     if (length > this.largestCopy) this.largestCopy = length;
     if (length > UNCHECKED && !this.covers(address, length)) return undefined;
-    const into = zeroedBytes(length);
+    const into = room ?? zeroedBytes(length);
     return this.readInto(address, into) ? into : undefined;
   }
 

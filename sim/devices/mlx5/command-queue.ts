@@ -68,11 +68,11 @@ class Slot {
   readonly view = viewOf(this.bytes);
   /** Output and ownership: what is written back. */
   readonly tail = this.bytes.subarray(ENTRY.OUT);
-  private readonly inputs: (DataView | undefined)[] = [];
-  private readonly outputs: (DataView | undefined)[] = [];
-  /** Longer inputs and outputs, one of each length. Commands keep nothing of them when they have ended. */
-  private readonly longInputs: Long[] = [];
-  private readonly longOutputs: Long[] = [];
+  readonly #inputs: (DataView | undefined)[] = [];
+  readonly #outputs: (DataView | undefined)[] = [];
+  /** Longer inputs and outputs, one of each length. Commands keep nothing of them when they have ended: this is no state. */
+  readonly #longInputs: Long[] = [];
+  readonly #longOutputs: Long[] = [];
 
   constructor(index: number) {
     this.index = index;
@@ -80,25 +80,25 @@ class Slot {
 
   /** The first `length` bytes of the inline input. */
   input(length: number): DataView {
-    this.inputs[length] ??= viewOf(this.bytes.subarray(ENTRY.IN, ENTRY.IN + length));
-    return this.inputs[length]!;
+    this.#inputs[length] ??= viewOf(this.bytes.subarray(ENTRY.IN, ENTRY.IN + length));
+    return this.#inputs[length]!;
   }
   /** Room for an input of `length` bytes. */
   longInput(length: number): Long {
-    return longOf(this.longInputs, length) ?? newLong(this.longInputs, length);
+    return longOf(this.#longInputs, length) ?? newLong(this.#longInputs, length);
   }
 
   /** `length` zero bytes for an output. */
   longOutput(length: number): Long {
-    const known = longOf(this.longOutputs, length);
+    const known = longOf(this.#longOutputs, length);
     known?.bytes.fill(0);
-    return known ?? newLong(this.longOutputs, length);
+    return known ?? newLong(this.#longOutputs, length);
   }
 
   /** The first `length` bytes of the inline output. */
   output(length: number): DataView {
-    this.outputs[length] ??= viewOf(this.bytes.subarray(ENTRY.OUT, ENTRY.OUT + length));
-    return this.outputs[length]!;
+    this.#outputs[length] ??= viewOf(this.bytes.subarray(ENTRY.OUT, ENTRY.OUT + length));
+    return this.#outputs[length]!;
   }
 }
 

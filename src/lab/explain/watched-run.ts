@@ -77,10 +77,10 @@ function withEars(profile: DeviceProfile, chronicle: Chronicle, observations: Ob
 function nameMemory(world: World, observations: Observations): void {
   const { memory } = world.b.process;
   const { copyIn } = memory;
-  memory.copyIn = (address, length) => {
+  memory.copyIn = (address, length, room) => {
     const page = Math.floor((address - world.b.buffer) / PAGE_SIZE);
     if (world.step < 0) observations.answered('B', { text: `page ${page} of tenant B's memory` });
-    return copyIn.call(memory, address, length);
+    return copyIn.call(memory, address, length, room);
   };
 }
 

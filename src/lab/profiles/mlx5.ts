@@ -15,7 +15,6 @@ import { CAP, COMMAND, MSIX, PCI } from '../../../sim/pci/registers.ts';
 import { type Mlx5Core, mlx5 as variant } from '../../../variants/mlx5/index.ts';
 import { SIZES } from '../../../variants/mlx5/save/start.ts';
 import { setNumber64 } from '../../client/container.ts';
-import { zeroedBytes } from '../../kernel/bytes.ts';
 import type { Machine } from '../../machine/machine.ts';
 import { ERRNO } from '../../uapi/errno.ts';
 import { MIGRATION, PCI_IRQ, PCI_REGION } from '../../uapi/vfio.ts';
@@ -214,6 +213,8 @@ function profileIn(setting: Setting): DeviceProfile {
 
 function inside(machine: Machine): Inside {
   const model = machine.kernel.bus.devices.get(PHYSICAL)!.function.model as PfModel;
+  // Digests are long, and most are looked at once.
+  let room = new Uint32Array(0);
   return {
     digest({ fn }) {
       const { queues, scratch, counters, icmWindow, icm, sequence, key } = (fn!.model as VfModel).state;
@@ -221,8 +222,10 @@ function inside(machine: Machine): Inside {
       let count = 1;
       for (const list of lists) count += list.length;
       const pages = icm.nonZero();
-      const digest = zeroedBytes(4 * count + pages.length * (1 + ICM_PAGE));
-      const words = new Uint32Array(digest.buffer, digest.byteOffset, count);
+      const length = 4 * count + pages.length * (1 + ICM_PAGE);
+      if (room.byteLength < length) room = new Uint32Array(Math.ceil(length / 4));
+      const words = room;
+      const digest = new Uint8Array(words.buffer, 0, length);
       words[0] = icmWindow;
       let at = 1;
       for (const list of lists) {

@@ -30,7 +30,7 @@ export interface Assigned {
 
 /** The inside of a machine's devices, for checks only. */
 export interface Inside {
-  /** Every bit of state of a tenant's device, in a form that compares. */
+  /** Every bit of state of a tenant's device, in a form that compares. The bytes are there until the next call. */
   digest(tenant: Tenant): Uint8Array;
   /** What of a device's state no device of its kind comes to by itself, in words; undefined: all is possible. */
   impossible?(tenant: Tenant): string | undefined;

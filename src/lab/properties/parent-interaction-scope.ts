@@ -115,7 +115,7 @@ export class ParentInteractionScope implements Check {
       if (this.world.outOfService && !this.world.outageMet)
         this.world.violate(NAME, `${event.interaction} for ${event.subject}, which its parent does not serve`);
       const tenant = event.interaction === 'load' ? this.subject(event.subject) : undefined;
-      const digest = tenant && this.world.inside.digest(tenant);
+      const digest = tenant && this.world.inside.digest(tenant).slice();
       this.calls.push({ subject: event.subject, interaction: event.interaction, digest, resets: this.resets(tenant) });
       return;
     }

@@ -11,8 +11,13 @@ import { ERRNO } from '../../../src/uapi/errno.ts';
 import { type CommandOutput, outputOf, PLAIN, setAddress } from './command.ts';
 import { be32, ENTRY, ENTRY_TYPE, INLINE, ISEG } from './registers.ts';
 
+/** Mailboxes that a slot has from the beginning: room for the pages of all but the largest buffers (cmd.c: create_msg_cache). */
+const FIRST_MAILBOX = 0x2000;
 /** Mailboxes up to this many bytes stay with their slot for the next command. */
 const KEPT_MAILBOX = 0x1_0000;
+/** Lengths of inputs that are used again, and how long they may be. */
+const KEPT_LENGTHS = 16;
+const KEPT_INPUT = 0x2000;
 
 interface Slot {
   readonly index: number;
@@ -39,8 +44,8 @@ export class CommandQueue {
   private readonly entry = zeroedBytes(ENTRY.SIZE);
   private readonly view = viewOf(this.entry);
   private readonly ownership = zeroedBytes(1);
-  /** Plain inputs of commands that have been posted: the next may have them. */
-  private readonly plain: DataView[] = [];
+  /** Inputs of commands that have been posted: the next of that length may have them. No state, and so kept apart. */
+  readonly #inputs: DataView[] = [];
   private token = 0;
   private aborted = false;
 
@@ -58,9 +63,7 @@ export class CommandQueue {
 
   /** A zeroed input of `length` bytes, for one {@link execute}. */
   input(opcode: number, length: number = PLAIN, opMod = 0): DataView {
-    let view = length === PLAIN ? this.plain.pop() : undefined;
-    if (view === undefined) view = zeroedView(length);
-    else for (let at = 0; at < length; at += 4) view.setUint32(at, 0);
+    const view = this.used(length) ?? zeroedView(length);
     view.setUint16(0x00, opcode);
     view.setUint16(0x06, opMod);
     return view;
@@ -124,8 +127,8 @@ export class CommandQueue {
       index: slots.length,
       busy: false,
       done: false,
-      input: undefined,
-      output: undefined,
+      input: this.mailbox(undefined, FIRST_MAILBOX),
+      output: this.mailbox(undefined, FIRST_MAILBOX),
       waiters: new WaitQueue('mlx5 command'),
       answer: zeroedView(PLAIN),
     };
@@ -154,7 +157,22 @@ export class CommandQueue {
     view.setUint8(ENTRY.TOKEN, this.token);
     view.setUint8(ENTRY.STATUS_OWN, 1);
     this.entries.write(slot.index * ENTRY.SIZE, entry);
-    if (byteLength === PLAIN) this.plain.push(input);
+    if (byteLength <= KEPT_INPUT && this.#inputs.length < KEPT_LENGTHS) this.#inputs.push(input);
+  }
+
+  /** An input of that length that was used before, zeroed. */
+  private used(length: number): DataView | undefined {
+    const kept = this.#inputs;
+    for (let i = kept.length - 1; i >= 0; i--) {
+      const view = kept[i]!;
+      if (view.byteLength !== length) continue;
+      kept[i] = kept[kept.length - 1]!;
+      kept.pop();
+      if (length > SHORT) bytesFrom(view, 0).fill(0);
+      else for (let at = 0; at < length; at += 4) view.setUint32(at, 0);
+      return view;
+    }
+    return undefined;
   }
 
   private collect(slot: Slot, outLength: number): CommandOutput {

@@ -23,6 +23,10 @@ const SEGMENT = 0x10;
 /** Doorbell records of completion queue and queue pair lie in one page, apart from each other. */
 const RECORD = { CQ: 0x00, HOST_QP: 0x40, CARD_QP: 0x80 } as const;
 
+/** A page of completions that are none yet (mlx5_cqe64: op_own). */
+const INVALID = new Uint8Array(PAGE);
+for (let at = 0; at < PAGE; at += CQE.SIZE) INVALID[at + CQE.OP_OWN] = OPCODE.INVALID << 4;
+
 /** One message that arrived. */
 export interface Message {
   /** Its buffer's number, and its length in bytes. */
@@ -183,9 +187,9 @@ export class TrackerQueues {
   }
 
   private invalidate(entries: number): void {
-    const invalid = zeroedBytes(entries * CQE.SIZE);
-    for (let entry = 0; entry < entries; entry++) invalid[entry * CQE.SIZE + CQE.OP_OWN] = OPCODE.INVALID << 4;
-    this.completions.write(0, invalid);
+    const length = entries * CQE.SIZE;
+    for (let at = 0; at < length; at += PAGE)
+      this.completions.write(at, length - at < PAGE ? INVALID.subarray(0, length - at) : INVALID);
   }
 
   private allocate(length: number): DmaBuffer {
