@@ -73,9 +73,16 @@ class Slot {
   /** Longer inputs and outputs, one of each length. Commands keep nothing of them when they have ended: this is no state. */
   readonly #longInputs: Long[] = [];
   readonly #longOutputs: Long[] = [];
+  /** The command that is being carried out, if it is, and where its output lies if that does not fit inline. */
+  readonly command: { -readonly [F in keyof Command]: Command[F] };
+  output: Long | undefined;
+  /** What the firmware calls when it is done. */
+  readonly done: () => void;
 
-  constructor(index: number) {
+  constructor(index: number, done: (slot: Slot) => void) {
     this.index = index;
+    this.command = { opcode: 0, opMod: 0, in: this.view, out: this.view, vhca: undefined };
+    this.done = () => done(this);
   }
 
   /** The first `length` bytes of the inline input. */
@@ -96,7 +103,7 @@ class Slot {
   }
 
   /** The first `length` bytes of the inline output. */
-  output(length: number): DataView {
+  shortOutput(length: number): DataView {
     this.#outputs[length] ??= viewOf(this.bytes.subarray(ENTRY.OUT, ENTRY.OUT + length));
     return this.#outputs[length]!;
   }
@@ -130,7 +137,7 @@ export class CommandQueue {
   }
 
   private start(index: number): void {
-    this.slots[index] ??= new Slot(index);
+    this.slots[index] ??= new Slot(index, (done) => this.finish(done));
     const slot = this.slots[index]!;
     const { bytes } = slot;
     if (this.address === 0 || !this.ports.dma.read(this.address + (index << CMDQ.LOG_STRIDE), bytes)) {
@@ -154,16 +161,15 @@ export class CommandQueue {
     }
     for (let at = ENTRY.OUT; at < ENTRY.OUT + INLINE; at += 4) slot.view.setUint32(at, 0);
     const long = outlen <= INLINE ? undefined : slot.longOutput(outlen);
-    const output = long?.view ?? slot.output(outlen);
-    const command: Command = {
-      opcode: input.getUint16(MBOX_IN.OPCODE),
-      opMod: input.getUint16(MBOX_IN.OP_MOD),
-      in: input,
-      out: output,
-      vhca: undefined,
-    };
+    const { command } = slot;
+    command.opcode = input.getUint16(MBOX_IN.OPCODE);
+    command.opMod = input.getUint16(MBOX_IN.OP_MOD);
+    command.in = input;
+    command.out = long?.view ?? slot.shortOutput(outlen);
+    command.vhca = undefined;
+    slot.output = long;
     this.busy |= 1 << slot.index;
-    this.firmware.execute(command, () => this.finish(slot, long));
+    this.firmware.execute(command, slot.done);
   }
 
   private input(slot: Slot, inlen: number): DataView | undefined {
@@ -175,7 +181,8 @@ export class CommandQueue {
     return view;
   }
 
-  private finish(slot: Slot, output: Long | undefined): void {
+  private finish(slot: Slot): void {
+    const { output } = slot;
     if (output === undefined) {
       this.giveBack(slot, DELIVERY.OK);
       return;

@@ -43,6 +43,8 @@ export class CommandQueue {
   private readonly freed = new WaitQueue('mlx5 command slot');
   private readonly entry = zeroedBytes(ENTRY.SIZE);
   private readonly view = viewOf(this.entry);
+  /** Output and ownership: what comes back. */
+  private readonly tail = this.entry.subarray(ENTRY.OUT);
   private readonly ownership = zeroedBytes(1);
   /** Inputs of commands that have been posted: the next of that length may have them. No state, and so kept apart. */
   readonly #inputs: DataView[] = [];
@@ -57,6 +59,7 @@ export class CommandQueue {
     const count = 1 << ((size >>> 4) & 0xf);
     this.entries = device.allocateDma(count << (size & 0xf));
     this.count = count;
+    this.view.setUint8(ENTRY.TYPE, ENTRY_TYPE);
     bar.write(ISEG.CMDQ_ADDR_H, 4, be32(Math.floor(this.entries.iova / 2 ** 32)));
     bar.write(ISEG.CMDQ_ADDR_L_SZ, 4, be32(this.entries.iova >>> 0));
   }
@@ -139,8 +142,9 @@ export class CommandQueue {
   private post(slot: Slot, input: DataView, outLength: number): void {
     const { entry, view } = this;
     const { byteLength } = input;
-    for (let at = 0; at < ENTRY.SIZE; at += 4) view.setUint32(at, 0);
-    view.setUint8(ENTRY.TYPE, ENTRY_TYPE);
+    // The type stands there from the beginning, and all else is written below.
+    for (let at = ENTRY.IN_PTR; at < ENTRY.IN; at += 4) view.setUint32(at, 0);
+    for (let at = ENTRY.OUT; at < ENTRY.SIZE; at += 4) view.setUint32(at, 0);
     view.setUint32(ENTRY.INLEN, byteLength);
     view.setUint32(ENTRY.OUTLEN, outLength);
     for (let at = 0; at < INLINE; at += 4) view.setUint32(ENTRY.IN + at, input.getUint32(at));
@@ -176,8 +180,8 @@ export class CommandQueue {
   }
 
   private collect(slot: Slot, outLength: number): CommandOutput {
-    const { entry, view } = this;
-    this.entries.read(slot.index * ENTRY.SIZE, entry);
+    const { view } = this;
+    this.entries.read(slot.index * ENTRY.SIZE + ENTRY.OUT, this.tail);
     if (view.getUint8(ENTRY.STATUS_OWN) >>> 1 !== 0) return undelivered(outLength);
     let output = slot.answer;
     if (output.byteLength !== outLength) output = zeroedView(outLength);
