@@ -1,7 +1,7 @@
 /** A completion queue in the PF driver's memory (mlx5 PRM; include/linux/mlx5/device.h: mlx5_cqe64). */
 import { bytesOf, zeroedView } from '../../bytes.ts';
 import type { DmaPort } from '../../pci/model.ts';
-import type { PageList } from './mkey.ts';
+import type { PageList } from './page-list.ts';
 
 /** Fields of a completion, 64 bytes, big-endian. */
 export const CQE = {
@@ -47,8 +47,7 @@ export class CompletionQueue {
     const owner = (this.producer & this.entries) === 0 ? 0 : 1;
     view.setUint8(CQE.OP_OWN, (CQE_OPCODE.RESP_SEND_IMM << 4) | owner);
     const at = (this.producer & (this.entries - 1)) * CQE.SIZE;
-    const page = this.pages.addresses[Math.floor(at / this.pages.pageBytes)]!;
-    if (!dma.write(page + (at % this.pages.pageBytes), bytesOf(view))) return false;
+    if (!dma.write(this.pages.address(at)!, bytesOf(view))) return false;
     this.producer = (this.producer + 1) & 0xff_ffff;
     return true;
   }

@@ -1,5 +1,6 @@
 /** A memory key: a range of virtual addresses over a list of the PF driver's pages. */
 import type { DmaPort } from '../../pci/model.ts';
+import type { PageList } from './page-list.ts';
 
 export interface Access {
   readonly localRead: boolean;
@@ -15,8 +16,7 @@ export class Mkey {
   readonly access: Access;
   /** Commands that use it now. */
   users = 0;
-  private readonly pages: Float64Array;
-  private readonly pageBytes: number;
+  private readonly pages: PageList;
 
   constructor(key: number, pd: number, range: { start: number; length: number }, access: Access, pages: PageList) {
     this.key = key;
@@ -24,8 +24,7 @@ export class Mkey {
     this.start = range.start;
     this.length = range.length;
     this.access = access;
-    this.pages = pages.addresses;
-    this.pageBytes = pages.pageBytes;
+    this.pages = pages;
   }
 
   /** Does [va, va + length) lie inside? */
@@ -35,27 +34,14 @@ export class Mkey {
 
   /** Moves bytes at a virtual address that {@link covers} allows; pages in a row go as one request. */
   transfer(dma: DmaPort, va: number, bytes: Uint8Array, write: boolean): boolean {
-    const size = this.pageBytes;
     for (let done = 0, at = va - this.start; done < bytes.length; ) {
-      const page = Math.floor(at / size);
-      let last = page;
-      let count = Math.min(size - (at % size), bytes.length - done);
-      while (done + count < bytes.length && this.pages[last + 1] === this.pages[last]! + size) {
-        last++;
-        count = Math.min(count + size, bytes.length - done);
-      }
+      const count = Math.min(this.pages.inRow(at), bytes.length - done);
       const piece = count === bytes.length ? bytes : bytes.subarray(done, done + count);
-      const address = this.pages[page]! + (at % size);
+      const address = this.pages.address(at)!;
       if (!(write ? dma.write(address, piece) : dma.read(address, piece))) return false;
       done += count;
       at += count;
     }
     return true;
   }
-}
-
-/** Addresses of pages, as commands list them ("pas", "mtt"). */
-export interface PageList {
-  readonly addresses: Float64Array;
-  readonly pageBytes: number;
 }

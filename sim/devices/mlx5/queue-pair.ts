@@ -2,7 +2,8 @@
 import { bytesOf, zeroedView } from '../../bytes.ts';
 import type { DmaPort } from '../../pci/model.ts';
 import type { CompletionQueue } from './completion-queue.ts';
-import type { Mkey, PageList } from './mkey.ts';
+import type { Mkey } from './mkey.ts';
+import type { PageList } from './page-list.ts';
 import { getU64 } from './u64.ts';
 
 export type QpState = 'RST' | 'INIT' | 'RTR' | 'RTS';
@@ -47,8 +48,8 @@ export class QueuePair {
     const { pages, logSize, stride, pd } = this.layout;
     const at = (this.consumer & ((1 << logSize) - 1)) * stride;
     const segment = zeroedView(DATA_SEG.SIZE);
-    const page = pages.addresses[Math.floor(at / pages.pageBytes)];
-    if (page === undefined || !dma.read(page + (at % pages.pageBytes), bytesOf(segment))) return 'error';
+    const request = pages.address(at);
+    if (request === undefined || !dma.read(request, bytesOf(segment))) return 'error';
     const mkey = mkeyOf(segment.getUint32(DATA_SEG.LKEY));
     const address = getU64(segment, DATA_SEG.ADDR);
     if (mkey === undefined || mkey.pd !== pd || !mkey.access.localWrite) return 'error';
