@@ -9,7 +9,7 @@ const fail: Operation = {
   name: 'fail',
   needs: 'failures',
   args: ['command', 'nth', 'status'],
-  weights: [1, 3, 4, 1, 3, 3, 2, 2],
+  weights: [0, 3, 4, 1, 3, 3, 2, 2],
   generate(random, tenant, world) {
     if (tenant !== world.a) return undefined;
     const { commands, statuses, load, save } = world.profile.failures!;
