@@ -96,6 +96,10 @@ export type Choose = (runnable: readonly Thread[]) => number;
 /** First come, first served. */
 export const FIFO: Choose = () => 0;
 
+/** Steps after which a machine counts as one that never comes to rest. */
+const BUDGET = 100_000;
+const RESTLESS = 'the machine does not come to rest: a device or a task never stops scheduling itself';
+
 /** Deterministic cooperative scheduler with a virtual clock in nanoseconds. */
 export class Scheduler {
   /** Virtual time in nanoseconds since the machine was built. */
@@ -200,14 +204,17 @@ export class Scheduler {
   }
 
   /** Runs everything that can run, timers included, until the machine is at rest; `budget` bounds the steps. */
-  settle(budget = 100_000): void {
+  settle(budget = BUDGET): void {
     while (budget-- > 0) if (!this.step()) return;
-    throw new HangError('the machine does not come to rest: a device or a task never stops scheduling itself');
+    throw new HangError(RESTLESS);
   }
 
-  /** Whether a thread can run without time passing. */
-  get busy(): boolean {
-    return this.slots.some(isRunnable);
+  /** Runs everything that can run now: no time passes. */
+  drain(budget = BUDGET): void {
+    while (this.slots.some(isRunnable)) {
+      if (budget-- === 0) throw new HangError(RESTLESS);
+      this.step();
+    }
   }
 
   /** Threads that have not ended, in the order they were started. */

@@ -19,9 +19,9 @@ const poll: Operation = {
     const file = tenant.file('save', dead === 0) ?? tenant.file('save', dead !== 0);
     if (file === undefined || tenant.pending > 0) return -ERRNO.EBADF;
     // With nothing on its way, or with a save that has not ended: what is there now is what a read finds that does not wait.
-    if (early !== 1) world.settle();
-    // What can run at once may bring more before the read comes to it.
-    const { busy } = world.machine.kernel.scheduler;
+    // What could run at once might bring more before the read comes to it.
+    if (early === 1) world.machine.kernel.scheduler.drain();
+    else world.settle();
     const bits = tenant.process.poll(file.fd);
     tenant.process.setNonblock(file.fd, true);
     const result = world.finish(
@@ -29,7 +29,7 @@ const poll: Operation = {
       read.run(tenant, { ...args, length: Math.max(1, args['length']!) }, world, false),
     );
     tenant.process.setNonblock(file.fd, false);
-    world.checks.liveness.polled(bits, result, busy);
+    world.checks.liveness.polled(bits, result);
     return result;
   },
 };
